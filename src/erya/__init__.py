@@ -1,0 +1,36 @@
+"""Erya 尔雅 – every classic language model, from counts to BERT: train it, compare it, look inside it, ship it.
+
+The front door: ``erya.read``, ``erya.compare``, ``erya.model``, ``erya.load`` and one lazy module per task
+(``erya.classify.FastText``). Nothing is imported before it is named.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from erya import classify as classify
+    from erya.catalog import load as load
+    from erya.catalog import model as model
+    from erya.leaderboard import compare as compare
+    from erya.text.read import read as read
+
+__version__ = "0.1.0"
+
+_WHERE = {"read": "erya.text.read", "load": "erya.catalog", "model": "erya.catalog", "compare": "erya.leaderboard"}
+
+__all__ = ["__version__", "classify", "compare", "load", "model", "read"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WHERE:
+        return getattr(importlib.import_module(_WHERE[name]), name)
+    if not name.startswith("_") and find_spec(f"erya.{name}") is not None:
+        return importlib.import_module(f"erya.{name}")
+    raise AttributeError(f"module 'erya' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

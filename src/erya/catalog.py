@@ -1,0 +1,306 @@
+"""Finds the rooms by their ``card.toml``, in this package and in the folders of ERYA_ROOMS; opens models by id and from files.
+
+Reading the cards imports nothing of a room. The one dynamic import of the package is ``find``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import erya.models
+from erya.errors import ModelFileError, ResourceError, UsageError, nearest
+from erya.language import language, say
+
+if TYPE_CHECKING:
+    from erya.contract import Model
+
+PRESETS = ("tiny", "default", "paper")
+EXTRA_MODULE = {"neural": "torch"}  # extra → the module whose absence means that it is not installed
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEntry:
+    """What a room offers for one task: its class in estimator.py, and settings by preset."""
+
+    class_name: str
+    presets: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A model this one grew from, and what it fixed in it (by language)."""
+
+    model: str
+    fixed: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A room's card.toml."""
+
+    room: str
+    folder: Path
+    title: dict[str, str]
+    summary: dict[str, str]
+    year: int
+    paper: str
+    authors: tuple[str, ...]
+    extra: str | None
+    parents: tuple[Parent, ...]
+    tasks: dict[str, TaskEntry]
+
+    @property
+    def ids(self) -> list[str]:
+        return [f"{task}/{self.room}" for task in self.tasks]
+
+    @property
+    def installed(self) -> bool:
+        """Whether the extra this room needs is there; looked up without importing it."""
+        return self.extra is None or find_spec(EXTRA_MODULE.get(self.extra, self.extra)) is not None
+
+    def said(self, texts: Mapping[str, str]) -> str:
+        """The text in the user's language."""
+        return texts.get(language()) or texts["en"]
+
+
+def cards() -> list[Card]:
+    """All rooms, by year and then by name.
+
+    Raises:
+        UsageError: a card is not readable; the message names it.
+    """
+    return _cards(os.environ.get("ERYA_ROOMS", ""))
+
+
+@lru_cache(maxsize=4)
+def _cards(rooms: str) -> list[Card]:
+    found: dict[str, Card] = {}
+    for folder in _folders(rooms):
+        for path in sorted(folder.glob("*/card.toml")):
+            card = _read_card(path)
+            if card.room in found:
+                raise _bad_card(path, say(f"a second room named '{card.room}'", f"已有名为 '{card.room}' 的模型"))
+            found[card.room] = card
+    return sorted(found.values(), key=lambda card: (card.year, card.room))
+
+
+def _folders(rooms: str) -> list[Path]:
+    """The package's own models and those of ERYA_ROOMS, which become part of ``erya.models`` for imports."""
+    extra = [Path(folder).expanduser().resolve() for folder in rooms.split(os.pathsep) if folder]
+    for folder in extra:
+        if not folder.is_dir():
+            raise UsageError(
+                "rooms-missing", say(f"ERYA_ROOMS: no folder {folder}", f"ERYA_ROOMS：没有文件夹 {folder}")
+            )
+        if str(folder) not in erya.models.__path__:
+            erya.models.__path__.append(str(folder))
+    return [Path(erya.models.__file__).parent, *extra]
+
+
+def _read_card(path: Path) -> Card:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        tasks = {
+            task: TaskEntry(entry["class"], {name: dict(entry.get("presets", {}).get(name, {})) for name in PRESETS})
+            for task, entry in data["tasks"].items()
+        }
+        return Card(
+            room=path.parent.name,
+            folder=path.parent,
+            title=dict(data["title"]),
+            summary=dict(data["summary"]),
+            year=int(data["year"]),
+            paper=str(data["paper"]),
+            authors=tuple(data["authors"] if isinstance(data["authors"], list) else [data["authors"]]),
+            extra=data.get("extra"),
+            parents=tuple(Parent(parent["model"], dict(parent["fixed"])) for parent in data.get("parents", [])),
+            tasks=tasks,
+        )
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as problem:
+        raise _bad_card(path, f"{type(problem).__name__}: {problem}") from problem
+
+
+def _bad_card(path: Path, reason: str) -> UsageError:
+    return UsageError(
+        "bad-card", say(f"this card cannot be read: {reason}", f"无法读取这张卡片：{reason}"), where=str(path)
+    )
+
+
+def ids(task: str | None = None) -> list[str]:
+    """All model ids, or those of one task, in the ladder's order (by year)."""
+    return [name for card in cards() for name in card.ids if task is None or name.split("/")[0] == task]
+
+
+def tasks_with_models() -> list[str]:
+    """The tasks that have at least one room."""
+    return sorted({name.split("/")[0] for name in ids()})
+
+
+def card_of(id: str) -> Card:
+    """The card of a model id.
+
+    Raises:
+        UsageError: no such id; the message names the nearest.
+    """
+    for card in cards():
+        if id in card.ids:
+            return card
+    known = ids()
+    by_room = [name for name in known if name.split("/")[1] == id.split("/")[-1]]
+    guess = by_room[0] if by_room else nearest(id, known)
+    raise UsageError(
+        "unknown-model",
+        say(f"there is no model '{id}'", f"没有名为 '{id}' 的模型"),
+        help=say(f"did you mean '{guess}'?", f"是不是 '{guess}'？")
+        if guess
+        else say("erya list shows all models", "erya list 列出全部模型"),
+    )
+
+
+def find(id: str) -> type[Model]:
+    """The class of a model id, e.g. ``find("classify/fasttext")``. Imports the room.
+
+    Raises:
+        UsageError: no such id.
+        ResourceError: the room needs an extra that is not installed.
+    """
+    card = card_of(id)
+    if not card.installed:
+        raise _missing_extra(id, str(card.extra))
+    module = importlib.import_module(f"erya.models.{card.room}.estimator")
+    found: type[Model] = getattr(module, card.tasks[id.split("/")[0]].class_name)
+    return found
+
+
+def _missing_extra(id: str, extra: str) -> ResourceError:
+    others = ", ".join(
+        name for card in cards() if card.installed for name in card.ids if name.startswith(id.split("/")[0])
+    )
+    needs = EXTRA_MODULE.get(extra, extra)
+    return ResourceError(
+        "extra-missing",
+        say(f"{id} needs {needs}, which is not installed", f"{id} 需要 {needs}，但当前环境没有安装"),
+        help=say(
+            f'pip install "erya[{extra}]"   # without it: {others}',
+            f'pip install "erya[{extra}]"   # 不装也可用：{others}',
+        ),
+    )
+
+
+def model(id: str, preset: str = "default", settings: Mapping[str, Any] | None = None) -> Model:
+    """A new model by id: the preset's settings, then ``settings`` over them.
+
+    Raises:
+        UsageError: no such id, preset or setting; the message names the nearest.
+    """
+    from erya.contract import unknown_setting
+
+    entry = card_of(id).tasks[id.split("/")[0]]
+    if preset not in entry.presets:
+        raise UsageError(
+            "unknown-preset",
+            say(f"{id} has no preset '{preset}'", f"{id} 没有名为 '{preset}' 的预设"),
+            help=", ".join(PRESETS),
+        )
+    kind = find(id)
+    values = {**entry.presets[preset], **(settings or {})}
+    for name in values:
+        if name not in kind.parameters():
+            raise unknown_setting(kind, name)
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def load(path: str | Path) -> Model:
+    """Open an ``.erya`` file: verified first, then restored.
+
+    Raises:
+        ModelFileError: missing, damaged, hostile, from a newer Erya, or of a model that this Erya does not have.
+        ResourceError: the model needs an extra that is not installed.
+    """
+    from erya import artefact
+
+    content = artefact.load(Path(path))
+    try:
+        kind = find(content.model)
+    except UsageError as problem:
+        raise ModelFileError(
+            "model-unknown",
+            say(
+                f"{path} holds a '{content.model}', which this Erya does not have",
+                f"{path} 里是 '{content.model}'，这个版本的 Erya 没有它",
+            ),
+            help=say(
+                "is it a room of your own? set ERYA_ROOMS to its parent folder",
+                "是自己写的模型吗？把 ERYA_ROOMS 设为它的上级文件夹",
+            ),
+        ) from problem
+    if content.state_version > kind.state_version:
+        raise ModelFileError(
+            "model-newer",
+            say(f"{path} was written by a newer Erya", f"{path} 是由更新版本的 Erya 写出的"),
+            help="pip install --upgrade erya",
+        )
+    try:
+        return kind.restore(content.params, content.state, content.state_version)
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError) as problem:
+        raise ModelFileError(
+            "model-nonsense",
+            say(
+                f"{path} is whole, but its contents make no sense: {problem}",
+                f"{path} 是完整的，但内容自相矛盾：{problem}",
+            ),
+            where="weights.safetensors",
+            help=say("train it again, or get a fresh copy", "重新训练，或重新获取这个文件"),
+        ) from problem
+
+
+# ---- the lazy modules erya.classify, … ------------------------------------------------------------------------
+
+
+def class_names(task: str) -> dict[str, str]:
+    """Class name → model id, for one task."""
+    return {card.tasks[task].class_name: f"{task}/{card.room}" for card in cards() if task in card.tasks}
+
+
+def lazy_class(task: str, name: str) -> type[Model]:
+    """The class behind ``erya.<task>.<name>``. Raises AttributeError, as a module does, where there is none."""
+    known = class_names(task)
+    if name not in known:
+        guess = nearest(name, known)
+        hint = say(f"; did you mean '{guess}'?", f"；是不是 '{guess}'？") if guess else ""
+        raise AttributeError(f"module 'erya.{task}' has no attribute '{name}'{hint}")
+    return find(known[name])
+
+
+def stub(task: str) -> str:
+    """The text of ``<task>.pyi``, which lets editors and mypy see through the lazy module. Own rooms only."""
+    own = Path(erya.models.__file__).parent
+    lines = sorted(
+        f"from erya.models.{card.room}.estimator import {card.tasks[task].class_name} as {card.tasks[task].class_name}"
+        for card in cards()
+        if task in card.tasks and card.folder.parent == own
+    )
+    return "# Written by `python -m erya.catalog`; a test compares.\n" + "\n".join(lines) + "\n"
+
+
+def _write_stubs(package: ModuleType) -> None:
+    from erya.artefact import atomic_write
+
+    for task in tasks_with_models():
+        text = stub(task).encode("utf-8")
+        atomic_write(
+            Path(str(package.__file__)).parent / f"{task}.pyi", lambda file, text=text: file.write(text) and None
+        )
+
+
+if __name__ == "__main__":
+    _write_stubs(erya)

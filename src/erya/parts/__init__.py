@@ -1,0 +1,1 @@
+"""Bricks with one meaning that at least two rooms use."""
