@@ -1,4 +1,4 @@
-"""Finds the rooms by their ``card.toml``, in this package and in the folders of ERYA_ROOMS; opens models by id and from files.
+"""Finds the rooms by their ``card.toml``, here and in the folders of ERYA_ROOMS; opens models by id and from files.
 
 Reading the cards imports nothing of a room. The one dynamic import of the package is ``find``.
 """

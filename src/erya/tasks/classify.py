@@ -259,23 +259,35 @@ def scores(
     _check_lengths(truth, answers)
     labels, codes = np.unique(np.concatenate([truth, answers]), return_inverse=True)
     true_codes, answer_codes = codes[: len(truth)], codes[len(truth) :]
-    draws = np.random.default_rng(seed).integers(0, len(truth), size=(resamples, len(truth)), dtype=np.int32)
     hits = (true_codes == answer_codes).astype(np.float64)
-    found = {"accuracy": _interval(float(hits.mean()), hits[draws].mean(axis=1))}
-    macro = np.array([_macro_f1(true_codes[draw], answer_codes[draw], len(labels)) for draw in draws])
-    found["macro_f1"] = _interval(_macro_f1(true_codes, answer_codes, len(labels)), macro)
-    found["micro_f1"] = found[
-        "accuracy"
-    ]  # with one label a row, every error is one false positive and one false negative
+    # each is a function of the chosen rows, so that value and resampled values come from the same line
+    measures: dict[str, Callable[[NDArray[Any]], float]] = {
+        "accuracy": lambda rows: float(hits[rows].mean()),
+        "macro_f1": lambda rows: _macro_f1(true_codes[rows], answer_codes[rows], len(labels)),
+    }
     if probabilities is not None:
-        losses = row_losses(truth, probabilities, classes)
-        found["log_loss"] = _interval(float(losses.mean()), losses[draws].mean(axis=1))
-        confidence = probabilities.max(axis=1)
-        found["calibration_error"] = _interval(
-            _calibration_error(confidence, hits),
-            np.array([_calibration_error(confidence[draw], hits[draw]) for draw in draws]),
-        )
-    return found
+        losses, confidence = row_losses(truth, probabilities, classes), probabilities.max(axis=1)
+        measures["log_loss"] = lambda rows: float(losses[rows].mean())
+        measures["calibration_error"] = lambda rows: _calibration_error(confidence[rows], hits[rows])
+    found = _bootstrap(measures, len(truth), seed, resamples)
+    # with one label a row every error is one false positive and one false negative: micro F1 is the accuracy
+    found["micro_f1"] = found["accuracy"]
+    return {name: found[name] for name in SCORE_NAMES if name in found}
+
+
+def _bootstrap(
+    measures: dict[str, Callable[[NDArray[Any]], float]], rows: int, seed: int, resamples: int
+) -> dict[str, Score]:
+    """Percentile bootstrap, one resample at a time, so that memory stays that of one copy of the rows."""
+    generator = np.random.default_rng(seed)
+    resamples = max(100, min(resamples, 200_000_000 // rows))  # a million rows need no thousand resamples
+    resampled: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(resamples):
+        draw = generator.integers(0, rows, size=rows, dtype=np.int32)
+        for name, measure in measures.items():
+            resampled[name].append(measure(draw))
+    everything = np.arange(rows)
+    return {name: _interval(measure(everything), np.array(resampled[name])) for name, measure in measures.items()}
 
 
 def row_losses(targets: Any, probabilities: NDArray[np.float64], classes: Labels) -> NDArray[np.float64]:
