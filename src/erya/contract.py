@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Model:
-    """Base of all models. A room writes ``fit``, ``predict`` (or its task's verb), ``trace``, ``state`` and its inverse."""
+    """Base of all models. A room writes ``fit``, ``predict`` (or its task's verb), ``trace``, ``state``, ``set_state``."""
 
     id: ClassVar[str]  # task/model, e.g. "classify/naive_bayes"
     state_version: ClassVar[int] = 1  # raised when state() changes shape; upgrade() then reads the older ones
