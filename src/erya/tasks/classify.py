@@ -7,9 +7,8 @@ Targets are single labels today; ``examples`` is the one place that would learn 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, lgamma, log
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from erya.errors import DataError, UsageError, quoted
 from erya.language import say
+from erya.scoring import Measure, Paired, Score, bootstrap, mean_of, paired
 
 Document = str | tuple[str, str]
 Labels = NDArray[Any]
@@ -190,18 +190,6 @@ def _class_weights(
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """A score with its bootstrap 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def to_plain(self) -> dict[str, float]:
-        return {"value": self.value, "low": self.low, "high": self.high}
-
-
-@dataclass(frozen=True, slots=True)
 class LabelScore:
     """How one label fares: precision, recall and F1 (0 where undefined) and the number of rows that have it."""
 
@@ -213,81 +201,55 @@ class LabelScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
-    """Accuracy of A minus accuracy of B on the same rows, its bootstrap 95 % interval, the exact McNemar p-value."""
+class Run:
+    """One model's answers to the test rows: N labels, and probabilities (N, C) over ``classes`` (C,) where it has them."""
 
-    difference: float
-    low: float
-    high: float
-    p_value: float
-
-    @property
-    def significant(self) -> bool:
-        return self.p_value < 0.05
+    predictions: Labels
+    probabilities: NDArray[np.float64] | None = None
+    classes: Labels | None = None
 
 
-def scores(
-    targets: Any,
-    probabilities: NDArray[np.float64] | None,
-    classes: Labels,
-    *,
-    predictions: Any = None,
-    seed: int = 0,
-    resamples: int = 1000,
-) -> dict[str, Score]:
+def scores(targets: Any, runs: Sequence[Run], *, seed: int = 0, resamples: int = 1000) -> dict[str, Score]:
     """Every score of the task with its interval (percentile bootstrap over rows).
 
     Args:
-        targets: N true labels; one that is not in ``classes`` counts as wrong, never as absent.
-        probabilities: (N, C) rows summing to 1; None where only labels are known: no log loss, no calibration error.
-        classes: (C,) the labels of the columns.
-        predictions: N labels; default: the most probable class of each row.
+        targets: N true labels; one that the model has never seen counts as wrong, never as absent.
+        runs: the answers of one model, or of the same model trained with several seeds: then each score is the
+            mean over the seeds, and a resample takes the same rows from all of them.
 
     Returns:
-        by name: accuracy, macro_f1 (mean over the labels that occur in the targets or the predictions), micro_f1,
-        log_loss (nats) and calibration_error (expected, 15 equal-width bins of confidence).
+        by name: accuracy, macro_f1 (mean over the labels that occur in the targets or the predictions), micro_f1, and
+        where there are probabilities log_loss (nats) and calibration_error (expected, 15 equal-width bins of confidence).
 
     Raises:
         DataError: no rows, or lengths that differ.
     """
     truth = _strings(targets)
-    if predictions is None:
-        if probabilities is None:
-            raise UsageError("no-answers", say("neither predictions nor probabilities", "既没有预测也没有概率"))
-        predictions = np.asarray(classes)[np.argmax(probabilities, axis=1)] if len(truth) else []
-    answers = _strings(predictions)
-    _check_lengths(truth, answers)
-    labels, codes = np.unique(np.concatenate([truth, answers]), return_inverse=True)
-    true_codes, answer_codes = codes[: len(truth)], codes[len(truth) :]
-    hits = (true_codes == answer_codes).astype(np.float64)
-    # each is a function of the chosen rows, so that value and resampled values come from the same line
-    measures: dict[str, Callable[[NDArray[Any]], float]] = {
-        "accuracy": lambda rows: float(hits[rows].mean()),
-        "macro_f1": lambda rows: _macro_f1(true_codes[rows], answer_codes[rows], len(labels)),
-    }
-    if probabilities is not None:
-        losses, confidence = row_losses(truth, probabilities, classes), probabilities.max(axis=1)
-        measures["log_loss"] = lambda rows: float(losses[rows].mean())
-        measures["calibration_error"] = lambda rows: _calibration_error(confidence[rows], hits[rows])
-    found = _bootstrap(measures, len(truth), seed, resamples)
+    each = [_measures(truth, run) for run in runs]
+    names = [name for name in SCORE_NAMES if all(name in measures for measures in each)]
+    over_seeds = {name: mean_of([measures[name] for measures in each]) for name in names}
+    found = bootstrap(over_seeds, len(truth), seed, resamples)
     # with one label a row every error is one false positive and one false negative: micro F1 is the accuracy
     found["micro_f1"] = found["accuracy"]
     return {name: found[name] for name in SCORE_NAMES if name in found}
 
 
-def _bootstrap(
-    measures: dict[str, Callable[[NDArray[Any]], float]], rows: int, seed: int, resamples: int
-) -> dict[str, Score]:
-    """Percentile bootstrap, one resample at a time, so that memory stays that of one copy of the rows."""
-    generator = np.random.default_rng(seed)
-    resamples = max(100, min(resamples, 200_000_000 // rows))  # a million rows need no thousand resamples
-    resampled: dict[str, list[float]] = {name: [] for name in measures}
-    for _ in range(resamples):
-        draw = generator.integers(0, rows, size=rows, dtype=np.int32)
-        for name, measure in measures.items():
-            resampled[name].append(measure(draw))
-    everything = np.arange(rows)
-    return {name: _interval(measure(everything), np.array(resampled[name])) for name, measure in measures.items()}
+def _measures(truth: NDArray[np.str_], run: Run) -> dict[str, Measure]:
+    """Each score as a function of the chosen rows, so that value and resampled values come from the same line."""
+    answers = _strings(run.predictions)
+    _check_lengths(truth, answers)
+    labels, codes = np.unique(np.concatenate([truth, answers]), return_inverse=True)
+    true_codes, answer_codes = codes[: len(truth)], codes[len(truth) :]
+    hits = (true_codes == answer_codes).astype(np.float64)
+    measures: dict[str, Measure] = {
+        "accuracy": lambda rows: float(hits[rows].mean()),
+        "macro_f1": lambda rows: _macro_f1(true_codes[rows], answer_codes[rows], len(labels)),
+    }
+    if run.probabilities is not None and run.classes is not None:
+        losses, confidence = row_losses(truth, run.probabilities, run.classes), run.probabilities.max(axis=1)
+        measures["log_loss"] = lambda rows: float(losses[rows].mean())
+        measures["calibration_error"] = lambda rows: _calibration_error(confidence[rows], hits[rows])
+    return measures
 
 
 def row_losses(targets: Any, probabilities: NDArray[np.float64], classes: Labels) -> NDArray[np.float64]:
@@ -311,11 +273,6 @@ def _check_lengths(truth: NDArray[Any], answers: NDArray[Any]) -> None:
         )
     if not len(truth):
         raise DataError("no-rows", say("there is nothing to score: no rows", "没有可供评分的数据行"))
-
-
-def _interval(value: float, resampled: NDArray[np.float64]) -> Score:
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return Score(value, float(low), float(high))
 
 
 def _counts(true_codes: NDArray[Any], answer_codes: NDArray[Any], size: int) -> tuple[NDArray[Any], ...]:
@@ -376,32 +333,10 @@ def per_label(targets: Any, predictions: Any) -> list[LabelScore]:
     ]
 
 
-def paired_test(
-    targets: Any, predictions_a: Any, predictions_b: Any, *, seed: int = 0, resamples: int = 2000
-) -> Paired:
-    """Is A better than B on the same rows? Exact McNemar test; the interval is a paired bootstrap over rows.
-
-    Only rows on which exactly one of the two is right tell them apart; under the null hypothesis each of
-    those falls to either side like a fair coin (McNemar 1947, the exact binomial form).
-    """
+def paired_test(targets: Any, predictions_a: Any, predictions_b: Any, *, seed: int = 0) -> Paired:
+    """Is the accuracy of A better than that of B on the same rows? See ``scoring.paired``."""
     truth = _strings(targets)
-    right_a, right_b = _strings(predictions_a) == truth, _strings(predictions_b) == truth
-    gain = right_a.astype(np.float64) - right_b.astype(np.float64)
-    wins, losses = int((gain > 0).sum()), int((gain < 0).sum())
-    interval = _bootstrap({"gain": lambda rows: float(gain[rows].mean())}, len(truth), seed, resamples)["gain"]
-    return Paired(interval.value, interval.low, interval.high, _binomial_two_sided(wins, losses))
-
-
-def _binomial_two_sided(wins: int, losses: int) -> float:
-    """P(at least this uneven a split of wins + losses fair coin throws)."""
-    total, fewer = wins + losses, min(wins, losses)
-    if total == 0:
-        return 1.0
-    tail = sum(
-        exp(lgamma(total + 1) - lgamma(count + 1) - lgamma(total - count + 1) - total * log(2))
-        for count in range(fewer + 1)
-    )
-    return min(1.0, 2 * tail)
+    return paired(_strings(predictions_a) == truth, _strings(predictions_b) == truth, seed=seed)
 
 
 def majority(train_targets: Sequence[Any], test_targets: Sequence[Any]) -> tuple[str, float]:

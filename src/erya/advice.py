@@ -1,0 +1,161 @@
+"""What a comparison means for whoever must choose: sentences drawn from the ``erya.compare/1`` document, nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from erya.language import say
+from erya.tasks.classify import HEADLINE
+
+COSTS = ("train_seconds", "first_answer_seconds", "model_bytes", "peak_rss_bytes")
+CONFUSED_SHARE = 0.25  # a pair of labels is worth a sentence when it makes this share of all errors
+WIDE_INTERVAL = 0.04
+RARE_LABEL = 50  # training rows
+
+
+def advise(document: dict[str, Any]) -> dict[str, Any]:
+    """``{"recommended": model or None, "sentences": [...]}``: verdict first, then what to look at, then what to do."""
+    rows = [row for row in document["rows"] if row["scores"]]
+    if not rows:
+        return {"recommended": None, "sentences": [say("No model finished.", "没有一个模型完成训练。")]}
+    best = rows[0]
+    if not document["beats_chance"]:
+        return {"recommended": None, "sentences": [_no_better_than_chance(document, best), *_about_data(document)]}
+    equals = [best, *[row for row in rows[1:] if not _significant(document, best["model"], row["model"])]]
+    chosen = min(equals, key=lambda row: _cost(row, equals))
+    return {
+        "recommended": chosen["model"],
+        "sentences": [
+            _verdict(document, best, chosen, equals),
+            *_cheaper(best, chosen, equals),
+            *_about_errors(document, chosen),
+            *_about_data(document),
+        ],
+    }
+
+
+def _no_better_than_chance(document: dict[str, Any], best: dict[str, Any]) -> str:
+    majority = document["baseline"]["majority"]
+    return say(
+        f"No model is surely better than always answering '{document['baseline']['label']}' ({majority:.1%}): "
+        f"the best, {best['name']}, reaches {_score(best)}. Look at the labels and the rows before any model.",
+        f"没有模型明显好于总是回答“{document['baseline']['label']}”（{majority:.1%}）："
+        f"最好的 {best['name']} 只有 {_score(best)}。先检查标签和数据，再谈模型。",
+    )
+
+
+def _verdict(
+    document: dict[str, Any], best: dict[str, Any], chosen: dict[str, Any], equals: list[dict[str, Any]]
+) -> str:
+    majority = document["baseline"]["majority"]
+    if len(equals) == 1:
+        return say(
+            f"Take {best['name']}: accuracy {_score(best)}, significantly better than every other model here "
+            f"(always answering the most frequent label: {majority:.1%}).",
+            f"选 {best['name']}：准确率 {_score(best)}，显著好于这里的其他所有模型（总猜最常见标签：{majority:.1%}）。",
+        )
+    if chosen is best:
+        return say(
+            f"Take {best['name']}: accuracy {_score(best)}, the highest, and none of the {len(equals) - 1} models that it does "
+            f"not significantly beat is cheaper to run (always answering the most frequent label: {majority:.1%}).",
+            f"选 {best['name']}：准确率 {_score(best)}，为最高；与它没有显著差别的 {len(equals) - 1} 个模型也都不比它更省"
+            f"（总猜最常见标签：{majority:.1%}）。",
+        )
+    return say(
+        f"Take {chosen['name']}: accuracy {_score(chosen)}. {best['name']} scores highest ({_score(best)}), but the difference is "
+        f"not significant, and {chosen['name']} is cheaper (always answering the most frequent label: {majority:.1%}).",
+        f"选 {chosen['name']}：准确率 {_score(chosen)}。{best['name']} 得分最高（{_score(best)}），但差别不显著，"
+        f"而 {chosen['name']} 更省（总猜最常见标签：{majority:.1%}）。",
+    )
+
+
+def _cheaper(best: dict[str, Any], chosen: dict[str, Any], equals: list[dict[str, Any]]) -> list[str]:
+    """By how much the choice is cheaper than the dearest model that is no better."""
+    dearest = max(equals, key=lambda row: row["train_seconds"] or 0.0)
+    if dearest is chosen or not chosen["train_seconds"] or not dearest["train_seconds"]:
+        return []
+    ratio = dearest["train_seconds"] / chosen["train_seconds"]
+    if ratio < 2:
+        return []
+    return [
+        say(
+            f"It trains {ratio:.0f} times faster than {dearest['name']}, which is not significantly better.",
+            f"它的训练比 {dearest['name']} 快 {ratio:.0f} 倍，而后者并没有显著更好。",
+        )
+    ]
+
+
+def _about_errors(document: dict[str, Any], chosen: dict[str, Any]) -> list[str]:
+    """The one pair of labels that makes most of the errors, where there is one."""
+    found = document["confusion"].get(chosen["model"])
+    if found is None or len(found["labels"]) < 3:
+        return []
+    labels, counts = found["labels"], found["counts"]
+    pairs = {
+        (first, second): counts[first][second] + counts[second][first]
+        for first in range(len(labels))
+        for second in range(first + 1, len(labels))
+    }
+    errors = sum(pairs.values())
+    (first, second), most = max(pairs.items(), key=lambda pair: pair[1])
+    if errors < 5 or most < CONFUSED_SHARE * errors:
+        return []
+    share = most / errors
+    return [
+        say(
+            f"{share:.0%} of its errors confuse '{labels[first]}' and '{labels[second]}': are these two told apart by the text alone?",
+            f"它的错误有 {share:.0%} 是把“{labels[first]}”和“{labels[second]}”弄混：单凭文本能分清这两类吗？",
+        )
+    ]
+
+
+def _about_data(document: dict[str, Any]) -> list[str]:
+    sentences = []
+    data = document["data"]
+    rare = [label for label, count in data["label_counts"].items() if count < RARE_LABEL]
+    if rare:
+        shown = ", ".join(rare[:3]) + (" …" if len(rare) > 3 else "")
+        sentences.append(
+            say(
+                f"{len(rare)} labels have fewer than {RARE_LABEL} training rows ({shown}): more rows there help most.",
+                f"{len(rare)} 个标签的训练数据不足 {RARE_LABEL} 行（{shown}）：给它们补数据最见效。",
+            )
+        )
+    if data["duplicates_across_splits"]:
+        count = data["duplicates_across_splits"]
+        sentences.append(
+            say(
+                f"{count} test texts also occur in the training part: the scores are a little too high.",
+                f"有 {count} 条测试文本也出现在训练集中：分数略微偏高。",
+            )
+        )
+    widest = max(
+        (row["scores"][HEADLINE]["high"] - row["scores"][HEADLINE]["low"]) for row in document["rows"] if row["scores"]
+    )
+    if widest > WIDE_INTERVAL:
+        rows = data["rows"]["test"]
+        sentences.append(
+            say(
+                f"With {rows} test rows an accuracy is known to ±{widest / 2:.1%}; smaller differences need more test rows.",
+                f"测试集只有 {rows} 行，准确率的误差约为 ±{widest / 2:.1%}；要分辨更小的差别，需要更多测试数据。",
+            )
+        )
+    return sentences
+
+
+def _score(row: dict[str, Any]) -> str:
+    score = row["scores"][HEADLINE]
+    return f"{score['value']:.1%} [{score['low']:.1%}, {score['high']:.1%}]"
+
+
+def _significant(document: dict[str, Any], first: str, second: str) -> bool:
+    return any(pair["significant"] for pair in document["pairs"] if {pair["a"], pair["b"]} == {first, second})
+
+
+def _cost(row: dict[str, Any], rivals: list[dict[str, Any]]) -> float:
+    """Sum of the row's ranks in every cost that was measured for all rivals: no unit outweighs another."""
+    ranks = 0.0
+    for name in COSTS:
+        if all(rival[name] is not None for rival in rivals):
+            ranks += sum(rival[name] < row[name] for rival in rivals)
+    return ranks

@@ -1,0 +1,166 @@
+"""One contestant of a comparison, in a process of its own: train, answer the test rows, be measured.
+
+``python -m erya.contest JOB DATA`` reads ``JOB/job.json`` and the data, writes ``model.erya``, ``answers.npz`` and
+``result.json`` into the folder ``JOB``, and prints one JSON line whenever there is progress. A process of its own gives
+each model its own peak memory, and none another's warm caches.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from erya import artefact, catalog, machine
+from erya.contract import Model
+from erya.errors import EryaError
+from erya.progress import Report
+
+PREDICTION_SECONDS = 0.4  # answering is repeated until it took this long, so that a fast model is timed too
+
+
+class ContestReport(Report):
+    """Passes progress on as JSON lines, keeps the curve, and ends training at a deadline or at a recorded step."""
+
+    def __init__(self, seconds: float | None, steps: int | None) -> None:
+        self.deadline = None if seconds is None else time.monotonic() + seconds
+        self.steps = steps
+        self.asked = 0
+        self.stopped_at: int | None = None
+        self.curve: list[dict[str, Any]] = []
+        self._spoken = 0.0
+
+    def note(self, sentence: str) -> None:
+        _speak({"event": "note", "sentence": sentence})
+
+    def progress(
+        self,
+        *,
+        epoch: int,
+        epochs: int,
+        done: float,
+        loss: float | None = None,
+        tokens_per_second: float | None = None,
+        score: float | None = None,
+    ) -> None:
+        if time.monotonic() - self._spoken > 0.2:
+            self._spoken = time.monotonic()
+            _speak({"event": "progress", "epoch": epoch, "epochs": epochs, "done": done, "loss": loss, "score": score})
+
+    def record(self, row: dict[str, Any]) -> None:
+        self.curve.append(row)
+
+    def stopping(self) -> Literal["interrupt", "budget"] | None:
+        self.asked += 1
+        late = self.deadline is not None and time.monotonic() > self.deadline
+        if late or (self.steps is not None and self.asked >= self.steps):
+            self.stopped_at = self.asked
+            return "budget"
+        return None
+
+
+def run(folder: Path, data_path: Path) -> None:
+    """Do the job that lies in ``folder``; a foreseen error becomes a result, too."""
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    data = json.loads(data_path.read_bytes().decode("utf-8", "surrogatepass"))
+    try:
+        result = _contest(job, data, folder)
+    except EryaError as problem:
+        result = {"status": "failed", "error": problem.message, "code": problem.code, "help": problem.help}
+    except MemoryError:
+        result = {"status": "failed", "error": "out of memory", "code": "memory", "help": None}
+    text = json.dumps(result, ensure_ascii=False).encode("utf-8")
+    artefact.atomic_write(folder / "result.json", lambda file: file.write(text) and None)
+
+
+def _contest(job: dict[str, Any], data: dict[str, Any], folder: Path) -> dict[str, Any]:
+    report = ContestReport(job.get("budget_seconds"), job.get("budget_steps"))
+    result: dict[str, Any] = {"status": "ok", "error": None, "threads": machine.threads()}
+    if job.get("artefact"):
+        model = catalog.load(job["artefact"])
+        result |= {"train_seconds": None, "model_bytes": Path(job["artefact"]).stat().st_size}
+    else:
+        known = catalog.find(job["id"]).parameters()
+        wishes = {name: value for name, value in job["wishes"].items() if name in known}
+        model = catalog.model(job["id"], settings=wishes)
+        started = time.perf_counter()
+        _fit(model, data, report)
+        result["train_seconds"] = time.perf_counter() - started
+        path = model.save(folder / "model.erya", training={"data": job.get("digest"), "curve": report.curve})
+        result["model_bytes"] = path.stat().st_size
+    inputs = _inputs(data["test"])
+    result["predictions_per_second"] = _answer(model, inputs, folder)
+    result |= {
+        "id": model.id,
+        "settings": model.plain_params(),
+        "parameters": _parameters(model),
+        "curve": report.curve,
+        "stopped_at_step": report.stopped_at,
+        "peak_rss_bytes": peak_rss(),
+    }
+    if report.stopped_at is not None:
+        result["status"] = "budget"
+    return result
+
+
+def _fit(model: Model, data: dict[str, Any], report: ContestReport) -> None:
+    train, dev = data["train"], data["dev"]
+    model.fit(
+        _inputs(train),
+        train["targets"],
+        sample_weight=train["weights"],
+        validation=None if dev is None else (_inputs(dev), dev["targets"]),
+        report=report,
+    )
+
+
+def _answer(model: Model, inputs: list[Any], folder: Path) -> float:
+    """Answer the test rows, keep the answers, and return rows per second of the whole batch (the faster of several)."""
+    seconds: list[float] = []
+    while not seconds or (sum(seconds) < PREDICTION_SECONDS and len(seconds) < 20):
+        started = time.perf_counter()
+        probabilities = model.predict_proba(inputs)  # type: ignore[attr-defined]
+        seconds.append(time.perf_counter() - started)
+    classes = np.asarray([str(label) for label in model.classes_])  # type: ignore[attr-defined]
+    arrays = {"probabilities": np.asarray(probabilities, dtype=np.float64), "classes": classes}
+
+    def write(file: Any) -> None:
+        np.savez(file, allow_pickle=False, **arrays)
+
+    artefact.atomic_write(folder / "answers.npz", write)
+    return len(inputs) / min(seconds)
+
+
+def _inputs(part: dict[str, Any]) -> list[Any]:
+    """JSON knows no tuples: pairs come back as lists."""
+    return [tuple(text) if isinstance(text, list) else text for text in part["inputs"]]
+
+
+def _parameters(model: Model) -> int:
+    """Learned numbers: the sizes of all floating-point arrays."""
+    return int(sum(array.size for array in model.state().arrays.values() if array.dtype.kind == "f"))
+
+
+def peak_rss() -> int | None:
+    """This process's peak resident memory in bytes, where the system tells."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak * 1024)
+
+
+def _speak(event: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(event, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONIOENCODING", "utf-8")
+    run(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,97 @@
+"""What scores of all tasks share: intervals by bootstrap, and tests of two models on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import exp, lgamma, log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Measure = Callable[[NDArray[Any]], float]  # a score of the chosen rows, so that value and resampled values share a line
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A score with its bootstrap 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_plain(self) -> dict[str, float]:
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Accuracy of A minus accuracy of B on the same rows, its bootstrap 95 % interval, the exact McNemar p-value."""
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+    @property
+    def significant(self) -> bool:
+        return self.p_value < 0.05
+
+
+def mean_of(measures: Sequence[Measure]) -> Measure:
+    """The mean of several measures (of seeds) over the same rows."""
+    return lambda rows: sum(measure(rows) for measure in measures) / len(measures)
+
+
+def bootstrap(measures: Mapping[str, Measure], rows: int, seed: int = 0, resamples: int = 1000) -> dict[str, Score]:
+    """95 % intervals of all measures by the percentile bootstrap over rows, one resample at a time, so that memory stays that of one copy of the rows."""
+    generator = np.random.default_rng(seed)
+    resamples = max(100, min(resamples, 200_000_000 // rows))  # a million rows need no thousand resamples
+    resampled: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(resamples):
+        draw = generator.integers(0, rows, size=rows, dtype=np.int32)
+        for name, measure in measures.items():
+            resampled[name].append(measure(draw))
+    everything = np.arange(rows)
+    return {name: _interval(measure(everything), np.array(resampled[name])) for name, measure in measures.items()}
+
+
+def _interval(value: float, resampled: NDArray[np.float64]) -> Score:
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    return Score(value, float(low), float(high))
+
+
+def paired(right_a: NDArray[np.bool_], right_b: NDArray[np.bool_], *, seed: int = 0, resamples: int = 2000) -> Paired:
+    """Is A right more often than B on the same N rows? Exact McNemar test; the interval is a paired bootstrap.
+
+    Only rows on which exactly one of the two is right tell them apart; under the null hypothesis each of
+    those falls to either side like a fair coin (McNemar 1947, the exact binomial form).
+    """
+    gain = right_a.astype(np.float64) - right_b.astype(np.float64)
+    wins, losses = int((gain > 0).sum()), int((gain < 0).sum())
+    interval = bootstrap({"gain": lambda rows: float(gain[rows].mean())}, len(gain), seed, resamples)["gain"]
+    return Paired(interval.value, interval.low, interval.high, _binomial_two_sided(wins, losses))
+
+
+def _binomial_two_sided(wins: int, losses: int) -> float:
+    """P(at least this uneven a split of wins + losses fair coin throws)."""
+    total, fewer = wins + losses, min(wins, losses)
+    if total == 0:
+        return 1.0
+    tail = sum(
+        exp(lgamma(total + 1) - lgamma(count + 1) - lgamma(total - count + 1) - total * log(2))
+        for count in range(fewer + 1)
+    )
+    return min(1.0, 2 * tail)
+
+
+def holm(p_values: Sequence[float], level: float = 0.05) -> list[bool]:
+    """Which of several tests are significant together (Holm 1979): ten pairs give ten chances to be lucky."""
+    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    significant = [False] * len(p_values)
+    for rank, index in enumerate(order):
+        if p_values[index] >= level / (len(p_values) - rank):
+            break
+        significant[index] = True
+    return significant
