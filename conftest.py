@@ -1,0 +1,12 @@
+"""For all tests, those in tests/ and those that live in the rooms: English messages, and hypothesis without a clock."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+os.environ["ERYA_LANG"] = "en"
+# a busy machine is no failure; the same examples each time, so that a red run can be repeated
+settings.register_profile("erya", deadline=None, derandomize=True)
+settings.load_profile("erya")

@@ -1,0 +1,38 @@
+"""What several test files share: the models under test, where the shared data lies, a small fitted model of each kind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from erya import catalog
+from erya.tasks import classify
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of measuring data beside the checkout; a test that needs it is skipped where it is absent."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared/data, which is not here")
+    return folder
+
+
+def small_model(id: str, **settings):
+    """A model in its tiny preset: seconds, not minutes, in every test that fits one."""
+    return catalog.model(id, "tiny", settings)
+
+
+@pytest.fixture(scope="session")
+def fitted():
+    """``fitted(id)``: the tiny model fitted on the task's toy set, once a session."""
+    cache = {}
+
+    def get(id: str):
+        if id not in cache:
+            X, y = classify.toy(seed=1)
+            cache[id] = small_model(id).fit(X, y)
+        return cache[id]
+
+    return get

@@ -1,0 +1,124 @@
+"""A sixth model is one folder: found by the list, the loader and the contract battery without any other edit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import erya
+from erya import catalog
+from erya.errors import UsageError
+
+ROOM = Path(__file__).parent / "toy_room"
+
+
+@pytest.fixture
+def rooms(tmp_path, monkeypatch):
+    """A folder of rooms with one toy model in it, named by ERYA_ROOMS."""
+    import shutil
+
+    shutil.copytree(ROOM, tmp_path / "rooms" / "longest_word")
+    monkeypatch.setenv("ERYA_ROOMS", str(tmp_path / "rooms"))
+    yield tmp_path / "rooms"
+    if str(tmp_path / "rooms") in erya.models.__path__:
+        erya.models.__path__.remove(str(tmp_path / "rooms"))
+    for name in [name for name in sys.modules if name.startswith("erya.models.longest_word")]:
+        del sys.modules[name]
+
+
+def run(*arguments: str, rooms: Path, **settings) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "ERYA_ROOMS": str(rooms), "ERYA_LANG": "en", "PYTHONUTF8": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], env=environment, capture_output=True, text=True, check=False, **settings
+    )
+
+
+def test_found_by_list_and_loader(rooms, tmp_path):
+    listed = run("erya", "list", rooms=rooms)
+    assert listed.returncode == 0, listed.stderr
+    assert "classify/longest_word" in listed.stdout
+    model = catalog.model("classify/longest_word").fit(["a bb", "ccc d", "a b"], ["x", "y", "x"])
+    path = model.save(tmp_path / "m.erya")
+    assert erya.load(path).predict(["ccc"]).tolist() == model.predict(["ccc"]).tolist()
+    assert erya.classify.LongestWord is type(model)
+
+
+def test_passes_the_contract_battery(rooms):
+    repository = Path(__file__).resolve().parents[1]
+    done = run(
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        "0",
+        "tests/test_contract.py",
+        "-k",
+        "longest_word",
+        rooms=rooms,
+        cwd=repository,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert " passed" in done.stdout
+    assert "deselected" in done.stdout
+
+
+def test_a_broken_card_is_named(rooms):
+    (rooms / "longest_word" / "card.toml").write_text("title = 3")
+    catalog._cards.cache_clear()
+    with pytest.raises(UsageError) as caught:
+        catalog.cards()
+    assert "card.toml" in str(caught.value)
+
+
+def test_reading_cards_imports_no_room():
+    code = "import sys; from erya import catalog; catalog.cards(); print([m for m in sys.modules if m.startswith('erya.models.')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_front_door():
+    import erya.classify
+
+    assert "FastText" in dir(erya.classify)
+    assert erya.classify.NaiveBayes.id == "classify/naive_bayes"
+    from erya.classify import NaiveBayes
+
+    assert NaiveBayes is erya.classify.NaiveBayes
+    with pytest.raises(AttributeError, match="NaiveBayes"):
+        _ = erya.classify.NaiveBays
+    with pytest.raises(AttributeError):
+        _ = erya.no_such_thing
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("classify/fastext", "classify/fasttext"), ("textcnn", "classify/textcnn")]
+)
+def test_a_misspelt_id_names_the_nearest(wrong, right):
+    with pytest.raises(UsageError) as caught:
+        catalog.find(wrong)
+    assert right in str(caught.value)
+    with pytest.raises(UsageError, match="alpa"):
+        catalog.model("classify/naive_bayes", settings={"alpa": 1})
+    with pytest.raises(UsageError, match="preset"):
+        catalog.model("classify/naive_bayes", "huge")
+
+
+def test_stubs_are_up_to_date():
+    folder = Path(erya.__file__).parent
+    for task in catalog.tasks_with_models():
+        assert (folder / f"{task}.pyi").read_text(encoding="utf-8") == catalog.stub(task), "run: python -m erya.catalog"
+
+
+def test_every_parent_that_is_a_model_here_exists():
+    known = {card.room for card in catalog.cards()}
+    for card in catalog.cards():
+        for parent in card.parents:
+            assert parent.fixed["en"]
+            assert parent.fixed["zh"]
+            if "/" in parent.model:
+                assert parent.model.split("/")[1] in known
