@@ -1,0 +1,146 @@
+"""Fills measured figures into the READMEs, from ``benchmarks/results/*.json``: no figure is typed by hand.
+
+    python -m benchmarks.fill            # rewrite what lies between the markers
+    python -m benchmarks.fill --check    # exit 1 where a README is not what the results say
+
+Markers: ``<!-- measured:begin name=NAME -->`` … ``<!-- measured:end -->``; without a name: the room's own ``accuracy`` table.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import results_file
+from erya.artefact import atomic_write
+from erya.board_table import seconds, size
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(
+    r"(<!-- measured:begin(?: name=(?P<name>[a-z_]+))? -->\n)(?P<body>.*?)(<!-- measured:end -->)", re.DOTALL
+)
+DATA = ("snips", "poetry", "names", "ag_news")
+NOT_MEASURED = {"en": "not measured yet\n", "zh": "尚未测量\n"}
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join(["| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]]) + "\n"
+
+
+def footnote(document: dict[str, Any], lang: str) -> str:
+    """Day, machine and versions of a measurement."""
+    where = document["environment"]
+    versions = f"erya {where['erya']}, Python {where['python']}, NumPy {where['numpy']}, torch {where['torch']}"
+    if lang == "zh":
+        return f"\n测于 {document['measured']}，{where['processor']}，{where['threads']} 线程；{versions}。\n"
+    return f"\nMeasured {document['measured']} on {where['processor']}, {where['threads']} threads; {versions}.\n"
+
+
+def interval(score: dict[str, float]) -> str:
+    return f"{score['value']:.4f} [{score['low']:.4f}, {score['high']:.4f}]"
+
+
+def measured_row(first: str, row: dict[str, Any]) -> list[str]:
+    scores = row["scores"]
+    return [
+        first,
+        interval(scores["accuracy"]),
+        f"{scores['macro_f1']['value']:.4f}",
+        f"{scores['log_loss']['value']:.3f}",
+        f"{scores['calibration_error']['value']:.3f}",
+        seconds(row["train_seconds"]),
+        seconds(row["first_answer_seconds"]),
+        f"{row['predictions_per_second']:,.0f}",
+        size(row["model_bytes"]),
+        size(row["peak_rss_bytes"]),
+    ]
+
+
+HEAD = {
+    "en": [
+        "accuracy [95 %]",
+        "macro F1",
+        "log loss",
+        "calibration error",
+        "train",
+        "first answer",
+        "texts/s",
+        "file",
+        "peak memory",
+    ],
+    "zh": ["准确率 [95%]", "宏 F1", "对数损失", "校准误差", "训练", "首次回答", "条/秒", "文件", "峰值内存"],
+}
+
+
+def accuracy(room: str, lang: str) -> str | None:
+    """One room on all data sets."""
+    rows, last = [], None
+    for name in DATA:
+        document = results_file.read(f"accuracy_{name}")
+        for row in document["rows"] if document else []:
+            if row["model"].endswith(f"/{room}") and row["scores"]:
+                rows.append(measured_row(f"{name} ({len(row['seeds'])} × seed)", row))
+                last = document
+    if last is None:
+        return None
+    return table([{"en": "data", "zh": "数据"}[lang], *HEAD[lang]], rows) + footnote(last, lang)
+
+
+def ladder(room: str, lang: str) -> str | None:
+    """All rooms on each data set: the front page's tables."""
+    parts, last = [], None
+    for name in DATA:
+        document = results_file.read(f"accuracy_{name}")
+        if document:
+            last = document
+            rows = [measured_row(f"`{row['model']}`", row) for row in document["rows"] if row["scores"]]
+            majority = {"en": "always the most frequent label", "zh": "总猜最常见标签"}[lang]
+            rows.append([majority, f"{document['baseline']['majority']:.4f}", *[""] * 8])
+            counts = document["data"]["rows"]
+            parts.append(f"\n**{name}** – {counts['train']:,} / {counts['dev']:,} / {counts['test']:,}\n\n")
+            parts.append(table([{"en": "model", "zh": "模型"}[lang], *HEAD[lang]], rows))
+    return None if last is None else "".join(parts) + footnote(last, lang)
+
+
+def startup(room: str, lang: str) -> str | None:
+    document = results_file.read("startup")
+    if document is None:
+        return None
+    rows = [[f"`{name}`", seconds(row["median_seconds"])] for name, row in document["rows"].items()]
+    return table([{"en": "process", "zh": "进程"}[lang], {"en": "median", "zh": "中位数"}[lang]], rows) + footnote(
+        document, lang
+    )
+
+
+RENDERERS: dict[str, Callable[[str, str], str | None]] = {"accuracy": accuracy, "ladder": ladder, "startup": startup}
+
+
+def filled(path: Path) -> str:
+    """The README with its blocks rendered anew."""
+    lang = "zh" if path.name.endswith(".zh.md") else "en"
+
+    def render(match: re.Match[str]) -> str:
+        body = RENDERERS[match["name"] or "accuracy"](path.parent.name, lang)
+        return match[1] + (body or NOT_MEASURED[lang]) + match[4]
+
+    return BLOCK.sub(render, path.read_text(encoding="utf-8"))
+
+
+def main() -> None:
+    stale = []
+    for path in [*sorted((ROOT / "src/erya/models").glob("*/README*.md")), ROOT / "README.md", ROOT / "README.zh.md"]:
+        text = filled(path)
+        if text != path.read_text(encoding="utf-8"):
+            stale.append(str(path.relative_to(ROOT)))
+            if "--check" not in sys.argv:
+                atomic_write(path, lambda file, text=text: file.write(text.encode("utf-8")) and None)
+    print("\n".join(stale) or "all figures are up to date")
+    sys.exit(1 if stale and "--check" in sys.argv else 0)
+
+
+if __name__ == "__main__":
+    main()
