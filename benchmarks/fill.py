@@ -137,7 +137,7 @@ def main() -> None:
         if text != path.read_text(encoding="utf-8"):
             stale.append(str(path.relative_to(ROOT)))
             if "--check" not in sys.argv:
-                atomic_write(path, lambda file, text=text: file.write(text.encode("utf-8")) and None)
+                atomic_write(path, lambda file, text=text: file.write(text.encode("utf-8")))
     print("\n".join(stale) or "all figures are up to date")
     sys.exit(1 if stale and "--check" in sys.argv else 0)
 

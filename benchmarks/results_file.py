@@ -20,7 +20,7 @@ def write(name: str, figures: dict[str, Any]) -> Path:
     text = json.dumps(document, ensure_ascii=False, indent=1) + "\n"
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{name}.json"
-    atomic_write(path, lambda file: file.write(text.encode("utf-8")) and None)
+    atomic_write(path, lambda file: file.write(text.encode("utf-8")))
     return path
 
 

@@ -44,11 +44,12 @@ def cells(row: dict[str, Any]) -> list[str]:
 
 def status(row: dict[str, Any]) -> str:
     """Why a row has no score, in one word."""
-    return {
+    words = {
         "failed": say("failed", "失败"),
         "skipped": say("skipped", "跳过"),
         "budget": say("out of budget", "超出预算"),
-    }.get(row["status"], row["status"])
+    }
+    return words.get(row["status"], str(row["status"]))
 
 
 def plain_table(document: dict[str, Any]) -> str:

@@ -10,11 +10,10 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import erya.models
 from erya.errors import ModelFileError, ResourceError, UsageError, nearest
@@ -292,15 +291,17 @@ def stub(task: str) -> str:
     return "# Written by `python -m erya.catalog`; a test compares.\n" + "\n".join(lines) + "\n"
 
 
-def _write_stubs(package: ModuleType) -> None:
+def _write_stubs() -> None:
     from erya.artefact import atomic_write
 
     for task in tasks_with_models():
         text = stub(task).encode("utf-8")
-        atomic_write(
-            Path(str(package.__file__)).parent / f"{task}.pyi", lambda file, text=text: file.write(text) and None
-        )
+        atomic_write(Path(erya.models.__file__).parent.parent / f"{task}.pyi", partial(_put, text))
+
+
+def _put(text: bytes, file: BinaryIO) -> None:
+    file.write(text)
 
 
 if __name__ == "__main__":
-    _write_stubs(erya)
+    _write_stubs()

@@ -75,7 +75,7 @@ def run(folder: Path, data_path: Path) -> None:
     except MemoryError:
         result = {"status": "failed", "error": "out of memory", "code": "memory", "help": None}
     text = json.dumps(result, ensure_ascii=False).encode("utf-8")
-    artefact.atomic_write(folder / "result.json", lambda file: file.write(text) and None)
+    artefact.atomic_write(folder / "result.json", lambda file: file.write(text))
 
 
 def _contest(job: dict[str, Any], data: dict[str, Any], folder: Path) -> dict[str, Any]:

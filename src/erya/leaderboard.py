@@ -52,7 +52,8 @@ class Board:
         """The self-contained report."""
         from erya import report_page
 
-        return report_page.render(self.document)
+        page: str = report_page.render(self.document)
+        return page
 
     def save(self, path: str | Path) -> Path:
         """Write the report (``.html``) or the document (``.json``), atomically.
@@ -62,7 +63,7 @@ class Board:
         """
         path = Path(path)
         text = json.dumps(self.document, ensure_ascii=False, indent=1) if path.suffix == ".json" else self.html()
-        artefact.atomic_write(path, lambda file: file.write(text.encode("utf-8")) and None)
+        artefact.atomic_write(path, lambda file: file.write(text.encode("utf-8")))
         return path
 
     def _repr_html_(self) -> str:
@@ -121,11 +122,11 @@ def _dataset(data: Dataset | str | Path | None, seed: int) -> Dataset:
         raise UsageError(
             "no-data", say("compare needs data", "compare 需要数据"), help='erya.compare(data="sample:snips")'
         )
-    if not isinstance(data, Dataset):
-        from erya.text.read import read
+    if isinstance(data, Dataset):
+        return data.split(seed=seed)
+    from erya.text.read import read
 
-        data = read(data)
-    return data.split(seed=seed)
+    return read(data).split(seed=seed)
 
 
 # ---- the document ---------------------------------------------------------------------------------------------
@@ -193,7 +194,7 @@ def _median(contestant: Contestant, name: str) -> float | None:
 
 
 def _document(contestants: list[Contestant], dataset: Dataset, settings: dict[str, Any]) -> dict[str, Any]:
-    targets = test_part(dataset).targets
+    targets = test_part(dataset).targets or []
     contestants = sorted(contestants, key=_rank)
     rows = [contestant.row for contestant in contestants]
     scored = [contestant for contestant in contestants if contestant.runs]
@@ -254,7 +255,7 @@ def _pairs(scored: list[Contestant], targets: Any) -> list[dict[str, Any]]:
 def _mistakes(scored: list[Contestant], dataset: Dataset) -> list[dict[str, Any]]:
     """The test rows that the models get most confidently wrong together: hard texts, or wrong labels."""
     test = test_part(dataset)
-    targets = np.asarray([str(label) for label in test.targets])
+    targets = np.asarray([str(label) for label in test.targets or []])
     wrongness = np.zeros(len(targets))
     for contestant in scored:
         run = contestant.runs[0]

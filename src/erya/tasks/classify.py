@@ -162,7 +162,8 @@ def _class_weights(
     if class_weight is None:
         return np.ones(len(classes))
     if class_weight == "balanced":
-        return weights.sum() / (len(classes) * np.bincount(targets, weights=weights, minlength=len(classes)))
+        totals: NDArray[np.float64] = np.bincount(targets, weights=weights, minlength=len(classes))
+        return np.asarray(weights.sum() / (len(classes) * totals), dtype=np.float64)
     if not isinstance(class_weight, dict):
         raise UsageError(
             "bad-setting",
