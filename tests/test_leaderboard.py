@@ -1,0 +1,212 @@
+"""Comparing: every contestant becomes a row, finished or not, and the advice follows from the figures."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import erya
+from erya import advice, catalog
+from erya.contestants import Budget
+from erya.errors import DataError, ModelFileError, UsageError
+from erya.tasks import classify
+from erya.text.dataset import Dataset, Part
+
+
+def part(X, y) -> Part:
+    return Part(inputs=X, targets=y, weights=None, rows=list(range(1, len(X) + 1)))
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    pieces = [part(*classify.toy(seed=seed, rows=rows)) for seed, rows in ((1, 120), (2, 30), (3, 60))]
+    return Dataset(*pieces, source="toy")
+
+
+@pytest.fixture(scope="module")
+def board(data, tmp_path_factory):
+    """A comparison with one contestant of every kind."""
+    from sklearn.dummy import DummyClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    folder = tmp_path_factory.mktemp("files")
+    trained = catalog.model("classify/naive_bayes").fit(data.train.inputs, data.train.targets).save(folder / "m.erya")
+    answers = [{"row": row, "answer": label} for row, label in enumerate(data.test.targets, 1)]
+    answers[0]["answer"] = "food" if answers[0]["answer"] != "food" else "music"
+    (folder / "answers.jsonl").write_text("\n".join(json.dumps(answer) for answer in answers) + "\n", encoding="utf-8")
+    dummy = make_pipeline(FunctionTransformer(lambda X: np.zeros((len(X), 1))), DummyClassifier())
+    events = []
+    models = [
+        "classify/naive_bayes",
+        trained,
+        folder / "answers.jsonl",
+        dummy,
+        catalog.model("classify/naive_bayes", settings={"alpha": 9.0}),
+    ]
+    found = erya.compare(models, data, watch=events.append)
+    return found, events
+
+
+def test_a_row_for_everyone_ranked_by_accuracy(board):
+    document = board[0].document
+    rows = document["rows"]
+    assert len(rows) == 5
+    assert len({row["model"] for row in rows}) == 5
+    assert all(row["status"] == "ok" for row in rows), rows
+    values = [row["scores"]["accuracy"]["value"] for row in rows]
+    assert values == sorted(values, reverse=True)
+    for row in rows:
+        score = row["scores"]["accuracy"]
+        assert score["low"] <= score["value"] <= score["high"]
+    json.dumps(document, allow_nan=False)
+
+
+def test_what_is_measured_and_what_is_not(board):
+    rows = {row["kind"]: row for row in board[0].rows if row["model"] != "classify/naive_bayes (2)"}
+    trained_here, artefact, predictions = rows["id"], rows["artefact"], rows["predictions"]
+    for name in (
+        "train_seconds",
+        "first_answer_seconds",
+        "predictions_per_second",
+        "model_bytes",
+        "peak_rss_bytes",
+        "parameters",
+    ):
+        assert trained_here[name] > 0, name
+    assert artefact["train_seconds"] is None
+    assert artefact["model_bytes"] > 0
+    assert predictions["predictions_per_second"] is None
+    assert "log_loss" not in predictions["scores"]
+    assert predictions["scores"]["accuracy"]["value"] == pytest.approx(59 / 60)
+    assert artefact["scores"] == trained_here["scores"], "the same model, trained and loaded"
+
+
+def test_pairs_confusion_mistakes_and_majority(board, data):
+    document = board[0].document
+    assert len(document["pairs"]) == 10
+    dummy = next(row["model"] for row in document["rows"] if row["model"] == "Pipeline")
+    best = document["rows"][0]["model"]
+    (pair,) = [pair for pair in document["pairs"] if {pair["a"], pair["b"]} == {dummy, best}]
+    assert pair["significant"]
+    for found in document["confusion"].values():
+        assert np.sum(found["counts"]) == len(data.test)
+    assert document["baseline"]["majority"] == pytest.approx(1 / 3)
+    assert document["beats_chance"]
+    assert document["mistakes"]
+    assert set(document["mistakes"][0]["answers"]) == {row["model"] for row in document["rows"]}
+
+
+def test_events_tell_the_story(board):
+    kinds = [event["event"] for event in board[1]]
+    assert kinds[0] == "begin"
+    assert kinds.count("start") == kinds.count("done") == 5
+
+
+def test_table_and_report(board, tmp_path):
+    table = board[0].table()
+    assert "classify/naive_bayes" in table
+    page = board[0].save(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert json.loads(board[0].save(tmp_path / "board.json").read_text(encoding="utf-8"))["schema"] == "erya.compare/1"
+
+
+def test_a_model_that_fails_is_a_row(data, monkeypatch, tmp_path):
+    import shutil
+    from pathlib import Path
+
+    shutil.copytree(Path(__file__).parent / "toy_room", tmp_path / "rooms" / "breaks")
+    source = (tmp_path / "rooms" / "breaks" / "estimator.py").read_text(encoding="utf-8")
+    source = source.replace("classify/longest_word", "classify/breaks")
+    broken = source.replace("self.tokenizer_ = make(self.tokenizer)", "raise RuntimeError('broken on purpose')")
+    (tmp_path / "rooms" / "breaks" / "estimator.py").write_text(broken, encoding="utf-8")
+    monkeypatch.setenv("ERYA_ROOMS", str(tmp_path / "rooms"))
+    board = erya.compare(["classify/breaks", "classify/naive_bayes"], data)
+    last = board.rows[-1]
+    assert last["model"] == "classify/breaks"
+    assert last["status"] == "failed"
+    assert "broken on purpose" in last["error"]
+    assert not last["scores"]
+    assert "broken on purpose" in board.table()
+    assert board.document["advice"]["recommended"] == "classify/naive_bayes"
+
+
+def test_wrong_calls(data, tmp_path):
+    with pytest.raises(UsageError):
+        erya.compare("classify/naive_bayes", data)
+    with pytest.raises(UsageError, match="no model"):
+        erya.compare(["classify/naive_bays"], data)
+    with pytest.raises(UsageError):
+        erya.compare(["classify/naive_bayes"])
+    (tmp_path / "short.txt").write_text("food\n", encoding="utf-8")
+    with pytest.raises(DataError, match="1 answers"):
+        erya.compare([tmp_path / "short.txt"], data)
+    (tmp_path / "damaged.erya").write_bytes(b"PK nonsense")
+    with pytest.raises(ModelFileError):
+        erya.compare([tmp_path / "damaged.erya"], data)
+
+
+def test_budget_is_shared_equally_among_those_to_come():
+    assert Budget(None, 3).share() is None
+    clock = Budget(30.0, 3)
+    assert clock.share() == pytest.approx(10, abs=0.1)
+    assert clock.share() == pytest.approx(15, abs=0.1)  # the first took no time
+
+
+# ---- advice ---------------------------------------------------------------------------------------------------
+
+
+def row(model, accuracy, *, train=1.0, size=1000):
+    half = 0.01
+    return {
+        "model": model,
+        "name": model,
+        "scores": {"accuracy": {"value": accuracy, "low": accuracy - half, "high": accuracy + half}},
+        "train_seconds": train,
+        "first_answer_seconds": train,
+        "model_bytes": size,
+        "peak_rss_bytes": size,
+    }
+
+
+def document(rows, significant=(), beats=True):
+    return {
+        "rows": rows,
+        "pairs": [{"a": a, "b": b, "significant": True} for a, b in significant],
+        "baseline": {"majority": 0.5, "label": "x"},
+        "beats_chance": beats,
+        "confusion": {},
+        "data": {"label_counts": {"x": 100, "y": 100}, "duplicates_across_splits": 0, "rows": {"test": 100}},
+    }
+
+
+def test_advice_takes_the_cheapest_of_equals():
+    rows = [row("big", 0.91, train=50, size=10**8), row("small", 0.905, train=1), row("bad", 0.7, train=0.1)]
+    found = advice.advise(document(rows, significant=[("big", "bad"), ("small", "bad")]))
+    assert found["recommended"] == "small"
+    assert "not significant" in found["sentences"][0]
+    assert "50 times" in found["sentences"][1]
+
+
+def test_advice_takes_the_best_when_it_is_really_better():
+    rows = [row("big", 0.91, train=50), row("small", 0.8)]
+    assert advice.advise(document(rows, significant=[("big", "small")]))["recommended"] == "big"
+
+
+def test_advice_when_nothing_beats_chance():
+    found = advice.advise(document([row("big", 0.5)], beats=False))
+    assert found["recommended"] is None
+    assert "No model is surely better" in found["sentences"][0]
+    assert advice.advise(document([{**row("x", 0.1), "scores": {}}]))["recommended"] is None
+
+
+def test_advice_names_rare_labels_duplicates_and_confusions():
+    asked = document([row("m", 0.8)])
+    asked["data"] |= {"label_counts": {"x": 100, "rare": 3}, "duplicates_across_splits": 4}
+    asked["confusion"] = {"m": {"labels": ["p", "q", "r"], "counts": [[9, 5, 0], [4, 9, 0], [0, 1, 9]]}}
+    text = " ".join(advice.advise(asked)["sentences"])
+    assert "rare" in text
+    assert "4 test texts" in text
+    assert "'p' and 'q'" in text
