@@ -117,13 +117,10 @@ def load(path: str | Path, *, kind: str = "model") -> Content:
 
 
 def erya_version() -> str:
-    """The version of the installed package."""
-    from importlib import metadata
+    """This package's version."""
+    import erya
 
-    try:
-        return metadata.version("erya")
-    except metadata.PackageNotFoundError:
-        return "0+source"
+    return erya.__version__
 
 
 # ---- writing ------------------------------------------------------------------------------------------------------

@@ -15,15 +15,17 @@ import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO
 
 from erya.errors import EryaError, ResourceError, UsageError, quoted
 from erya.language import say
 
+fcntl: ModuleType | None
 try:
     import fcntl
 except ImportError:  # Windows: an open file cannot be deleted there, which serves the same end
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 SUFFIX = ".erya-tmp"
 _BUFFER = 1 << 20
@@ -33,7 +35,7 @@ _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EACCES, errno.EPERM, errno.EBADF, errno.ENOLCK)
 
 
-def atomic_write(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
+def atomic_write(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Write a file so that ``path`` holds the old bytes or the new ones, never a mixture.
 
     Args:
@@ -45,7 +47,7 @@ def atomic_write(path: str | Path, write: Callable[[BinaryIO], None]) -> None:
         ResourceError: no space, no permission, an I/O error. No temporary file stays behind.
     """
     shown, target = Path(path), Path(os.path.realpath(path))
-    _check_target(shown, target)
+    check_target(shown)
     temporary: Path | None = None
     try:
         descriptor, temporary = _temporary(target)
@@ -113,10 +115,10 @@ def write_error(path: Path, error: OSError) -> EryaError:
     )
 
 
-def _check_target(shown: Path, target: Path) -> None:
-    """Replacing a folder, a device such as /dev/null or a pipe by a file is never meant."""
+def check_target(shown: Path) -> None:
+    """Replacing a folder, a device such as /dev/null or a pipe by a file is never meant: UsageError."""
     try:
-        mode = target.stat().st_mode
+        mode = shown.stat().st_mode
     except OSError:
         return
     if not stat.S_ISREG(mode):
@@ -175,10 +177,9 @@ def _remove_stray(path: Path) -> int:
 
 def _to_disk(descriptor: int) -> None:
     """The file's bytes to the disk. macOS keeps them in the drive's cache unless asked more firmly."""
-    full = getattr(fcntl, "F_FULLFSYNC", None)
-    if full is not None:
+    if fcntl is not None and hasattr(fcntl, "F_FULLFSYNC"):
         with contextlib.suppress(OSError):
-            fcntl.fcntl(descriptor, full)
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
             return
     os.fsync(descriptor)
 

@@ -79,9 +79,14 @@ class Model:
         version = cls.state_version if version is None else version
         if version < cls.state_version:
             state = cls.upgrade(state, version)
-        model = cls(**{name: _thaw(value) for name, value in params.items()})
+        model = cls.from_plain_params(params)
         model.set_state(state)
         return model
+
+    @classmethod
+    def from_plain_params(cls, params: dict[str, Any]) -> Self:
+        """A new, unfitted model: the inverse of ``plain_params``."""
+        return cls(**{name: _thaw(value) for name, value in params.items()})
 
     def save(self, path: str | Path, *, training: dict[str, Any] | None = None, card: str = "") -> Path:
         """Write one ``.erya`` file, atomically.

@@ -50,7 +50,8 @@ class Report:
         return None
 
     def stopping(self) -> Literal["interrupt", "budget"] | None:
-        """Asked after every step. ``interrupt``: save a checkpoint and raise ``Interrupted``.
+        """Asked once after every step, before ``checkpoint_due``, so that a step is counted once even when training is
+        resumed. ``interrupt``: save a checkpoint and raise ``Interrupted``.
         ``budget``: end training here as if this were the last step, and record the step.
         """
         return None

@@ -1,8 +1,8 @@
 """Arrays in the safetensors format, read in place: the views point into the bytes they were given.
 
 The format is a length (8 bytes), a JSON header, and the arrays one after another without a gap. Written here: sorted
-by item size and name, the header padded so that the data begins at a multiple of 64 bytes. The safetensors library reads
-what this writes; but it copies, and cannot read inside another file, so a page of code stands here instead.
+by item size and name, the header padded so that the data begins at a multiple of 64 bytes. The safetensors library
+reads what this writes; but it copies, and cannot read inside another file, so a page of code stands here instead.
 """
 
 from __future__ import annotations

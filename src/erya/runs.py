@@ -1,0 +1,400 @@
+"""Train a model into a file, in a way that survives Ctrl-C, SIGTERM, ``kill -9`` and a full disk; and continue.
+
+``train`` works in ``m.erya.run/`` (see run_folder.py) until ``m.erya`` stands; ``resume`` reads there what to do again,
+refuses where the bits could differ, and ends with the very file that an uninterrupted training would have written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TextIO
+
+from erya import artefact, catalog, machine, tasks
+from erya.atomic import check_target
+from erya.contract import Model
+from erya.errors import DataError, DivergedError, EryaError, Interrupted, ResourceError, UsageError, quoted
+from erya.language import say
+from erya.run_display import display
+from erya.run_folder import RunFolder
+from erya.run_report import RunReport
+from erya.scoring import Score
+from erya.text.dataset import Dataset, Part
+
+# Another version of one of these may change bits: of the arithmetic, or of the tokens.
+_VERSIONED = ("numpy", "scipy", "numba", "tokenizers", "rjieba")
+_DIVERGED = "diverged"
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came of a training.
+
+    Attributes:
+        path: the artefact.
+        size: its bytes.
+        scored_on: ``"test"``, else ``"dev"``; None where there are no labelled rows but those of training.
+        scores: by name, of that part.
+        baseline: the most frequent training label and the accuracy of always answering it; None where unknown.
+        seconds: of fitting, all sessions of a resumed training together.
+        stopped_at_step: where the budget ended training, or None.
+    """
+
+    model: Model
+    path: Path
+    size: int
+    scored_on: str | None
+    scores: dict[str, Score]
+    baseline: tuple[str, float] | None
+    seconds: float
+    stopped_at_step: int | None
+
+
+def read_data(how: dict[str, Any], absolute: dict[str, str] | None = None) -> Dataset:
+    """The data set that ``how`` describes: ``{"source": …, "read": {arguments of erya.read}, "split": {…} or None}``.
+
+    Args:
+        how: as given to ``train``.
+        absolute: paths to use in place of those in ``how``, where they still exist.
+    """
+    from erya.text.read import read
+
+    source, options = str(how["source"]), dict(how["read"])
+    for name, path in (absolute or {}).items():
+        if name == "source":
+            source = path
+        elif Path(path).exists():
+            options[name] = path
+    dataset: Dataset = read(source, **options)
+    return dataset.split(**how["split"]) if how.get("split") else dataset
+
+
+def train(
+    model: Model,
+    dataset: Dataset,
+    path: str | Path,
+    *,
+    how: dict[str, Any],
+    budget_seconds: float | None = None,
+    budget_steps: int | None = None,
+    restart: bool = False,
+    quiet: bool = False,
+    stream: TextIO | None = None,
+) -> Trained:
+    """Fit ``model``, score it, and write it to ``path``.
+
+    Args:
+        model: not yet fitted.
+        dataset: what ``read_data(how)`` gave.
+        path: the artefact; the run folder stands beside it until it is written.
+        how: how to read the data again, see ``read_data``.
+        budget_seconds: end training at the first step after so many seconds.
+        budget_steps: end training at this step.
+        restart: throw away an unfinished training that could be resumed.
+        quiet: show no progress.
+        stream: where progress goes; stderr.
+
+    Raises:
+        UsageError: ``path`` is no file, or an unfinished training is there.
+        ResourceError: another process trains it; no disk space, no memory.
+        Interrupted: Ctrl-C or SIGTERM; ``help`` is the command that continues.
+        DivergedError: the loss stopped being finite.
+    """
+    folder = RunFolder(path)
+    check_target(folder.artefact)
+    run = {
+        "format": artefact.FORMAT,
+        "id": model.id,
+        "params": model.plain_params(),
+        "how": {"source": str(how["source"]), "read": how.get("read") or {}, "split": how.get("split")},
+        "absolute": _absolute(how),
+        "digest": dataset.digest,
+        "threads": machine.threads(),
+        "device": machine.device(),
+        "versions": _versions(model.id),
+        "budget_seconds": budget_seconds,
+        "budget_steps": budget_steps,
+        "ended": None,
+    }
+    folder.acquire(create=True)
+    try:
+        if folder.checkpoint.exists() and not restart and folder.read()["ended"] != _DIVERGED:
+            raise _unfinished(folder)
+        folder.clear()
+        try:
+            folder.write(run)
+        except EryaError:
+            folder.remove()
+            raise
+        return _carry_out(folder, run, model, dataset, quiet, stream)
+    finally:
+        folder.release()
+
+
+def resume(path: str | Path, *, quiet: bool = False, stream: TextIO | None = None) -> Trained:
+    """Continue the training of ``path`` from its last checkpoint, or from the start where there is none.
+
+    Args:
+        path: ``m.erya`` or ``m.erya.run``.
+        quiet: show no progress.
+        stream: where progress goes; stderr.
+
+    Raises:
+        UsageError: nothing to resume, or a version differs from the one the training began with.
+        DataError: the data differs from what the training began with, or is gone.
+        ModelFileError: the run folder is damaged.
+        ResourceError, Interrupted, DivergedError: as ``train``.
+    """
+    folder = RunFolder(path)
+    folder.acquire(create=False)
+    try:
+        run = folder.read()
+        _check_versions(run["versions"], _versions(run["id"]))
+        dataset = read_data(run["how"], run["absolute"])
+        if dataset.digest != run["digest"]:
+            raise _data_changed(run["how"]["source"])
+        model = catalog.find(run["id"]).from_plain_params(run["params"])
+        return _carry_out(folder, run, model, dataset, quiet, stream)
+    finally:
+        folder.release()
+
+
+# ---- the training itself ------------------------------------------------------------------------------------------
+
+
+def _carry_out(
+    folder: RunFolder, run: dict[str, Any], model: Model, dataset: Dataset, quiet: bool, stream: TextIO | None
+) -> Trained:
+    report = RunReport(
+        folder,
+        run["id"],
+        run["params"],
+        display(stream, quiet=quiet),
+        budget_seconds=run["budget_seconds"],
+        budget_steps=run["budget_steps"],
+        remember=lambda step: folder.write({**run, "budget_steps": step}),
+    )
+    try:
+        with _running_as(run["threads"], run["device"]), report:
+            _fit(model, dataset, report)
+            return _finish(folder, run, model, dataset, report)
+    except BaseException as error:
+        told = _told(folder, run, error)
+        if told is error:
+            raise
+        raise told from error
+
+
+def _fit(model: Model, dataset: Dataset, report: RunReport) -> None:
+    train, dev = dataset.train, dataset.dev
+    model.fit(
+        train.inputs,
+        train.targets,
+        sample_weight=train.weights,
+        validation=(dev.inputs, dev.targets) if dev is not None and len(dev) else None,
+        report=report,
+    )
+
+
+def _finish(folder: RunFolder, run: dict[str, Any], model: Model, dataset: Dataset, report: RunReport) -> Trained:
+    """Score, write the artefact, and only then take the run away."""
+    seconds = report.seconds()
+    scored_on, part = _scored_part(dataset)
+    scores = _scores(model, part) if part is not None else {}
+    baseline = _baseline(model, dataset, part)
+    training = {
+        "seed": run["params"].get("seed"),
+        "data": {
+            "source": _name_only(run["how"]["source"]),
+            "digest": run["digest"],
+            "rows": {name: len(part) for name, part in dataset.parts()},
+            "split": run["how"]["split"],
+        },
+        "threads": run["threads"],
+        "device": run["device"],
+        "versions": run["versions"],
+        "stopped_at_step": report.stopped_at,
+        "scored_on": scored_on,
+        "scores": {name: score.to_plain() for name, score in scores.items()},
+        "baseline": None if baseline is None else {"label": baseline[0], "accuracy": baseline[1]},
+        "curve": report.curve,
+    }
+    path = model.save(folder.artefact, training=training, card=_card(model.id, training))
+    folder.remove()
+    return Trained(model, path, path.stat().st_size, scored_on, scores, baseline, seconds, report.stopped_at)
+
+
+def _scored_part(dataset: Dataset) -> tuple[str | None, Part | None]:
+    for name, part in (("test", dataset.test), ("dev", dataset.dev)):
+        if part is not None and len(part) and part.targets is not None:
+            return name, part
+    return None, None
+
+
+def _scores(model: Model, part: Part) -> dict[str, Score]:
+    task = tasks.find(model.task())
+    answers = task.Run(
+        model.predict(part.inputs),
+        model.predict_proba(part.inputs) if hasattr(model, "predict_proba") else None,
+        getattr(model, "classes_", None),
+    )
+    found: dict[str, Score] = task.scores(part.targets, [answers])
+    return found
+
+
+def _baseline(model: Model, dataset: Dataset, part: Part | None) -> tuple[str, float] | None:
+    if part is None or part.targets is None or not dataset.train.targets:
+        return None
+    label, share = tasks.find(model.task()).majority(dataset.train.targets, part.targets)
+    return str(label), float(share)
+
+
+def _card(model: str, training: dict[str, Any]) -> str:
+    """The page inside the file. Both languages, since the same training gives the same bytes everywhere."""
+    rows = " · ".join(f"{name} {count:,}" for name, count in training["data"]["rows"].items())
+    lines = [f"# {model}", "", f"Data 数据: {training['data']['source']} ({rows})", ""]
+    if training["scores"]:
+        lines += [f"| {training['scored_on']} | | 95 % |", "|---|---|---|"]
+        for name, score in training["scores"].items():
+            lines.append(f"| {name} | {score['value']:.4f} | {score['low']:.4f} – {score['high']:.4f} |")
+        lines.append("")
+    lines.append("Written by Erya 由尔雅写成: `erya predict FILE.erya --input TEXT`")
+    return "\n".join(lines) + "\n"
+
+
+@contextlib.contextmanager
+def _running_as(threads: int, device: str) -> Iterator[None]:
+    """The number of threads and the device that were recorded, for as long as the training lasts."""
+    wanted = {"ERYA_THREADS": str(threads), "ERYA_DEVICE": device}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+# ---- what makes two runs the same ---------------------------------------------------------------------------------
+
+
+def _absolute(how: dict[str, Any]) -> dict[str, str]:
+    """Where the data is, for a resume from another folder."""
+    named = {"source": how["source"], **{name: (how.get("read") or {}).get(name) for name in ("validation", "test")}}
+    return {
+        name: str(value) if str(value).startswith("sample:") else os.path.abspath(Path(value).expanduser())  # noqa: PTH100  (a pattern is no path)
+        for name, value in named.items()
+        if value is not None
+    }
+
+
+def _name_only(source: str) -> str:
+    """What the artefact says of the source: no folder of this machine."""
+    return source if source.startswith("sample:") else Path(source).name
+
+
+def _versions(id: str) -> dict[str, str]:
+    """The versions that a training's bits may depend on."""
+    names = list(_VERSIONED)
+    with contextlib.suppress(UsageError):  # a class that is in no catalog
+        extra = catalog.card_of(id).extra
+        names += [catalog.EXTRA_MODULE.get(extra, extra)] if extra else []
+    found = {"erya": artefact.erya_version(), "python": ".".join(platform.python_version_tuple()[:2])}
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def _check_versions(recorded: dict[str, str], here: dict[str, str]) -> None:
+    for name in sorted(set(recorded) | set(here)):
+        then, now = quoted(recorded.get(name, "–"), 40), here.get(name, "–")
+        if then == now:
+            continue
+        mend = f"pip install {name}=={then}"
+        if name == "python":
+            mend = say(f"run it with Python {then}", f"请用 Python {then} 运行")
+        elif then == "–":
+            mend = f"pip uninstall {name}"
+        raise UsageError(
+            "versions-differ",
+            say(
+                f"this training began with {name} {then}, here is {now}: the result would not be the same",
+                f"这次训练开始时用的是 {name} {then}，现在是 {now}：结果会不同",
+            ),
+            help=mend,
+        )
+
+
+# ---- how it may end -----------------------------------------------------------------------------------------------
+
+
+def _told(folder: RunFolder, run: dict[str, Any], error: BaseException) -> BaseException:
+    """The error as the user should read it. A run that cannot be continued, or need not be, is taken away."""
+    saved = folder.checkpoint.exists()
+    if isinstance(error, Interrupted):
+        return _interrupted(folder, run["id"], saved)
+    if isinstance(error, MemoryError) or _torch_out_of_memory(error):
+        return ResourceError(
+            "out-of-memory",
+            say(f"{run['id']} ran out of memory", f"{run['id']} 内存不足"),
+            help=folder.resume_command
+            if saved
+            else say("a smaller model or batch: --set …", "用更小的模型或批次：--set …"),
+        )
+    if isinstance(error, DivergedError) and saved:
+        with contextlib.suppress(EryaError):
+            folder.write({**run, "ended": _DIVERGED})
+    elif isinstance(error, Exception) and not isinstance(error, ResourceError) and not saved:
+        folder.remove()
+    return error
+
+
+def _torch_out_of_memory(error: BaseException) -> bool:
+    """Torch raises RuntimeErrors, on a CPU without a type of their own."""
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        type(error).__name__ == "OutOfMemoryError" or "allocate memory" in text or "not enough memory" in text
+    )
+
+
+def _interrupted(folder: RunFolder, id: str, saved: bool) -> Interrupted:
+    message = (
+        say("stopped; the training is saved", "已停止；训练进度已保存")
+        if saved
+        else say(f"stopped; {id} keeps no checkpoint and will start over", f"已停止；{id} 没有检查点，将从头开始")
+    )
+    return Interrupted("interrupted", message, help=folder.resume_command)
+
+
+def _unfinished(folder: RunFolder) -> UsageError:
+    name = quoted(folder.artefact)
+    return UsageError(
+        "unfinished-training",
+        say(f"an unfinished training of {name} is there", f"{name} 有一次未完成的训练"),
+        where=quoted(folder.path),
+        help=say(
+            f"continue it: {folder.resume_command}   throw it away: erya train … --restart",
+            f"继续：{folder.resume_command}   放弃它：erya train … --restart",
+        ),
+    )
+
+
+def _data_changed(source: str) -> DataError:
+    name = quoted(source)
+    return DataError(
+        "data-changed",
+        say(f"{name} is not the data that this training began with", f"{name} 与训练开始时的数据不同"),
+        help=say(
+            "bring the file back, or start over: erya train … --restart",
+            "恢复原文件，或重新开始：erya train … --restart",
+        ),
+    )
