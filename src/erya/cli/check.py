@@ -1,0 +1,220 @@
+"""``check``: is this data fit to train on, and is this model file whole?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from erya.cli import output
+from erya.cli.data_check import examine
+from erya.cli.flat import flat
+from erya.cli.frame import add
+from erya.cli.options import Columns, Manner, Parts, argument
+from erya.cli.reading import data_facts, data_line, how_to_read, part_name, shown_path, tell_notes
+from erya.cli.settings import shown
+from erya.cli.train import score_name
+from erya.errors import quoted
+from erya.language import say
+
+if TYPE_CHECKING:
+    from erya.artefact import Content
+
+LABELS_SHOWN = 20
+BAR = 24  # cells of the longest bar
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    add(
+        app,
+        "check",
+        flat(check),
+        group=say("Train and compare", "训练与比较"),
+        summary=say("look for trouble in data, or verify a model file", "检查数据有没有问题，或核验模型文件"),
+        examples=[
+            ("erya check reviews.csv", say("labels, lengths, duplicates, broken rows", "标签、长度、重复、坏行")),
+            ("erya check train.csv --test test.csv", say("leaks between the two", "两者之间有无泄漏")),
+            ("erya check m.erya", say("every hash, and what is inside", "逐一核对哈希，并列出内容")),
+        ],
+    )
+
+
+def check(
+    columns: Columns,
+    parts: Parts,
+    manner: Manner,
+    what: Annotated[
+        str,
+        argument(
+            "DATA|m.erya",
+            "a file, a folder, a pattern, sample:NAME, or a model file",
+            "文件、文件夹、通配符、sample:名称，或模型文件",
+        ),
+    ],
+) -> None:
+    """Examine data, or verify a model file."""
+    if what.endswith(".erya") or _is_zip(Path(what)):
+        _check_model(what, manner)
+    else:
+        _check_data(what, columns, parts, manner)
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PK\x03\x04"
+    except OSError:
+        return False
+
+
+# ---- data -----------------------------------------------------------------------------------------------------
+
+
+def _check_data(source: str, columns: Columns, parts: Parts, manner: Manner) -> None:
+    from erya import runs
+
+    lenient = columns if columns.bad_rows is not None else replace(columns, bad_rows="skip")
+    how = how_to_read(source, "classify", lenient, parts)
+    if parts.split is None:
+        how["split"] = None  # what the user's own files say, not what a split would make of them
+    dataset = runs.read_data(how)
+    found = examine(dataset)
+    if manner.json:
+        output.write_document({"schema": "erya.check/1", "kind": "data", "data": data_facts(dataset), **found})
+        return
+    output.write(output.styled(quoted(source), "bold") + f"  {data_line(dataset)}")
+    tell_notes(dataset.reading, manner)
+    for line in [*_part_lines(found["parts"]), *_label_lines(found["labels"]), "", *_problem_lines(found["problems"])]:
+        output.write(line)
+    for reject in dataset.reading.rejects[:5] if not manner.verbose else dataset.reading.rejects:
+        manner.talk(f"  {quoted(reject.file)}:{reject.line}  {reject.reason}  {quoted(reject.raw, 60)}")
+    manner.next(f"erya compare {shown_path(source)}", f"erya train classify/fasttext {shown_path(source)} -o m.erya")
+
+
+def _part_lines(parts: dict[str, Any]) -> list[str]:
+    rows = [
+        (
+            f"  {part_name(name)}",
+            f"{facts['rows']:,}",
+            f"{facts['duplicates']:,}",
+            *(f"{facts['characters'][key]:,}" if facts["characters"] else "–" for key in ("median", "p95", "longest")),
+        )
+        for name, facts in parts.items()
+    ]
+    head = (
+        say("  part", "  部分"),
+        say("rows", "行数"),
+        say("repeated", "重复"),
+        say("characters: median", "字符数：中位"),
+        "95 %",
+        say("longest", "最长"),
+    )
+    return ["", *output.table(rows, head=head, right=range(1, 6))]
+
+
+def _label_lines(labels: dict[str, int] | None) -> list[str]:
+    if not labels:
+        return []
+    total, most = sum(labels.values()), max(labels.values())
+    rows = [
+        (f"  {quoted(label, 30)}", f"{count:,}", f"{count / total:.1%}", "█" * max(1, round(BAR * count / most)))
+        for label, count in list(labels.items())[:LABELS_SHOWN]
+    ]
+    lines = [
+        "",
+        *output.table(
+            rows, head=(say("  label", "  标签"), say("rows", "行数"), say("share", "占比"), ""), right=[1, 2]
+        ),
+    ]
+    if len(labels) > LABELS_SHOWN:
+        lines.append(
+            say(f"  … and {len(labels) - LABELS_SHOWN} more labels", f"  ……另有 {len(labels) - LABELS_SHOWN} 个标签")
+        )
+    return lines
+
+
+def _problem_lines(problems: list[dict[str, Any]]) -> list[str]:
+    if not problems:
+        return [output.styled(say("✓ nothing to worry about", "✓ 没有发现问题"), "green")]
+    marks = {"error": ("✗", "red"), "warning": ("!", "yellow"), "note": ("·", "dim")}
+    lines = []
+    for problem in sorted(problems, key=lambda problem: list(marks).index(problem["severity"])):
+        mark, colour = marks[problem["severity"]]
+        rows = say("  rows ", "  行 ") + ", ".join(map(str, problem["rows"])) + " …" if problem["rows"] else ""
+        lines.append(f"{output.styled(mark, colour)} {problem['message']}{rows}")
+        if problem["help"]:
+            lines.append(output.styled(f"  {problem['help']}", "dim"))
+    return lines
+
+
+# ---- a model file ---------------------------------------------------------------------------------------------
+
+
+def _check_model(path: str, manner: Manner) -> None:
+    from erya import artefact, catalog
+
+    content = artefact.load(path)
+    model = catalog.load(path)  # its meaning, too: shapes, ids, finite numbers
+    arrays = [
+        {"name": name, "dtype": str(array.dtype), "shape": list(array.shape), "bytes": array.nbytes}
+        for name, array in sorted(content.state.arrays.items())
+    ]
+    training = {name: value for name, value in content.training.items() if name != "curve"}
+    size = Path(path).stat().st_size
+    if manner.json:
+        document = {
+            "schema": "erya.check/1",
+            "kind": "model",
+            "model": content.model,
+            "bytes": size,
+            "erya": content.erya,
+            "settings": content.params,
+            "arrays": arrays,
+            "training": training,
+            "fingerprint": model.fingerprint(),
+        }
+        output.write_document(document)
+        return
+    whole = say("✓ whole: every hash matches, every value makes sense", "✓ 完好：哈希全部相符，内容合理")
+    output.write(f"{output.styled(quoted(path), 'bold')}  {output.styled(whole, 'green')}")
+    facts = [
+        (say("fingerprint", "指纹"), model.fingerprint()[:16]),
+        *model_facts(content, size),
+        (say("arrays", "数组"), "  ".join(f"{array['name']} {array['dtype']}{array['shape']}" for array in arrays)),
+    ]
+    for line in output.label_column([(name, text) for name, text in facts if text]):
+        output.write(line)
+    name = shown_path(path)
+    manner.next(f'erya predict {name} --input "…"', f"erya show {name}")
+
+
+def model_facts(content: Content, size: int) -> list[tuple[str, str]]:
+    """What a model file says of itself, as names and texts; an empty text where it does not say."""
+    return [
+        (say("model", "模型"), content.model),
+        (say("size", "大小"), output.size(size)),
+        (say("written by", "写入版本"), f"Erya {content.erya}"),
+        (say("settings", "设置"), "  ".join(f"{name}={shown(value)}" for name, value in content.params.items())),
+        *_training_facts(content.training),
+    ]
+
+
+def _training_facts(training: dict[str, Any]) -> list[tuple[str, str]]:
+    data = training.get("data")
+    scores = "  ".join(
+        f"{score_name(name)} {score['value']:.4f}" for name, score in (training.get("scores") or {}).items()
+    )
+    return [
+        (say("trained on", "训练数据"), _trained_on(data)),
+        (say("scores", "分数"), f"{scores}  ({part_name(str(training.get('scored_on')))})" if scores else ""),
+    ]
+
+
+def _trained_on(data: Any) -> str:
+    if not isinstance(data, dict):
+        return ""
+    rows = " ".join(f"{part_name(name)} {count:,}" for name, count in (data.get("rows") or {}).items())
+    return quoted(f"{data.get('source', '')}  {rows}  digest {str(data.get('digest', ''))[:12]}", 120)

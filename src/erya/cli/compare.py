@@ -1,0 +1,196 @@
+"""``compare``: several models on one data set, live, and the table and report at the end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from erya.cli import output
+from erya.cli.config import settings_in
+from erya.cli.flat import flat
+from erya.cli.frame import add
+from erya.cli.live import Watcher
+from erya.cli.options import Columns, Fitting, Manner, Parts, argument, option
+from erya.cli.reading import data_line, how_to_read, shown_path, tell_notes, write_rejects
+from erya.cli.settings import parse_settings
+from erya.cli.values import seconds, whole
+from erya.errors import UsageError, nearest
+from erya.language import say
+
+if TYPE_CHECKING:
+    from erya.leaderboard import Board
+
+REPORT = "report.html"
+MARK = b"erya.compare/1"  # in every report of ours
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    add(
+        app,
+        "compare",
+        flat(compare),
+        group=say("Train and compare", "训练与比较"),
+        summary=say("many models on your data: a ranked table and a report", "在你的数据上比较多个模型：排名表与报告"),
+        examples=[
+            ("erya compare sample:snips", say("all models of the task", "该任务的全部模型")),
+            ("erya compare reviews.csv --text review --label stars -o report.html", ""),
+            (
+                "erya compare reviews.csv classify/fasttext m.erya answers.jsonl",
+                say("an id, a trained file, predictions", "模型名、训练好的文件、预测文件"),
+            ),
+            (
+                "erya compare sample:poetry --seeds 3 --budget 5m",
+                say("means over seeds, within five minutes", "多个种子取平均，限时五分钟"),
+            ),
+        ],
+    )
+
+
+def compare(
+    columns: Columns,
+    parts: Parts,
+    fitting: Fitting,
+    manner: Manner,
+    data: Annotated[
+        str, argument("DATA", "a file, a folder, a pattern or sample:NAME", "文件、文件夹、通配符或 sample:名称")
+    ],
+    models: Annotated[
+        list[str] | None,
+        argument(
+            "MODEL", "an id, a task, a trained m.erya, a file of predictions", "模型名、任务、训练好的 m.erya、预测文件"
+        ),
+    ] = None,
+    task: Annotated[str | None, option("--task", "TASK", "default: classify", "默认 classify")] = None,
+    seeds: Annotated[
+        str | None, option("--seeds", "N", "train each model N times (default 1)", "每个模型训练 N 次（默认 1）")
+    ] = None,
+    budget: Annotated[
+        str | None,
+        option("--budget", "TIME", "for all training together: 90s, 5m, 1h", "全部训练的总时长：90s、5m、1h"),
+    ] = None,
+    out: Annotated[
+        str | None,
+        option(
+            "-o --output",
+            "FILE",
+            "the report: .html (default report.html) or .json",
+            "报告：.html（默认 report.html）或 .json",
+        ),
+    ] = None,
+) -> None:
+    """Train and compare models; table to stdout, report to a file."""
+    from erya import catalog, leaderboard, runs, tasks
+
+    chosen_task = task or "classify"
+    tasks.find(chosen_task)
+    fitting.use_machine()
+    repeats, budget_seconds = whole("--seeds", seeds, default=1, least=1), seconds("--budget", budget)
+    if fitting.preset is not None:
+        raise UsageError(
+            "no-preset-here",
+            say(
+                "compare uses each model's own settings; --set changes one for all",
+                "compare 使用各模型自己的设置；--set 可统一修改",
+            ),
+            help="--set epochs=3",
+        )
+    settings = _settings(catalog.ids(chosen_task), fitting)
+    for name in models or []:
+        _check(name, chosen_task)
+    dataset = runs.read_data(how_to_read(data, chosen_task, columns, parts))
+    manner.talk(output.fact(say("data", "数据"), data_line(dataset)))
+    tell_notes(dataset.reading, manner)
+    path = None if out is None and manner.json else Path(out) if out else _free_name()
+    if path is not None:
+        write_rejects(dataset.reading, path, manner)
+    with Watcher(live=sys.stderr.isatty() and not manner.quiet, silent=manner.quiet) as watcher:
+        board = leaderboard.compare(
+            models or [chosen_task],
+            dataset,
+            seeds=repeats,
+            seed=parts.seed_number(),
+            budget=budget_seconds,
+            settings=settings,
+            watch=watcher.watch,
+        )
+    if manner.json:
+        if path is not None:
+            board.save(path)
+        output.write_document(board.document)
+        return
+    _show_table(board)  # before the report is written: what took minutes must be seen even if the disk is full
+    if path is not None:
+        board.save(path)
+        manner.talk(output.fact(say("report", "报告"), f"{path}  {output.size(path.stat().st_size)}"))
+    _show_next(board, data, manner)
+
+
+def _check(name: str, task: str) -> None:
+    """A misspelt model is said before the data is read."""
+    from erya import catalog, tasks
+
+    if name in tasks.names() or name in catalog.ids():
+        return
+    if name.endswith(".erya"):
+        from erya import artefact
+
+        artefact.load(name)
+    elif not Path(name).is_file():
+        guess = nearest(name, [*catalog.ids(task), task])
+        if guess is None or "/" in name:
+            catalog.card_of(name)
+        raise UsageError(
+            "unknown-model",
+            say(f"'{name}' is neither a model nor a file", f"'{name}' 既不是模型，也不是文件"),
+            help=say(f"did you mean '{guess}'?", f"是不是 '{guess}'？"),
+        )
+
+
+def _settings(ids: list[str], fitting: Fitting) -> dict[str, Any]:
+    """Settings for every model that has them; one that no model has is an error."""
+    from erya import catalog
+
+    pairs, file_settings = fitting.set or [], settings_in(fitting.config)
+    kinds = [catalog.find(id) for id in ids if catalog.card_of(id).installed] if pairs or file_settings else []
+    found: dict[str, Any] = {}
+    for pair in [*[f"{name}={value}" for name, value in file_settings.items()], *pairs]:
+        name = pair.partition("=")[0].strip().replace("-", "_")
+        having = [kind for kind in kinds if name in kind.parameters()]
+        found |= parse_settings((having or kinds)[0], [pair])
+    return found
+
+
+def _free_name() -> Path:
+    """report.html, or report-2.html where a file of that name is none of our reports."""
+    number, path = 1, Path(REPORT)
+    while path.exists() and not _is_ours(path):
+        number += 1
+        path = Path(f"report-{number}.html")
+    return path
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        return MARK in path.read_bytes()
+    except OSError:
+        return False
+
+
+def _show_table(board: Board) -> None:
+    output.write(board.table())
+    output.write()
+    for sentence in board.document["advice"]["sentences"]:
+        for line in output.wrapped(sentence, min(output.WIDEST, output.columns())):
+            output.write(line)
+    sys.stdout.flush()
+
+
+def _show_next(board: Board, data: str, manner: Manner) -> None:
+    best = board.document["advice"]["recommended"] or (board.rows[0]["model"] if board.rows else None)
+    ids = {row["model"] for row in board.rows if row["kind"] == "id"}
+    train = f"erya train {best} {shown_path(data)} -o m.erya" if best in ids else ""
+    manner.next(train, f"erya about {best}" if best in ids else "", f"erya check {shown_path(data)}")

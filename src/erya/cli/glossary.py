@@ -1,0 +1,65 @@
+"""What settings mean, in both languages. A hyper-parameter has one name in every model, so it is explained once."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+from erya.language import say
+
+
+def meaning(model: type[object], name: str) -> str:
+    """One phrase for a setting: ours, else the first line that the model's docstring has for it."""
+    return _common().get(name) or _from_docstring(model, name)
+
+
+def task_line(task: str) -> str:
+    """What question a task answers, in a few words."""
+    return {
+        "classify": say("which label fits a text, or a pair of texts", "一段文本（或一对文本）属于哪个类别"),
+        "vectors": say("words as points, near where meanings are near", "把词变成点，意义相近则位置相近"),
+        "topics": say("what a collection of texts is about", "一批文本在谈哪些主题"),
+        "keywords": say("which words matter in a text", "一段文本里哪些词重要"),
+        "tag": say("one label for each token", "每个词元一个标签"),
+        "generate": say("which word comes next", "下一个词是什么"),
+        "translate": say("a text in another language", "把文本译成另一种语言"),
+        "encode": say("a text as one vector", "把文本变成一个向量"),
+    }.get(task, "")
+
+
+def _common() -> dict[str, str]:
+    return {
+        "dim": say("width of the vectors", "向量宽度"),
+        "hidden_width": say("width of the hidden layers", "隐藏层宽度"),
+        "layers": say("layers stacked", "层数"),
+        "heads": say("attention heads", "注意力头数"),
+        "window": say("words seen on each side", "每侧看到的词数"),
+        "negative": say("noise words per true word", "每个真词对应的噪声词数"),
+        "min_count": say("rarer tokens are left out", "少于此次数的词元不用"),
+        "epochs": say("passes over the training data", "训练数据过几遍"),
+        "steps": say("gradient steps", "梯度步数"),
+        "batch_size": say("texts per gradient step", "每个梯度步的文本数"),
+        "learning_rate": say("size of a step", "学习率"),
+        "weight_decay": say("pull of the weights towards 0", "权重衰减"),
+        "dropout": say("share of units left out while training", "训练时随机丢弃的比例"),
+        "clip_norm": say("longest gradient allowed", "梯度裁剪的最大范数"),
+        "patience": say("epochs without progress before stopping", "多少遍没有进步就停止"),
+        "seed": say("same seed, same bits", "随机种子：相同则结果逐位相同"),
+        "deterministic": say(
+            "same bits for any number of threads; false is faster", "线程数不同结果也逐位相同；false 更快"
+        ),
+        "tokenizer": say(
+            "how texts are cut: auto words characters chinese_words", "切词方式：auto words characters chinese_words"
+        ),
+        "class_weight": say('none, balanced, or {"label": weight}', 'none、balanced 或 {"标签": 权重}'),
+        "word_ngrams": say("longest run of words used as a feature", "词 n 元组的最大长度"),
+        "min_n": say("shortest run of characters used", "字符 n 元组的最小长度"),
+        "max_n": say("longest run of characters used; 0: none", "字符 n 元组的最大长度；0 表示不用"),
+        "buckets": say("slots for hashed n-grams", "n 元组哈希桶数"),
+    }
+
+
+def _from_docstring(model: type[object], name: str) -> str:
+    text = inspect.getdoc(model) or ""
+    found = re.search(rf"^\s+{re.escape(name)}\s*(?:\([^)]*\))?:\s*(.+)$", text, re.MULTILINE)
+    return found.group(1).rstrip(".") if found else ""

@@ -1,0 +1,220 @@
+"""``explain`` and ``show``: which words decided, and what happened inside the model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from erya.cli import output
+from erya.cli.check import model_facts
+from erya.cli.flat import flat
+from erya.cli.frame import add
+from erya.cli.options import Manner, argument, option
+from erya.cli.reading import shown_path
+from erya.cli.views import OWN_VIEWS, choose_view, curve_view
+from erya.errors import UsageError, nearest, quoted
+from erya.language import say
+
+if TYPE_CHECKING:
+    from erya.trace import Trace
+
+
+def register(app: typer.Typer) -> None:
+    """Add the two verbs."""
+    group = say("Use a model", "使用模型")
+    add(
+        app,
+        "explain",
+        flat(explain),
+        group=group,
+        summary=say("which words speak for an answer, and which against", "哪些词支持这个回答，哪些反对"),
+        examples=[
+            ('erya explain m.erya "play some jazz"', ""),
+            (
+                'erya explain m.erya "play some jazz" --label PlayMusic',
+                say("why not that label?", "为什么不是这个标签？"),
+            ),
+            ("erya explain m.erya 春眠不觉晓，处处闻啼鸟。 -o why.html", say("as a page", "存成网页")),
+        ],
+    )
+    add(
+        app,
+        "show",
+        flat(show),
+        group=group,
+        summary=say("what happens inside a model on one input", "模型内部对一条输入做了什么"),
+        examples=[
+            ("erya show m.erya", say("what can be shown; the card; the training curve", "能看什么；简介；训练曲线")),
+            ('erya show m.erya "play some jazz"', say("every view of this input", "这条输入的所有视图")),
+            ('erya show m.erya 2 "play some jazz"', say("the second view only", "只看第二个视图")),
+            ('erya show m.erya "play some jazz" -o inside.html', say("as a page", "存成网页")),
+        ],
+    )
+
+
+def explain(
+    manner: Manner,
+    model: Annotated[str, argument("m.erya", "a trained model", "训练好的模型")],
+    text: Annotated[str, argument("TEXT", "the text; - reads it from stdin", "文本；- 表示从标准输入读取")],
+    text2: Annotated[
+        str | None, option("--text2", "TEXT", "the second text, for models of pairs", "第二段文本（文本对模型）")
+    ] = None,
+    label: Annotated[
+        str | None,
+        option("--label", "LABEL", "explain this label (default: the answer)", "解释这个标签（默认：模型的回答）"),
+    ] = None,
+    out: Annotated[str | None, option("-o --output", "FILE", "write a page (.html)", "写成网页（.html）")] = None,
+) -> None:
+    """Draw which words decided."""
+    from erya import catalog
+
+    loaded: Any = catalog.load(model)
+    if not hasattr(loaded, "explain"):
+        raise UsageError(
+            "no-explanation",
+            say(f"{loaded.id} does not explain its answers", f"{loaded.id} 不解释自己的回答"),
+            help=f"erya show {shown_path(model)}",
+        )
+    trace = loaded.explain(_input(text, text2), _known_label(loaded, label))
+    _present(trace, out, manner)
+    manner.next(f"erya show {shown_path(model)} {shown_text(text)}", f"erya about {loaded.id}")
+
+
+def show(
+    manner: Manner,
+    model: Annotated[str, argument("m.erya", "a trained model", "训练好的模型")],
+    rest: Annotated[
+        list[str] | None,
+        argument(
+            "[VIEW] INPUT",
+            "a view (number or name) and the text; - reads stdin",
+            "视图（序号或名称）和文本；- 表示标准输入",
+        ),
+    ] = None,
+    out: Annotated[str | None, option("-o --output", "FILE", "write a page (.html)", "写成网页（.html）")] = None,
+) -> None:
+    """Draw the views of a trace; without input, say what can be shown."""
+    from erya import artefact, catalog
+    from erya.trace import Trace
+
+    words = list(rest or [])
+    content = artefact.load(model)
+    loaded = catalog.load(model)
+    if not words and not out:
+        _overview(model, loaded, content, manner)
+        return
+    if words and words[0].casefold() in OWN_VIEWS:
+        view = words[0].casefold()
+        if view == "card":
+            output.write(content.card.rstrip("\n"))
+            return
+        curve = curve_view(content.training.get("curve") or [])
+        if curve is None:
+            raise UsageError(
+                "no-curve",
+                say(f"{loaded.id} was not trained in epochs: it has no curve", f"{loaded.id} 不是逐轮训练的，没有曲线"),
+                help=f"erya show {shown_path(model)}",
+            )
+        _present(Trace(content.model, model, {}, [curve]), out, manner)
+        return
+    view_name, inputs = (words[0], words[1:]) if len(words) > 1 else (None, words)
+    if not inputs:
+        raise UsageError(
+            "missing-argument",
+            say("which text should be shown?", "要展示哪条文本？"),
+            help=f'erya show {shown_path(model)} "…"',
+        )
+    trace = loaded.trace(_input(inputs[0], inputs[1] if len(inputs) > 1 else None))
+    if view_name is not None:
+        trace.views = [choose_view(trace, view_name)]
+    _present(trace, out, manner)
+    manner.next(
+        f"erya explain {shown_path(model)} {shown_text(inputs[0])}",
+        f"erya show {shown_path(model)} … -o inside.html" if not out else "",
+    )
+
+
+def _overview(path: str, model: Any, content: Any, manner: Manner) -> None:
+    """What this model can show, from a trace of a text that fits any of them, with its card and curve."""
+    from erya.trace import Trace
+
+    example = say("an example", "一个例子")
+    trace = model.trace(example)
+    curve = curve_view(content.training.get("curve") or [])
+    arrays = {name: list(array.shape) for name, array in trace.arrays.items()}
+    if manner.json:
+        output.write_document(
+            {
+                "schema": "erya.show/1",
+                "model": model.id,
+                "views": [view.title for view in trace.views],
+                "arrays": list(arrays),
+                "card": content.card,
+                "curve": content.training.get("curve") or [],
+            }
+        )
+        return
+    output.write(output.styled(model.id, "bold"))
+    for line in output.label_column([fact for fact in model_facts(content, Path(path).stat().st_size)[1:] if fact[1]]):
+        output.write(line)
+    output.write()
+    if curve is not None:
+        output.write(
+            Trace(model.id, path, {}, [curve]).text(output.columns(), output.is_coloured(sys.stdout)).strip("\n")
+        )
+        output.write()
+    output.write(output.styled(say("Views", "视图"), "bold") + f"   erya show {shown_path(path)} [VIEW] TEXT")
+    for number, view in enumerate(trace.views, 1):
+        output.write(f"  {number}  {view.title}")
+    for name, shape in arrays.items():
+        output.write(f"  {name}  " + output.styled(say("array ", "数组 ") + "×".join(map(str, shape)), "dim"))
+    output.write("  card  curve  " + output.styled(say("without a text", "不需要文本"), "dim"))
+    manner.next(f'erya show {shown_path(path)} "…"', f'erya explain {shown_path(path)} "…"')
+
+
+# ---- in and out -----------------------------------------------------------------------------------------------
+
+
+def _input(text: str, second: str | None) -> Any:
+    if text == "-":
+        text = sys.stdin.read().rstrip("\n")
+    return text if second is None else (text, second)
+
+
+def _known_label(model: Any, label: str | None) -> Any:
+    """The model's own label (a number, perhaps) that the user typed. Raises UsageError with the nearest."""
+    if label is None:
+        return None
+    known = {str(one): one for one in model.classes_.tolist()}
+    if label in known:
+        return known[label]
+    guess = nearest(label, known)
+    raise UsageError(
+        "unknown-label",
+        say(f"the model has no label '{quoted(label, 40)}'", f"模型没有标签 '{quoted(label, 40)}'"),
+        help=say(f"did you mean '{guess}'?", f"是不是 '{guess}'？")
+        if guess
+        else ", ".join(quoted(one, 20) for one in list(known)[:8]),
+    )
+
+
+def _present(trace: Trace, out: str | None, manner: Manner) -> None:
+    """The trace as JSON, as a page, or drawn here."""
+    if out is not None:
+        from erya.atomic import atomic_write
+
+        page = trace.html().encode("utf-8")
+        atomic_write(Path(out), lambda file: file.write(page) and None)
+        manner.talk(output.fact(say("saved", "已保存"), out))
+    if manner.json:
+        output.write_document(trace.to_plain())
+    elif out is None:
+        output.write(trace.text(output.columns(), output.is_coloured(sys.stdout)).rstrip("\n"))
+
+
+def shown_text(text: str) -> str:
+    """A text as one would quote it on a command line, cut where it is long."""
+    return f'"{output.cut(quoted(text, 40), 40)}"' if text != "-" else "-"

@@ -1,0 +1,120 @@
+"""From column options to data sets, and what is said about them: the data line, rejected rows, guesses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from erya.cli import output
+from erya.cli.options import Columns, Manner, Parts
+from erya.errors import quoted
+from erya.language import say
+
+if TYPE_CHECKING:
+    from erya.text.dataset import Dataset, Reading
+
+REJECTS = "rejects.jsonl"
+
+
+def how_to_read(source: str, task: str, columns: Columns, parts: Parts | None) -> dict[str, Any]:
+    """The description of a reading that a run folder keeps: ``{"source", "read": {…}, "split": {…} or None}``."""
+    read: dict[str, Any] = {"task": task, "bad_rows": columns.bad_rows_policy()}
+    for name in ("text", "text2", "label", "weight", "encoding", "format"):
+        if getattr(columns, name) is not None:
+            read[name] = getattr(columns, name)
+    if columns.no_header:
+        read["header"] = False
+    if parts is None:
+        return {"source": source, "read": read, "split": None}
+    for name in ("validation", "test"):
+        if getattr(parts, name) is not None:
+            read[name] = getattr(parts, name)
+    train, dev, test = parts.shares()
+    return {
+        "source": source,
+        "read": read,
+        "split": {"train": train, "dev": dev, "test": test, "seed": parts.seed_number()},
+    }
+
+
+def data_line(dataset: Dataset) -> str:
+    """``100,412 rows · zh 71 % en 29 % · 5 labels · 212 rejected``."""
+    rows = sum(len(part) for _, part in dataset.parts())
+    split = " ".join(f"{part_name(name)} {len(part):,}" for name, part in dataset.parts())
+    pieces = [
+        say(f"{rows:,} rows", f"{rows:,} 行")
+        + (say(f" ({split})", f"（{split}）") if dataset.dev or dataset.test else "")
+    ]
+    shares = [(share, name) for name, share in dataset.languages.items() if share >= 0.005]
+    if shares:
+        pieces.append(
+            " ".join(f"{_language(name)} {output.percent(share)}" for share, name in sorted(shares, reverse=True))
+        )
+    if dataset.train.targets is not None:
+        pieces.append(say(f"{len(dataset.labels)} labels", f"{len(dataset.labels)} 个标签"))
+    if dataset.reading.rejected:
+        pieces.append(rejected(dataset.reading))
+    return " · ".join(pieces)
+
+
+def part_name(name: str) -> str:
+    """``train``, ``dev``, ``test`` in the user's language."""
+    return {
+        "train": say("train", "训练"),
+        "dev": say("dev", "验证"),
+        "test": say("test", "测试"),
+        "all": say("all", "共"),
+    }.get(name, name)
+
+
+def _language(name: str) -> str:
+    return {"zh": say("zh", "中文"), "en": say("en", "英文"), "other": say("other", "其他")}.get(name, name)
+
+
+def rejected(reading: Reading) -> str:
+    """``212 rejected (empty text)``, with the most frequent reasons."""
+    reasons = "; ".join(
+        f"{reason} ×{count:,}" if count > 1 else reason for reason, count in list(reading.reasons().items())[:3]
+    )
+    return say(f"{reading.rejected:,} rejected: {reasons}", f"拒收 {reading.rejected:,} 行：{reasons}")
+
+
+def tell_notes(reading: Reading, manner: Manner) -> None:
+    """What the reader guessed, so that a wrong guess is seen."""
+    for note in reading.notes:
+        manner.talk(output.fact(say("read", "读取"), note))
+
+
+def write_rejects(reading: Reading, beside: Path, manner: Manner) -> Path | None:
+    """Keep the rejected rows in rejects.jsonl in the folder of ``beside``; None where there are none."""
+    if not reading.rejects:
+        return None
+    from erya.atomic import atomic_write
+
+    path = beside.parent / REJECTS
+    lines = "".join(json.dumps(reject.to_plain(), ensure_ascii=False) + "\n" for reject in reading.rejects).encode()
+    atomic_write(path, lambda file: file.write(lines) and None)
+    manner.talk(output.fact("", say(f"rejected rows: {quoted(path)}", f"被拒收的行：{quoted(path)}")))
+    return path
+
+
+def data_facts(dataset: Dataset) -> dict[str, Any]:
+    """The ``"data"`` of JSON documents."""
+    return {
+        "source": dataset.source,
+        "columns": dataset.columns,
+        "rows": {name: len(part) for name, part in dataset.parts()},
+        "labels": dataset.labels,
+        "languages": dataset.languages,
+        "rows_in": dataset.reading.rows_in,
+        "rejected": dataset.reading.rejected,
+        "notes": dataset.reading.notes,
+        "digest": dataset.digest,
+    }
+
+
+def shown_path(path: str | Path) -> str:
+    """A path as one would type it into a shell."""
+    text = str(path)
+    return f'"{text}"' if any(character in text for character in " '()&;*?$") else text

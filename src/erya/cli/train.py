@@ -1,0 +1,229 @@
+"""``train`` and ``resume``: one model on one data set into one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from erya.cli import output
+from erya.cli.config import settings_in
+from erya.cli.flat import flat
+from erya.cli.frame import add
+from erya.cli.options import Columns, Fitting, Manner, Parts, argument, option
+from erya.cli.reading import data_facts, data_line, how_to_read, shown_path, tell_notes, write_rejects
+from erya.cli.settings import parse_settings, shown
+from erya.cli.values import seconds
+from erya.language import say
+
+if TYPE_CHECKING:
+    from erya.contract import Model
+    from erya.runs import Trained
+    from erya.text.dataset import Dataset
+
+
+def register(app: typer.Typer) -> None:
+    """Add the two verbs."""
+    group = say("Train and compare", "训练与比较")
+    add(
+        app,
+        "train",
+        flat(train),
+        group=group,
+        summary=say("train one model and keep it in one file", "训练一个模型，存成一个文件"),
+        examples=[
+            ("erya train classify/fasttext reviews.csv -o m.erya", ""),
+            (
+                "erya train classify/lstm reviews.csv --text review --label stars -o m.erya",
+                say("name the columns", "指明列名"),
+            ),
+            (
+                "erya train classify/textcnn sample:poetry --preset tiny -o m.erya",
+                say("quick, on bundled data", "用内置数据快速试一下"),
+            ),
+            ("erya train classify/fasttext reviews.csv --set dim=50 --set epochs=10 -o m.erya", ""),
+        ],
+        more=say(
+            "Ctrl-C stops and keeps what was learned so far; erya resume continues and ends with the same bits. "
+            "--dry-run shows the configuration and trains nothing.",
+            "Ctrl-C 会停下并保存进度；erya resume 接着训练，结果与从未中断逐位相同。--dry-run 只显示配置，不训练。",
+        ),
+    )
+    add(
+        app,
+        "resume",
+        flat(resume),
+        group=group,
+        summary=say("continue a training that was stopped or killed", "继续一次被中断的训练"),
+        examples=[("erya resume m.erya", "")],
+    )
+
+
+def train(
+    columns: Columns,
+    parts: Parts,
+    fitting: Fitting,
+    manner: Manner,
+    model: Annotated[
+        str,
+        argument(
+            "TASK/MODEL", "e.g. classify/fasttext; erya list shows all", "如 classify/fasttext；erya list 列出全部"
+        ),
+    ],
+    data: Annotated[
+        str, argument("DATA", "a file, a folder, a pattern or sample:NAME", "文件、文件夹、通配符或 sample:名称")
+    ],
+    out: Annotated[
+        str, option("-o --output", "FILE", "where to write the model, e.g. m.erya", "模型写到哪里，如 m.erya")
+    ],
+    budget: Annotated[
+        str | None, option("--budget", "TIME", "stop training after 90s, 5m, 1h", "训练到此时长即停：90s、5m、1h")
+    ] = None,
+    restart: Annotated[
+        bool, option("--restart", "", "throw an unfinished training away", "放弃未完成的训练，重新开始")
+    ] = False,
+    dry_run: Annotated[
+        bool, option("--dry-run", "", "show the configuration, train nothing", "只显示配置，不训练")
+    ] = False,
+) -> None:
+    """Train one model."""
+    from erya import catalog, runs
+
+    fitting.use_machine()
+    kind = catalog.find(model)
+    settings = parse_settings(kind, fitting.set or [], settings_in(fitting.config))
+    if parts.seed is not None and "seed" in kind.parameters():
+        settings.setdefault("seed", parts.seed_number())
+    preset = fitting.preset or "default"
+    budget_seconds = seconds("--budget", budget)
+    catalog.model(model, preset, settings)  # a wrong preset is said before a long file is read
+    how = how_to_read(data, kind.task(), columns, parts)
+    dataset = runs.read_data(how)
+    wishes = catalog.card_of(model).tasks[kind.task()].presets[preset]
+    if dataset.tokenizer and "tokenizer" in kind.parameters() and "tokenizer" not in wishes:
+        settings.setdefault("tokenizer", dataset.tokenizer)
+    built = catalog.model(model, preset, settings)
+    manner.talk(output.fact(say("data", "数据"), data_line(dataset)))
+    tell_notes(dataset.reading, manner)
+    if dry_run:
+        _show_plan(built, dataset, out, preset, manner)
+        return
+    rejects = write_rejects(dataset.reading, Path(out), manner)
+    manner.talk(output.fact(say("model", "模型"), f"{built!r}"))
+    trained = runs.train(
+        built, dataset, out, how=how, budget_seconds=budget_seconds, restart=restart, quiet=manner.quiet
+    )
+    _show_trained(trained, manner, data, {"data": data_facts(dataset), "rejects": str(rejects) if rejects else None})
+
+
+def resume(
+    manner: Manner,
+    model: Annotated[str, argument("m.erya", "the file that was to be written", "当初要写出的文件")],
+) -> None:
+    """Continue a training."""
+    from erya import runs
+
+    _show_trained(runs.resume(model, quiet=manner.quiet), manner, None, {})
+
+
+# ---- what is shown --------------------------------------------------------------------------------------------
+
+
+def _show_plan(model: Model, dataset: Dataset, out: str, preset: str, manner: Manner) -> None:
+    from erya import machine
+
+    settings = {name: value for name, value in model.get_params(deep=False).items()}
+    if manner.json:
+        document = {
+            "schema": "erya.plan/1",
+            "model": model.id,
+            "preset": preset,
+            "settings": model.plain_params(),
+            "data": data_facts(dataset),
+            "threads": machine.threads(),
+            "device": machine.device(),
+            "output": out,
+        }
+        output.write_document(document)
+        return
+    output.write(output.styled(model.id, "bold") + f"  --preset {preset}")
+    for line in output.table([(f"  {name}", shown(value)) for name, value in settings.items()]):
+        output.write(line)
+    output.write(
+        say(
+            f"threads {machine.threads()}, device {machine.device()}, output {out}",
+            f"线程 {machine.threads()}，设备 {machine.device()}，输出 {out}",
+        )
+    )
+    manner.talk(say("nothing was trained (--dry-run)", "没有训练（--dry-run）"))
+
+
+def _show_trained(trained: Trained, manner: Manner, data: str | None, more: dict[str, Any]) -> None:
+    from erya import tasks
+
+    if manner.json:
+        output.write_document(_document(trained) | more)
+        return
+    task = tasks.find(trained.model.task())
+    line = f"{trained.path}  {output.size(trained.size)}  {output.duration(trained.seconds)}"
+    if trained.scores:
+        score = trained.scores[task.HEADLINE]
+        line += f"   {score_name(task.HEADLINE)} {score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+    if trained.baseline:
+        line += "   " + say(f"majority baseline {trained.baseline[1]:.3f}", f"总猜最常见标签 {trained.baseline[1]:.3f}")
+    output.write(output.fact(say("saved", "已保存"), line))
+    if trained.stopped_at_step is not None:
+        manner.talk(
+            output.fact(
+                "",
+                say(
+                    f"stopped by the budget at step {trained.stopped_at_step:,}",
+                    f"预算用完，停在第 {trained.stopped_at_step:,} 步",
+                ),
+            )
+        )
+    if trained.scores and trained.baseline and trained.scores[task.HEADLINE].low <= trained.baseline[1]:
+        manner.talk(
+            output.fact(
+                "",
+                say(
+                    "no better than always answering the most frequent label; try erya check DATA",
+                    "不比总猜最常见的标签好；先用 erya check 检查数据",
+                ),
+            )
+        )
+    name = shown_path(trained.path)
+    manner.next(
+        f'erya predict {name} --input "…"',
+        f'erya explain {name} "…"',
+        f"erya evaluate {name} {shown_path(data or 'test.csv')}",
+    )
+
+
+def score_name(name: str) -> str:
+    """A score's name in the user's language."""
+    return {
+        "accuracy": say("accuracy", "准确率"),
+        "macro_f1": say("macro F1", "宏平均 F1"),
+        "micro_f1": say("micro F1", "微平均 F1"),
+        "log_loss": say("log loss", "对数损失"),
+        "calibration_error": say("calibration error", "校准误差"),
+    }.get(name, name)
+
+
+def _document(trained: Trained) -> dict[str, Any]:
+    return {
+        "schema": "erya.train/1",
+        "model": trained.model.id,
+        "path": str(trained.path),
+        "bytes": trained.size,
+        "seconds": trained.seconds,
+        "settings": trained.model.plain_params(),
+        "scored_on": trained.scored_on,
+        "scores": {name: score.to_plain() for name, score in trained.scores.items()},
+        "baseline": None
+        if trained.baseline is None
+        else {"label": trained.baseline[0], "accuracy": trained.baseline[1]},
+        "stopped_at_step": trained.stopped_at_step,
+    }
