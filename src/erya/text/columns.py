@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -72,22 +73,39 @@ class Wish:
 
     def named(self) -> dict[str, str]:
         """The columns asked for, by role."""
-        wishes = {
-            "text": self.text,
-            "text2": self.text2,
-            "label": None if self.unlabelled else self.label,
-            "weight": self.weight,
-        }
+        label = None if self.unlabelled else self.label
+        wishes = {"text": self.text, "text2": self.text2, "label": label, "weight": self.weight}
         return {role: name for role, name in wishes.items() if name is not None}
+
+    def named_columns(self) -> list[str]:
+        """The columns asked for by name, not by number."""
+        return [name for name in self.named().values() if not name.isdigit()]
+
+    def settled(self, plan: Plan) -> Wish:
+        """The wish that gives the same plan for another file of the same data."""
+        if plan.lines:
+            return self
+        named = {role: plan.columns.get(role) for role in _OPTIONS}
+        return Wish(**named, header=plan.header if plan.table else None, unlabelled=self.unlabelled)
 
 
 @dataclass(slots=True)
 class Plan:
-    """What is taken. ``columns`` has a name for each role; ``places`` a list index (or, for JSON, the key)."""
+    """What is taken.
+
+    Attributes:
+        columns: a name for each role.
+        places: a list index, or for JSON the key, for each role.
+        header: whether the first record is the header.
+        table: whether the file has columns by place.
+        lines: whether it is one text a line.
+    """
 
     columns: dict[str, str]
     places: dict[str, Any]
     header: bool
+    table: bool = False
+    lines: bool = False
 
 
 def choose(file: str, format: str, first: Sequence[Row | Reject], wish: Wish, notes: list[str]) -> Plan:
@@ -109,10 +127,10 @@ def choose(file: str, format: str, first: Sequence[Row | Reject], wish: Wish, no
     if format == "jsonl":
         keys = list(dict.fromkeys(key for row in rows for key in row.values))
         samples = [[row.values.get(key) for key in keys] for row in rows]
-        columns = _roles(file, keys, samples, wish, notes, "header" if keys else "nothing")
+        columns = _roles(file, keys, samples, wish, notes)
         return Plan(columns, columns, False)
     table = [row.values for row in rows]
-    header = _has_header(table, first, wish)
+    header = _has_header(table, first, wish, notes, file)
     if header:
         names = [str(name).strip() for name in table[0]]
         if len(set(names)) < len(names):
@@ -121,8 +139,8 @@ def choose(file: str, format: str, first: Sequence[Row | Reject], wish: Wish, no
         names = [str(place + 1) for place in range(len(table[0]) if table else 0)]
         if table and wish.header is None:
             notes.append(say(f"{file}: the first line is taken as data", f"{file}：首行按数据读取（没有表头）"))
-    columns = _roles(file, names, table[1:] if header else table, wish, notes, "header" if header else "numbers")
-    return Plan(columns, {role: names.index(name) for role, name in columns.items()}, header)
+    columns = _roles(file, names, table[1:] if header else table, wish, notes)
+    return Plan(columns, {role: names.index(name) for role, name in columns.items()}, header, table=True)
 
 
 def _plain(file: str, format: str, wish: Wish) -> Plan:
@@ -131,9 +149,9 @@ def _plain(file: str, format: str, wish: Wish) -> Plan:
         if role in ("text2", "weight") or (format == "txt" and role == "label" and not wish.unlabelled):
             raise _no_column(file, role, name, [], say("a text file has no columns", "纯文本文件没有列"))
     if format == "labels" and not wish.unlabelled:
-        return Plan({"text": "text", "label": "__label__"}, {"text": 0, "label": 1}, False)
+        return Plan({"text": "text", "label": "__label__"}, {"text": 0, "label": 1}, False, lines=True)
     if wish.unlabelled:
-        return Plan({"text": "text"}, {"text": 0}, False)
+        return Plan({"text": "text"}, {"text": 0}, False, lines=True)
     raise DataError(
         "no-labels",
         say(f"{file} holds plain text without labels", f"{file} 是没有标签的纯文本"),
@@ -145,7 +163,7 @@ def _plain(file: str, format: str, wish: Wish) -> Plan:
     )
 
 
-def _has_header(table: list[list[str]], first: Sequence[Row | Reject], wish: Wish) -> bool:
+def _has_header(table: list[list[str]], first: Sequence[Row | Reject], wish: Wish, notes: list[str], file: str) -> bool:
     if wish.header is not None or not table:
         return bool(wish.header)
     if isinstance(first[0], Reject):
@@ -153,16 +171,20 @@ def _has_header(table: list[list[str]], first: Sequence[Row | Reject], wish: Wis
     cells = [cell.strip() for cell in table[0]]
     folded = {cell.casefold() for cell in cells}
     known = {*TEXT_NAMES, *LABEL_NAMES, *(name for pair in PAIR_NAMES for name in pair)}
-    asked = [name for name in wish.named().values() if not name.isdigit()]
-    if asked or folded & known:
+    if wish.named_columns() or folded & known:
         return True
     if len(table) < 10 or len(cells) < 2 or len(folded) < len(cells):
         return False
     if not all(0 < len(cell) <= 40 and not _number(cell) for cell in cells):
         return False
-    kinds = [{row[place] for row in table[1:]} for place in range(len(cells))]
+    kinds = [Counter(row[place] for row in table[1:]) for place in range(len(cells))]
     label = min(range(len(cells)), key=lambda place: len(kinds[place]))
-    return len(kinds[label]) <= len(table) // 3 and cells[label] not in kinds[label]
+    few = len(kinds[label]) <= len(table) // 4 and min(kinds[label].values()) > 1
+    if few and cells[label] not in kinds[label] and not any(" " in cell for cell in cells):
+        shown = quoted(", ".join(cells))
+        notes.append(say(f"{file}: the first line is taken as a header: {shown}", f"{file}：首行按表头处理：{shown}"))
+        return True
+    return False
 
 
 def _number(cell: str) -> bool:
@@ -173,9 +195,7 @@ def _number(cell: str) -> bool:
     return True
 
 
-def _roles(
-    file: str, names: list[str], samples: list[list[Any]], wish: Wish, notes: list[str], origin: str
-) -> dict[str, str]:
+def _roles(file: str, names: list[str], samples: list[list[Any]], wish: Wish, notes: list[str]) -> dict[str, str]:
     """A column for each role."""
     shown = ",".join(names)
     found: dict[str, str] = {}
@@ -195,10 +215,9 @@ def _roles(
     for role, name in found.items():
         if not name:
             raise _no_column(file, role, None, names, shown)
-    guessed = [role for role in found if role not in wish.named()]
+    guessed = ", ".join(f"{role} = {quoted(found[role])}" for role in found if role not in wish.named())
     if guessed:
-        en = ", ".join(f"{role} = {quoted(found[role])}" for role in guessed)
-        notes.append(say(f"{file}: {en} (guessed)", f"{file}：{en}（自动判断）") if origin != "nothing" else "")
+        notes.append(say(f"{file}: {guessed} (guessed)", f"{file}：{guessed}（自动判断）"))
     order = [role for role in _OPTIONS if role in found]
     return {role: found[role] for role in order}
 

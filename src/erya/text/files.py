@@ -280,6 +280,9 @@ def _archive(
     try:
         while waiting := waiting or file.read(unpacker.portion):
             if stream is None:
+                waiting = waiting.lstrip(b"\0") if unpacked else waiting  # padding between streams
+                if not waiting:
+                    continue
                 waiting += file.read(6) if len(waiting) < 6 else b""
                 if not waiting.startswith(magic):
                     raise zlib.error(say("something else follows its end", "末尾之后还有别的内容"))

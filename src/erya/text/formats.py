@@ -13,6 +13,7 @@ from erya.language import say
 from erya.text import encoding as encodings
 from erya.text import readers
 from erya.text.dataset import Reject
+from erya.text.delimited import delimited
 from erya.text.files import LINE_LIMIT, Source, blocks, lines, name_of
 from erya.text.readers import Row
 
@@ -123,9 +124,9 @@ def _reader(opened: Opened, decoded: Iterator[readers.Text], first: str) -> Iter
             opened.notes.append(
                 say(f"{opened.name}: fields are separated by '{shown}'", f"{opened.name}：字段以 '{shown}' 分隔")
             )
-        return readers.delimited(decoded, delimiter)
+        return delimited(decoded, delimiter)
     if opened.format == "tsv":
-        return readers.delimited(decoded, "\t", quoting=False)
+        return delimited(decoded, "\t", quoting=False)
     return {"jsonl": readers.jsonl, "txt": readers.txt, "labels": readers.labelled, "conll": readers.conll}[
         opened.format
     ](decoded)
@@ -164,7 +165,7 @@ def _sniffed(content: str, by_name: str | None) -> str:
         return "labels"
     if by_name is None and re.match(r'\{\s*"', content):
         return "jsonl"
-    some = [line for line in content.splitlines()[:20] if line]
+    some = [line for line in re.split(r"\r\n?|\n", content)[:20] if line]
     if len(content) >= _HEAD // 2 and len(some) > 1:
         some = some[:-1]  # the last one may be cut
     tabs = {line.count("\t") for line in some}
@@ -174,7 +175,7 @@ def _sniffed(content: str, by_name: str | None) -> str:
 
 
 def _delimiter(first: str) -> str:
-    line = re.sub(r'"[^"]*"', "", first.splitlines()[0]) if first.strip() else ""
+    line = re.sub(r'"[^"]*"', "", re.split(r"[\r\n]", first.lstrip(), maxsplit=1)[0]) if first.strip() else ""
     if "," in line:
         return ","
     best = max(";\t|", key=line.count)

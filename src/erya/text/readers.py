@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -17,9 +16,8 @@ from erya.language import say
 from erya.text.dataset import Reject
 from erya.text.files import Line
 
-RECORD_LINES = 100_000  # physical lines of one csv record, at most
-RECORD_BYTES = 64 << 20
-_RAW = 2000  # characters of a rejected row that are kept
+_SENTENCE_LINES = 100_000
+RAW = 2000  # characters of a rejected row that are kept
 
 
 class Row(NamedTuple):
@@ -87,153 +85,12 @@ def _undecodable(line: Line, error: UnicodeDecodeError, encoding: str, wide: boo
         shown = " ".join(f"0x{byte:02X}" for byte in line.raw[error.start : error.start + 2])
         name = encoding.upper()
         reason, place = say(f"{shown} is not valid {name}", f"{shown} 不是有效的 {name}"), line.start + error.start
-    return Reject(0, reason, line.raw[:_RAW].decode(encoding, "backslashreplace"), "bad-encoding", line.number, place)
+    return Reject(0, reason, line.raw[:RAW].decode(encoding, "backslashreplace"), "bad-encoding", line.number, place)
 
 
-def _reject(code: str, reason: str, line: Line, raw: str) -> Reject:
-    return Reject(0, reason, raw[:_RAW], code, line.number, line.start)
-
-
-# ---- csv and tsv -------------------------------------------------------------------------------------------------
-
-
-def delimited(
-    source: Iterator[Text],
-    delimiter: str = ",",
-    *,
-    quoting: bool = True,
-    record_lines: int = RECORD_LINES,
-    record_bytes: int = RECORD_BYTES,
-) -> Iterator[Row | Reject]:
-    """Comma- or tab-separated records as lists of fields, all as long as the first one (the header, where there is one).
-
-    A quoted field may hold delimiters, line ends and doubled quotes (RFC 4180). A quote that is never closed, or closed
-    in the middle of a field, costs the line on which its record starts and no other: reading goes on with the next line.
-
-    Args:
-        source: decoded lines.
-        delimiter: one character.
-        quoting: False: quotes are ordinary characters and a line is a record, as in most .tsv files.
-        record_lines: lines of the longest record.
-        record_bytes: bytes of the longest record.
-    """
-    scanner = _Scanner(delimiter)
-    waiting: deque[Text] = deque()  # lines given back by a record that failed
-    patience = 4 * record_bytes  # what may be read twice in all: no input makes this quadratic
-    width = 0
-    while True:
-        first = waiting.popleft() if waiting else next(source, None)
-        if first is None:
-            return
-        if first.reject is not None and first.reject.code == "line-too-long":
-            yield first.reject
-            continue
-        if not first.text:
-            continue
-        record, following, problem = _Found([first], [], None)
-        if quoting and '"' in first.text:
-            record, following, problem = scanner.record(first, source, waiting, record_lines, record_bytes)
-            patience -= sum(text.line.size + 200 for text in following)
-            if patience < 0:
-                record_lines = 1
-        if problem is not None:
-            waiting.extendleft(reversed(following))
-            yield problem
-            continue
-        bad = next((text.reject for text in record if text.reject is not None), None)
-        raw = first.text if len(record) == 1 else _joined(record)
-        if bad is not None:
-            yield Reject(0, bad.reason, raw[:_RAW], bad.code, first.line.number, bad.byte)
-            continue
-        fields = scanner.fields(raw) if quoting and '"' in raw else raw.split(delimiter)
-        width = width or len(fields)
-        if len(fields) == width:
-            yield Row(first.line.number, first.line.start, fields, raw)
-            continue
-        if len(record) > 3 and all(text.text.count(delimiter) == width - 1 for text in record[1:-1]):
-            # what a stray quote swallowed looks like rows, and the whole does not look like one
-            waiting.extendleft(reversed(record[1:]))
-            yield _open_quote(first)
-            continue
-        yield _ragged(first, raw, len(fields), width)
-
-
-def _joined(record: list[Text]) -> str:
-    return "".join(text.text + text.line.end.decode("ascii") for text in record[:-1]) + record[-1].text
-
-
-def _ragged(first: Text, raw: str, found: int, width: int) -> Reject:
-    reason = say(f"{found} fields instead of {width}", f"有 {found} 个字段，应为 {width} 个")
-    return _reject("ragged", reason, first.line, raw)
-
-
-def _open_quote(first: Text) -> Reject:
-    reason = say("a quote is opened and not closed", "引号打开后没有闭合")
-    return _reject("open-quote", reason, first.line, first.text)
-
-
-class _Found(NamedTuple):
-    """The lines of a record, those to give back, and what is wrong with it."""
-
-    record: list[Text]
-    following: list[Text]
-    problem: Reject | None
-
-
-class _Scanner:
-    """Where quoted fields begin and end, for one delimiter."""
-
-    def __init__(self, delimiter: str) -> None:
-        mark = re.escape(delimiter)
-        inside = '[^"]*+(?:""[^"]*+)*+'
-        # Group 1: closed; group 2: closed, but the field goes on; neither: open at the end of the line.
-        ending = f'(?:(")(?={mark}|\\Z)|(")|\\Z)'
-        self._delimiter = delimiter
-        self._opening = re.compile(f'(?:^|{mark})"{inside}{ending}')
-        self._going_on = re.compile(inside + ending)
-        self._field = re.compile(f'(?:"({inside})"|([^{mark}]*+)){mark}')
-
-    def fields(self, raw: str) -> list[str]:
-        """The fields of one whole record."""
-        return [
-            match[2] if match[1] is None else match[1].replace('""', '"')
-            for match in self._field.finditer(raw + self._delimiter)
-        ]
-
-    def record(
-        self, first: Text, source: Iterator[Text], waiting: deque[Text], most_lines: int, most_bytes: int
-    ) -> _Found:
-        """The lines of the record that starts with ``first``; or the lines to give back and what is wrong."""
-        state = self._rest(first.text, 0)
-        record, size = [first], first.line.size
-        while state == "open":
-            following = waiting.popleft() if waiting else next(source, None)
-            if following is None:
-                return _Found(record, record[1:], _open_quote(first))
-            record.append(following)
-            size += following.line.size
-            if len(record) > most_lines or size > most_bytes or not following.line.whole:
-                return _Found(record, record[1:], _open_quote(first))
-            match = self._going_on.match(following.text)
-            if match is None or match[2]:
-                state = "bad"
-            elif match[1]:
-                state = self._rest(following.text, match.end())
-        if state == "bad" and len(record) == 1:
-            reason = say("text follows a closing quote", "闭合引号之后还有文字")
-            return _Found(record, [], _reject("bad-quote", reason, first.line, first.text))
-        if state == "bad":
-            return _Found(record, record[1:], _open_quote(first))
-        return _Found(record, [], None)
-
-    def _rest(self, text: str, start: int) -> str:
-        """``"closed"``, ``"open"`` or ``"bad"`` at the end of the line, from a place outside quotes."""
-        for match in self._opening.finditer(text, start):
-            if match[2]:
-                return "bad"
-            if not match[1]:
-                return "open"
-        return "closed"
+def reject_of(code: str, reason: str, line: Line, raw: str) -> Reject:
+    """A reject for the record that starts on a line; its row number comes later."""
+    return Reject(0, reason, raw[:RAW], code, line.number, line.start)
 
 
 # ---- one record a line -------------------------------------------------------------------------------------------
@@ -250,17 +107,17 @@ def jsonl(source: Iterator[Text]) -> Iterator[Row | Reject]:
         try:
             value = json.loads(text, parse_constant=_no_constant)
         except RecursionError:
-            yield _reject("bad-json", say("nested too deeply", "嵌套太深"), line, text)
+            yield reject_of("bad-json", say("nested too deeply", "嵌套太深"), line, text)
         except ValueError as error:
             reason = say(f"not valid JSON: {_json_reason(error)}", f"不是有效的 JSON：{_json_reason(error)}")
-            yield _reject("bad-json", reason, line, text)
+            yield reject_of("bad-json", reason, line, text)
         else:
             if isinstance(value, dict):
                 yield Row(line.number, line.start, value, text)
             else:
                 kind = {list: "array", str: "string", type(None): "null", bool: "boolean"}.get(type(value), "number")
                 reason = say(f"a JSON {kind} instead of an object", f"应为 JSON 对象，却是 {kind}")
-                yield _reject("bad-json", reason, line, text)
+                yield reject_of("bad-json", reason, line, text)
 
 
 def _no_constant(name: str) -> None:
@@ -292,7 +149,7 @@ def labelled(source: Iterator[Text]) -> Iterator[Row | Reject]:
         labels = [word.removeprefix("__label__") for word in match[1].split()] if match else []
         if len(labels) > 1:
             reason = say(f"{len(labels)} labels in one row", f"一行有 {len(labels)} 个标签")
-            yield _reject("several-labels", reason, line, text)
+            yield reject_of("several-labels", reason, line, text)
             continue
         body = text[match.end() :] if match else text
         yield Row(line.number, line.start, [body, labels[0] if labels else ""], text)
@@ -316,8 +173,8 @@ def conll(source: Iterator[Text]) -> Iterator[Row | Reject]:
             sentence = []
         elif text.reject is not None or not (text.text.startswith("-DOCSTART-") or _COMMENT.match(text.text)):
             sentence.append(text)
-            if len(sentence) > RECORD_LINES:
-                yield _reject("bad-conll", say("a sentence without end", "句子没有结尾"), sentence[0].line, "")
+            if len(sentence) > _SENTENCE_LINES:
+                yield reject_of("bad-conll", say("a sentence without end", "句子没有结尾"), sentence[0].line, "")
                 sentence = []
     if sentence:
         yield _sentence(sentence)
@@ -330,12 +187,12 @@ def _sentence(lines: list[Text]) -> Row | Reject:
     raw = "\n".join(text.text for text in lines)
     for line, text, reject in lines:
         if reject is not None:
-            return Reject(0, reject.reason, raw[:_RAW], reject.code, first.number, reject.byte)
+            return Reject(0, reject.reason, raw[:RAW], reject.code, first.number, reject.byte)
         columns = text.split("\t") if "\t" in text else text.split(" ")
         columns = [column for column in columns if column] if "\t" not in text else columns
         if len(columns) < 2 or not columns[0] or not columns[-1]:
             reason = say(f"line {line.number}: a token without a tag", f"第 {line.number} 行：词后没有标记")
-            return _reject("bad-conll", reason, first, raw)
+            return reject_of("bad-conll", reason, first, raw)
         tokens.append(columns[0])
         tags.append(columns[-1])
     return Row(first.number, first.start, (tokens, tags), raw)
@@ -351,7 +208,7 @@ def parallel(first: Iterator[Text], second: Iterator[Text]) -> Iterator[Row | Re
             alone = left or right
             assert alone is not None
             reason = say("the other file has no such line", "另一个文件没有这一行")
-            yield _reject("no-partner", reason, alone.line, alone.text)
+            yield reject_of("no-partner", reason, alone.line, alone.text)
             continue
         bad = left.reject or right.reject
         yield bad or Row(left.line.number, left.line.start, [left.text, right.text], f"{left.text}\t{right.text}")

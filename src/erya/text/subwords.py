@@ -10,11 +10,12 @@ from __future__ import annotations
 import functools
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from erya.errors import DataError, UsageError, nearest
+from erya.errors import DataError, UsageError, nearest, quoted
 from erya.language import say
 
 KINDS = ("bpe", "wordpiece", "unigram")
@@ -38,49 +39,35 @@ class Subwords:
 
     @classmethod
     def train(cls, texts: Iterable[str], kind: str = "bpe", size: int = 8000, *, lower: bool = True) -> Subwords:
-        """Learn ``size`` pieces from texts; same texts in the same order, same pieces.
+        """Learn ``size`` pieces from texts.
+
+        BPE and WordPiece: same texts, same pieces. Unigram: the library adds up in a random order, so of pieces that are
+        worth the same now one is kept and now the other; what is trained once does not change.
 
         Args:
-            texts: an iterable of strings; read once, streamed.
+            texts: strings. BPE reads them once, streamed; the other two twice, so that an iterator is kept in memory.
             kind: ``"bpe"``, ``"wordpiece"`` or ``"unigram"``.
-            size: the greatest number of pieces; a small corpus gives fewer.
+            size: the greatest number of pieces; a small corpus gives fewer. WordPiece and Unigram give up to a third of
+                it to single characters, the most frequent ones; rarer characters are unknown to them.
 
         Raises:
             UsageError: no such kind, or a size below 300 (BPE starts from 256 bytes).
             DataError: the texts are empty.
         """
-        if isinstance(texts, str):
-            raise UsageError("one-string", say("texts must be a list of strings", "texts 应是字符串列表"))
-        if kind not in KINDS:
-            guess = nearest(kind, KINDS)
-            raise UsageError(
-                "unknown-tokenizer",
-                say(f"there is no kind of subwords '{kind}'", f"没有 '{kind}' 这种子词"),
-                help=say(f"did you mean '{guess}'?", f"是不是 '{guess}'？") if guess else " ".join(KINDS),
-            )
-        if size < 300:
-            raise UsageError("bad-size", say("size must be at least 300", "size 至少为 300"), help="size=8000")
-        from tokenizers import trainers
-
-        options: dict[str, Any] = {"vocab_size": size, "show_progress": False}
-        trainer: Any
-        if kind == "bpe":
-            from tokenizers import pre_tokenizers
-
-            trainer = trainers.BpeTrainer(initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), **options)
-        elif kind == "wordpiece":
-            trainer = trainers.WordPieceTrainer(special_tokens=[UNKNOWN], **options)
-        else:
-            trainer = trainers.UnigramTrainer(special_tokens=[UNKNOWN], unk_token=UNKNOWN, **options)
+        _check_usage(texts, kind, size)
+        if kind != "bpe" and iter(texts) is texts:
+            texts = list(texts)
+        alphabet = [] if kind == "bpe" else _alphabet(_prepared(texts, lower), size // 3)
         engine = _engine(kind, None)
-        try:
-            engine.train_from_iterator(_prepared(texts, lower), trainer)
-        except Exception as error:  # the library raises bare Exceptions when it has seen nothing
-            raise DataError("empty", say(f"no subwords can be learned: {error}", f"学不到子词：{error}")) from error
+        seen = _Seen()
+        engine.train_from_iterator(seen.watch(_prepared(texts, lower), set(alphabet)), _trainer(kind, size, alphabet))
+        if not seen.anything:
+            raise DataError("empty", say("no subwords can be learned from empty texts", "空文本学不到子词"))
         model = json.loads(engine.to_str())["model"]
         learned = {name: model[name] for name in ("vocab", "merges") if name in model}
-        if not learned["vocab"] or (kind == "wordpiece" and len(learned["vocab"]) < 2):
-            raise DataError("empty", say("no subwords can be learned from empty texts", "空文本学不到子词"))
+        if kind == "unigram":  # the library adds up in any order: the last digits of a score are chance
+            pieces = [[piece, round(score, 6)] for piece, score in model["vocab"][1:]]
+            learned["vocab"] = [[UNKNOWN, 0.0], *sorted(pieces, key=lambda entry: (-entry[1], entry[0]))]
         return cls(kind, json.dumps(learned, ensure_ascii=True, separators=(",", ":")), lower)
 
     @property
@@ -138,6 +125,62 @@ class Subwords:
         definition = json.dumps(_checked(kind, learned), ensure_ascii=True, separators=(",", ":"))
         _loaded(kind, definition)
         return cls(kind, definition, lower)
+
+
+# ---- training ------------------------------------------------------------------------------------------------------
+
+
+def _check_usage(texts: Iterable[str], kind: str, size: int) -> None:
+    if isinstance(texts, str):
+        raise UsageError("one-string", say("texts must be a list of strings", "texts 应是字符串列表"))
+    if kind not in KINDS:
+        guess = nearest(kind, KINDS)
+        raise UsageError(
+            "unknown-tokenizer",
+            say(f"there is no kind of subwords '{quoted(kind)}'", f"没有 '{quoted(kind)}' 这种子词"),
+            help=say(f"did you mean '{guess}'?", f"是不是 '{guess}'？") if guess else " ".join(KINDS),
+        )
+    if size < 300:
+        raise UsageError("bad-size", say("size must be at least 300", "size 至少为 300"), help="size=8000")
+
+
+def _alphabet(texts: Iterable[str], most: int) -> list[str]:
+    """The most frequent characters, in the order of their code points."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text)
+    frequent = sorted((item for item in counts.items() if not item[0].isspace()), key=lambda item: (-item[1], item[0]))
+    return sorted(character for character, _ in frequent[:most])
+
+
+def _trainer(kind: str, size: int, alphabet: list[str]) -> Any:
+    from tokenizers import pre_tokenizers, trainers
+
+    if kind == "bpe":
+        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+        return trainers.BpeTrainer(vocab_size=size, show_progress=False, initial_alphabet=alphabet)
+    if (
+        kind == "wordpiece"
+    ):  # left alone, it numbers the inner characters, and so breaks ties, in the order of a hash map
+        inner = [f"##{character}" for character in alphabet]
+        return trainers.WordPieceTrainer(
+            vocab_size=size, show_progress=False, special_tokens=[UNKNOWN, *alphabet, *inner]
+        )
+    return trainers.UnigramTrainer(vocab_size=size, show_progress=False, special_tokens=[UNKNOWN], unk_token=UNKNOWN)
+
+
+class _Seen:
+    """Whether there was anything to learn from."""
+
+    anything = False
+
+    def watch(self, texts: Iterable[str], alphabet: set[str]) -> Iterator[str]:
+        """The same texts, without characters that are not of the alphabet, if there is one."""
+        for text in texts:
+            if alphabet:
+                text = "".join(character if character in alphabet else " " for character in text)
+            self.anything = self.anything or bool(text.strip())
+            yield text
 
 
 # ---- the pipeline around the pieces ------------------------------------------------------------------------------

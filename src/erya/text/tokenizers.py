@@ -286,7 +286,12 @@ def from_plain(plain: Any) -> Tokenizer:
         "characters": Characters,
         "chinese_words": ChineseWords,
     }
-    if kind not in simple or set(plain) != {"kind", "lower"} or not isinstance(plain["lower"], bool):
+    if (
+        not isinstance(kind, str)
+        or kind not in simple
+        or set(plain) != {"kind", "lower"}
+        or not isinstance(plain["lower"], bool)
+    ):
         raise ValueError(f"unknown tokenizer: {quoted(plain)}")
     return simple[kind](lower=plain["lower"])
 

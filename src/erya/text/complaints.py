@@ -1,0 +1,100 @@
+"""The errors of reading that need many words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from erya.errors import DataError, quoted
+from erya.language import say
+from erya.text.dataset import Reject
+from erya.text.formats import Opened
+
+MOST_BAD = 1000  # where bad rows stop the reading, counting them ends here
+
+
+def nothing(paths: list[Path], rows: int, empty: bool, rejects: list[Reject]) -> DataError:
+    """The error for a part without a single row that can be used."""
+    name = quoted(paths[0].name) if len(paths) == 1 else say(f"{len(paths)} files", f"{len(paths)} 个文件")
+    if empty:
+        return DataError(
+            "empty-file",
+            say(f"{name} is empty", f"{name} 是空的"),
+            where=quoted(paths[0], 200),
+            help=f"ls -l '{quoted(paths[0], 200)}'",
+        )
+    if rows == 0:
+        return DataError(
+            "no-rows",
+            say(f"{name} has no rows but a header", f"{name} 只有表头，没有数据行"),
+            where=f"{name}:1",
+            help=say("if the first line is data: --no-header", "如果首行就是数据：--no-header"),
+        )
+    counts = Counter(reject.reason for reject in rejects)
+    shown = "; ".join(f"{count:,} × {reason}" for reason, count in counts.most_common(3))
+    first = rejects[0]
+    return DataError(
+        "no-rows",
+        say(f"none of the {rows:,} rows of {name} can be used: {shown}", f"{name} 的 {rows:,} 行都不能用：{shown}"),
+        where=f"{first.file}:{first.line}   {quoted(first.raw)}",
+        help=say("name the columns: --text COL --label COL", "请指定列：--text 列名 --label 列名"),
+    )
+
+
+def wrong_format(opened: Opened) -> DataError:
+    """The error for tagged sentences where texts are wanted."""
+    return DataError(
+        "wrong-format",
+        say(
+            f"{opened.name} holds tagged sentences, not texts with labels",
+            f"{opened.name} 是序列标注数据，不是带标签的文本",
+        ),
+        where=f"{opened.name}:1",
+        help="--format tsv",
+    )
+
+
+def stopped(opened: Opened, bad: list[Reject]) -> DataError:
+    """The error for rows that cannot be read: how many, the first one, and what to do."""
+    first, count = bad[0], len(bad)
+    many = say(
+        f"{'at least ' if count >= MOST_BAD else ''}{count:,} {'row' if count == 1 else 'rows'}",
+        f"{'至少 ' if count >= MOST_BAD else ''}{count:,} 行",
+    )
+    name = opened.name
+    skip = say("or leave such rows out: --bad-rows skip", "或跳过这些行：--bad-rows skip")
+    where = (
+        f"{name}:{first.line}"
+        + (f", byte {first.byte:,}" if first.byte is not None else "")
+        + f"   {quoted(first.raw)}"
+    )
+    if first.code == "bad-encoding":
+        from erya.text.encoding import guess
+
+        byte = "" if first.byte is None else say(f", byte {first.byte:,}", f"，第 {first.byte:,} 字节")
+        wanted = opened.encoding.upper()
+        looks = guess(bytes(opened.sample))
+        return DataError(
+            "bad-encoding",
+            say(
+                f"{many} of {name} {'is' if count == 1 else 'are'} not valid {wanted} (first: line {first.line:,}{byte}: {first.reason})",
+                f"{name} 有 {many}不是有效的 {wanted}（第一处：第 {first.line:,} 行{byte}：{first.reason}）",
+            ),
+            where=where,
+            help=say(
+                f"the bytes look like {looks.upper()}  →  --encoding {looks}, ",
+                f"这些字节像是 {looks.upper()}  →  --encoding {looks}，",
+            )
+            + skip
+            if looks
+            else say("name the encoding: --encoding gb18030, ", "请指定编码：--encoding gb18030，") + skip,
+        )
+    return DataError(
+        first.code,
+        say(
+            f"{many} of {name} cannot be read (first: line {first.line:,}: {first.reason})",
+            f"{name} 有 {many}无法读取（第一处：第 {first.line:,} 行：{first.reason}）",
+        ),
+        where=where,
+        help=say("mend the row, ", "修正这一行，") + skip,
+    )
