@@ -18,8 +18,8 @@ from erya import machine
 from erya.contract import Model
 from erya.errors import DivergedError, UsageError, quoted
 from erya.language import say
-from erya.models.fasttext.features import END, Encoded, Features, Place
-from erya.models.fasttext.forward import averaged, probabilities, softmax
+from erya.models.fasttext.features import END, Encoded, Features
+from erya.models.fasttext.forward import probabilities
 from erya.parts.ngrams import Tokens
 from erya.progress import Report, quiet
 from erya.state import State, pack_strings, unpack_strings
@@ -27,11 +27,10 @@ from erya.tasks import classify
 from erya.text import tokenizers
 
 if TYPE_CHECKING:
-    from erya.models.fasttext.loop import Plan, Validate
+    from erya.models.fasttext.loop import Plan, Run, Validate
     from erya.trace import Trace
 
 DOCUMENTS_AT_ONCE = 4096  # when predicting: bounds the memory
-STRONGEST = 12  # rows of the table in an explanation
 
 
 class FastText(Model):
@@ -130,11 +129,12 @@ class FastText(Model):
         self._check_settings(validation is not None)
         examples = classify.examples(X, y, sample_weight=sample_weight, class_weight=self.class_weight)
         tokenizer = tokenizers.make(self.tokenizer)
-        settings = Features(
-            [], _no_buckets(), word_ngrams=self.word_ngrams, min_n=self.min_n, max_n=self.max_n, buckets=self.buckets
-        )
-        features, documents = settings.learn(
+        features, documents = Features.learn(
             _numbered(tokenizer, examples.documents),
+            word_ngrams=self.word_ngrams,
+            min_n=self.min_n,
+            max_n=self.max_n,
+            buckets=self.buckets,
             min_count=self.min_count,
             min_count_ngrams=self.min_count_ngrams,
         )
@@ -145,19 +145,19 @@ class FastText(Model):
         if saved is not None:
             run.resume(saved)
 
-        self.classes_, self.tokenizer_, self.features_ = examples.classes, tokenizer, features
-        self.epochs_ = plan.epochs
+        validate = None if validation is None else _scorer(validation, tokenizer, features, examples.classes)
         try:
-            run.finish(report, self._validate(validation))
+            run.finish(report, validate)
         except DivergedError:
-            self._take(run.input, run.output, run.curve)
+            self._take(examples.classes, tokenizer, features, run)
             raise
-        self._take(run.input, run.output, run.curve)
+        self._take(examples.classes, tokenizer, features, run)
         return self
 
-    def _take(self, input: NDArray[Any], output: NDArray[Any], curve: list[dict[str, Any]]) -> None:
-        self.input_, self.output_ = np.ascontiguousarray(input), np.ascontiguousarray(output)
-        self.curve_ = curve
+    def _take(self, classes: NDArray[Any], tokenizer: tokenizers.Tokenizer, features: Features, run: Run) -> None:
+        self.classes_, self.tokenizer_, self.features_ = classes, tokenizer, features
+        self.input_, self.output_ = np.ascontiguousarray(run.input), np.ascontiguousarray(run.output)
+        self.epochs_, self.curve_ = run.plan.epochs, run.curve
 
     def _plan(self, documents: int) -> Plan:
         from erya.models.fasttext.loop import Plan
@@ -175,33 +175,6 @@ class FastText(Model):
             patience=self.patience,
             threads=min(threads, self.batch_size) if self.deterministic else threads,
         )
-
-    def _validate(self, validation: Any) -> Validate | None:
-        """A function that scores parameters on the validation data, which is encoded once."""
-        if validation is None:
-            return None
-        documents = classify.documents(validation[0])
-        targets = list(validation[1])
-        if len(documents) != len(targets):
-            raise UsageError(
-                "lengths-differ",
-                say(
-                    f"validation: {len(documents)} texts but {len(targets)} labels",
-                    f"验证数据：{len(documents)} 条文本，却有 {len(targets)} 个标签",
-                ),
-            )
-        if not documents:
-            return None
-        encoded = self.features_.encode(_numbered(self.tokenizer_, documents))
-
-        def score(input: NDArray[np.float32], output: NDArray[np.float32]) -> dict[str, float]:
-            found = probabilities(input, output, encoded)
-            return {
-                "validation_loss": float(classify.row_losses(targets, found, self.classes_).mean()),
-                "validation_accuracy": classify.headline(targets, self.classes_[found.argmax(axis=1)]),
-            }
-
-        return score
 
     def _check_settings(self, validated: bool) -> None:
         whole = ("dim", "word_ngrams", "min_count", "min_count_ngrams", "buckets", "batch_size")
@@ -234,7 +207,8 @@ class FastText(Model):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """(N,) the most probable class of each text."""
-        answers: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        found = self.predict_proba(X)
+        answers: NDArray[Any] = self.classes_[found.argmax(axis=1)]
         return answers
 
     def _encoded(self, documents: Iterable[classify.Document]) -> Encoded:
@@ -243,106 +217,26 @@ class FastText(Model):
     # ---- looking inside ---------------------------------------------------------------------------------------
 
     def trace(self, x: Any) -> Trace:
-        """The way of one text through the model: rows, their mean, logits, probabilities."""
-        from erya.trace import Bars, Matrix, Table, Trace
+        """The way of one text through the model: rows (n,), vectors (n, D), hidden (D,), logits (C,), probabilities (C,)."""
+        from erya.models.fasttext.views import trace
 
-        shown, _, _, places = self._located(x)
-        encoded = self._encoded([x])
-        vectors = self.input_[encoded.rows]
-        hidden = averaged(self.input_, encoded)
-        logits = hidden @ self.output_.T
-        answer = softmax(logits)[0]
-        labels = self._label_names()
-        listed = [[place.name, place.row, float(np.linalg.norm(self.input_[place.row]))] for place in places]
-        return Trace(
-            model=self.id,
-            input=shown,
-            arrays={
-                "rows": encoded.rows,  # (n,)
-                "vectors": vectors,  # (n, D)
-                "hidden": hidden[0],  # (D,)
-                "logits": logits[0],  # (C,)
-                "probabilities": answer,  # (C,)
-            },
-            views=[
-                Table(
-                    say("features", "特征"), [say("feature", "特征"), say("row", "行"), say("length", "长度")], listed
-                ),
-                Matrix(
-                    say("vectors of the features and their mean", "特征向量及其平均"),
-                    [*(place.name for place in places), say("mean", "平均")],
-                    [str(column) for column in range(vectors.shape[1])],
-                    np.vstack([vectors, hidden]),
-                ),
-                Bars(say("logits", "未归一化得分"), labels, logits[0]),
-                Bars(say("probabilities", "概率"), labels, answer),
-            ],
-        )
+        self._check_fitted()
+        return trace(self, classify.documents([x])[0])
 
     def explain(self, x: Any, label: Any = None) -> Trace:
         """Why this label: what each word and n-gram added to its logit. Exact: the parts sum to the logit.
 
-        A feature's part is its vector times the label's vector over the number of features. In the coloured text an
-        n-gram's part is shared out equally among its words (END is not in the text and gets none of it). Logits of the
-        classes sum to about 0, so a positive part speaks for the label against the average of all.
-
         Args:
             x: one text or pair.
             label: one of ``classes_``; None: the predicted one.
+
+        Raises:
+            UsageError: no such label.
         """
-        from erya.trace import Bars, Table, TokenHeat, Trace
+        from erya.models.fasttext.views import explain
 
-        shown, words, spans, places = self._located(x)
-        answer = self.predict_proba([x])[0]
-        chosen = int(answer.argmax()) if label is None else self._class_number(label)
-        rows = np.array([place.row for place in places], dtype=np.int64)
-        parts = self.input_[rows].astype(np.float64) @ self.output_.T.astype(np.float64) / max(1, len(rows))  # (n, C)
-        mine = parts[:, chosen] if len(rows) else np.zeros(0)
-        heat = _shared_out(places, mine, len(words))
-        name = str(self.classes_[chosen])
-        strongest = np.argsort(-np.abs(mine), kind="stable")[:STRONGEST].tolist()
-        labels = self._label_names()
-        return Trace(
-            model=self.id,
-            input=shown,
-            arrays={
-                "rows": rows,  # (n,)
-                "contributions": parts,  # (n, C)
-                "token_contributions": heat,  # (T,) to the label explained, END last
-                "logits": parts.sum(axis=0),  # (C,)
-                "probabilities": answer,  # (C,)
-            },
-            views=[
-                TokenHeat(say(f"what speaks for “{name}”", f"支持“{name}”的依据"), shown, spans, heat[: len(spans)]),
-                Bars(say("probabilities", "概率"), labels, answer),
-                Table(
-                    say("strongest parts", "影响最大的特征"),
-                    [say("feature", "特征"), say("part of the logit", "对得分的贡献")],
-                    [[_readable(places[place].name), float(mine[place])] for place in strongest],
-                ),
-            ],
-        )
-
-    def _located(self, x: Any) -> tuple[str, list[str], list[tuple[int, int]], list[Place]]:
-        """One text: as it is shown, its words and END, the spans of the words, its features."""
         self._check_fitted()
-        document = classify.documents([x])[0]
-        shown, tokens, spans = tokenizers.located(self.tokenizer_, document)
-        words = [*tokens, END]
-        return shown, words, spans, self.features_.places(words)
-
-    def _label_names(self) -> list[str]:
-        return [str(label) for label in self.classes_.tolist()]
-
-    def _class_number(self, label: Any) -> int:
-        names = self._label_names()
-        if str(label) not in names:
-            raise UsageError(
-                "unknown-label",
-                say(f"there is no label '{quoted(label, 40)}'", f"没有标签“{quoted(label, 40)}”"),
-                help=" · ".join(quoted(name, 30) for name in names[:20]),
-            )
-        return names.index(str(label))
+        return explain(self, classify.documents([x])[0], label)
 
     # ---- what was learned -------------------------------------------------------------------------------------
 
@@ -405,21 +299,31 @@ def _numbered(tokenizer: tokenizers.Tokenizer, documents: Iterable[classify.Docu
     return Tokens.of([*tokenizers.tokens_of(tokenizer, document), END] for document in documents)
 
 
-def _no_buckets() -> NDArray[np.int64]:
-    return np.zeros(0, dtype=np.int64)
+def _scorer(
+    validation: Any, tokenizer: tokenizers.Tokenizer, features: Features, classes: NDArray[Any]
+) -> Validate | None:
+    """A function that scores parameters on the validation data, which is encoded once."""
+    documents, targets = classify.documents(validation[0]), list(validation[1])
+    if len(documents) != len(targets):
+        raise UsageError(
+            "lengths-differ",
+            say(
+                f"validation: {len(documents)} texts but {len(targets)} labels",
+                f"验证数据：{len(documents)} 条文本，却有 {len(targets)} 个标签",
+            ),
+        )
+    if not documents:
+        return None
+    encoded = features.encode(_numbered(tokenizer, documents))
 
+    def score(input: NDArray[np.float32], output: NDArray[np.float32]) -> dict[str, float]:
+        found = probabilities(input, output, encoded)
+        return {
+            "validation_loss": float(classify.row_losses(targets, found, classes).mean()),
+            "validation_accuracy": classify.headline(targets, classes[found.argmax(axis=1)]),
+        }
 
-def _shared_out(places: list[Place], parts: NDArray[np.float64], words: int) -> NDArray[np.float64]:
-    """(T,) each n-gram's part given in equal shares to its words; END, the last, keeps only its own."""
-    heat = np.zeros(words)
-    for place, part in zip(places, parts.tolist(), strict=True):
-        last = place.last if place.last < words or place.last - place.first == 1 else place.last - 1
-        heat[place.first : last] += part / (last - place.first)
-    return heat
-
-
-def _readable(name: str) -> str:
-    return name.replace(END, say("⟨end⟩", "⟨结尾⟩"))
+    return score
 
 
 def _is_whole(value: Any, least: int) -> bool:

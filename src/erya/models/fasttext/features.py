@@ -116,11 +116,26 @@ class Features:
     def __len__(self) -> int:
         return len(self.words) + len(self.kept)
 
-    def learn(self, tokens: Tokens, *, min_count: int, min_count_ngrams: int) -> tuple[Features, Encoded]:
-        """These settings with the words and buckets of training documents, and the documents encoded.
+    @classmethod
+    def learn(
+        cls,
+        tokens: Tokens,
+        *,
+        word_ngrams: int,
+        min_n: int,
+        max_n: int,
+        buckets: int,
+        min_count: int,
+        min_count_ngrams: int,
+    ) -> tuple[Features, Encoded]:
+        """The words and buckets of training documents, and the documents encoded.
 
         Args:
             tokens: the documents, each closed by END.
+            word_ngrams: see the class; ``min_n``, ``max_n`` and ``buckets``, too.
+            min_n: as there.
+            max_n: as there.
+            buckets: as there.
             min_count: a word seen less often has no row.
             min_count_ngrams: likewise for n-grams.
         """
@@ -128,16 +143,10 @@ class Features:
         # by count, then by spelling: frequent rows lie together, and the order of the documents changes nothing
         ranked = sorted(np.flatnonzero(counts >= min_count).tolist(), key=lambda i: (-int(counts[i]), tokens.words[i]))
         words = [tokens.words[number] for number in ranked]
-        grams = list(self._grams(tokens))
-        kept, seen = np.unique(np.concatenate([buckets for _, buckets in grams] or [_none()]), return_counts=True)
-        found = Features(
-            words,
-            kept[seen >= min_count_ngrams],
-            word_ngrams=self.word_ngrams,
-            min_n=self.min_n,
-            max_n=self.max_n,
-            buckets=self.buckets,
-        )
+        found = cls(words, _none(), word_ngrams=word_ngrams, min_n=min_n, max_n=max_n, buckets=buckets)
+        grams = list(found._grams(tokens))
+        kept, seen = np.unique(np.concatenate([bucket for _, bucket in grams] or [_none()]), return_counts=True)
+        found.kept = kept[seen >= min_count_ngrams]
         return found, found._encode(tokens, grams)
 
     def encode(self, tokens: Tokens) -> Encoded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,9 +46,7 @@ def test_encoding_equals_the_reference(word_ngrams, min_n, max_n):
     settings = {"word_ngrams": word_ngrams, "min_n": min_n, "max_n": max_n, "buckets": 97}
     documents = [["play", "a", "song", END], [END], ["春", "眠", "a", "春", "眠", END], ["play", "play", END]]
     new = [["a", "never", "seen", "song", END], ["春", "眠", END], [END]]
-    features, encoded = Features([], np.zeros(0, np.int64), **settings).learn(
-        Tokens.of(documents), min_count=2, min_count_ngrams=2
-    )
+    features, encoded = Features.learn(Tokens.of(documents), min_count=2, min_count_ngrams=2, **settings)
     seen = [feature for words in documents for feature in reference.features_of(words, **settings)]
     frequent = {feature for feature in seen if seen.count(feature) >= 2}
     number = {word: row for row, word in enumerate(features.words)}
@@ -99,10 +98,10 @@ def trained(threads=1, **changes):
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
 def test_the_kernel_takes_the_steps_of_the_reference(batch_size):
-    encoded, targets, weights, rows, classes, dim = small_problem()
+    encoded, targets, weights, rows, classes, _ = small_problem()
     run = loop.Run(encoded, targets, weights, rows, classes, plan(batch_size=batch_size))
     input, output = run.input.copy(), run.output.copy()
-    documents = [encoded.rows[a:b] for a, b in zip(encoded.starts, encoded.starts[1:], strict=False)]
+    documents = [encoded.rows[a:b] for a, b in pairwise(encoded.starts)]
     losses = []
     for epoch in range(3):
         run.epoch = epoch
@@ -189,7 +188,8 @@ def test_a_run_cut_anywhere_goes_on_to_the_same_bits(monkeypatch):
         return loop.Run(encoded, targets, weights, rows, classes, plan(threads=threads))
 
     class Keeping(Report):
-        saved = []
+        def __init__(self):
+            self.saved = []
 
         def checkpoint_due(self):
             return True
@@ -343,10 +343,7 @@ def test_averaging_in_pieces_is_averaging(monkeypatch):
     starts = np.concatenate([encoded.starts[:4], encoded.starts[3:4], encoded.starts[4:]])  # document 3 has no rows
     documents = loop.Encoded(encoded.rows, starts)
     input = np.random.default_rng(0).normal(size=(31, 5)).astype(np.float32)
-    expected = [
-        input[documents.rows[a:b]].mean(axis=0) if b > a else np.zeros(5)
-        for a, b in zip(starts, starts[1:], strict=False)
-    ]
+    expected = [input[documents.rows[a:b]].mean(axis=0) if b > a else np.zeros(5) for a, b in pairwise(starts)]
     for size in (1, 5, 1000):
         monkeypatch.setattr("erya.models.fasttext.forward.ROWS_AT_ONCE", size)
         np.testing.assert_allclose(averaged(input, documents), expected, rtol=1e-5, atol=1e-7)
