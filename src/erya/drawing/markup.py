@@ -86,13 +86,24 @@ class Cell:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, kind: str = "", caption: str = "") -> str:
     """A table. Numbers are written short and set right; text is made safe; a ``Cell`` goes in as it is."""
-    head = "".join(f'<th scope="col">{shown(column)}</th>' for column in columns)
+    rows = [list(row) for row in rows]
+    head = "".join(_head(column, [row[place] for row in rows]) for place, column in enumerate(columns))
     lines = "".join(f"<tr>{''.join(map(_cell, row, columns))}</tr>" for row in rows)
     title = f"<caption>{shown(caption)}</caption>" if caption else ""
     names = f' class="{kind}"' if kind else ""
     return (
         f'<div class="scroll"><table{names}>{title}<thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
     )
+
+
+def _head(column: str, cells: Sequence[object]) -> str:
+    """A column's heading, on the side on which its cells stand."""
+    right = bool(cells) and all("num" in cell.kind if isinstance(cell, Cell) else _is_number(cell) for cell in cells)
+    return f'<th scope="col"{" class=num" if right else ""}>{shown(column)}</th>'
+
+
+def _is_number(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _cell(value: object, column: str) -> str:

@@ -54,14 +54,12 @@ def padded(values: Sequence[float], share: float = 0.08, least: float = 0.0) -> 
     return low - extra, high + extra
 
 
-def interval_bar(low: float, value: float, high: float, scale: Scale, *, color: str, reference: float | None) -> str:
-    """One interval as a bar with a dot, for a table cell; a tick marks the reference (the baseline) if it is in range."""
+def interval_bar(low: float, value: float, high: float, scale: Scale, *, color: str) -> str:
+    """One interval as a bar with a dot, for a table cell."""
     canvas = svg.Canvas(
         scale.start + scale.end, 22, f"{percent(value)} [{percent(low)}, {percent(high)}]"
     )  # equal margins
     canvas.add(svg.line(scale.start, 11, scale.end, 11, "hair"))
-    if reference is not None and scale.low <= reference <= scale.high:
-        canvas.add(svg.line(scale(reference), 3, scale(reference), 19, "reference", "2 2"))
     left, right = scale(low), scale(high)
     canvas.add(
         f'<rect class="interval" style="--c:var(--{color})" x="{svg.short(left)}" y="8" '
@@ -72,12 +70,17 @@ def interval_bar(low: float, value: float, high: float, scale: Scale, *, color: 
 
 
 def intervals(
-    rows: Sequence[tuple[str, float, float, float]], reference: tuple[str, float], width: float, title: str
+    rows: Sequence[tuple[str, float, float, float]],
+    colors: Sequence[int],
+    reference: tuple[str, float],
+    width: float,
+    title: str,
 ) -> str:
     """Intervals of several rows over one axis from 0 to 1, with the reference as a line through all.
 
     Args:
         rows: name, low, value, high.
+        colors: number of each row's series.
         reference: its name and its value.
         width: CSS pixels.
         title: for screen readers.
@@ -98,7 +101,7 @@ def intervals(
     canvas.add(svg.words(min(max(x, half), width - half), top - 13, words, "t warn", "middle"))
     for index, (name, low, value, high) in enumerate(rows):
         y = top + step * index + step / 2
-        color = color_of(index)
+        color = color_of(colors[index])
         canvas.add(
             svg.words(left - 12, y + 4.5, svg.fitted(name, 13, left - 14), "t name", "end"),
             f'<rect class="interval" style="--c:var(--{color})" x="{svg.short(scale(low))}" y="{svg.short(y - 4)}" '

@@ -61,26 +61,25 @@ def _token_heat(view: TokenHeat, say: Say) -> str:
         if start < reached:  # overlapping tokens: the table has both, the text shows the first
             continue
         pieces.append(shown(view.text[reached:start]))
-        against = " against" if value < 0 else ""
+        look = step_of(value, largest)
+        against = " against" if look[0] == "n" and look != "n1" else ""
         tip = plain(f"{value:+.3g}")
-        pieces.append(
-            f'<mark class="{step_of(value, largest)}{against}" title="{tip}">{shown(view.text[start:end])}</mark>'
-        )
+        pieces.append(f'<mark class="{look}{against}" title="{tip}">{shown(view.text[start:end])}</mark>')
         reached = end
     pieces.append(shown(view.text[reached:]))
-    drawing = f'<p class="heattext" dir="auto">{"".join(pieces)}</p>{_ramp(largest, say, bool((values < 0).any()))}'
+    legend = _ramp(largest, bool((values < 0).any()), (say("against", "反对"), say("for", "支持")))
+    drawing = f'<p class="heattext" dir="auto">{"".join(pieces)}</p>{legend}'
     beside = details(say("numbers", "数值"), table([say("token", "词元"), say("value", "值")], rows))
     return figure(drawing, beside=beside)
 
 
-def _ramp(largest: float, say: Say, signed: bool) -> str:
-    """The colours' legend."""
+def _ramp(largest: float, signed: bool, ends: tuple[str, str] = ("", "")) -> str:
+    """The colours' legend: what the strongest of each sign is worth, and what the signs mean."""
     against = "".join(f'<i class="n{step}"></i>' for step in range(STEPS, 0, -2)) if signed else ""
     speaks = "".join(f'<i class="p{step}"></i>' for step in range(0, STEPS + 1, 2))
-    ends = (f"{say('against', '反对')} -{number(largest)}", f"+{number(largest)} {say('for', '支持')}")
-    if not signed:
-        ends = ("0", number(largest))
-    return f'<div class="ramp" aria-hidden="true"><b>{ends[0]}</b>{against}{speaks}<b>{ends[1]}</b></div>'
+    low = f"{ends[0]} -{number(largest)}" if signed else "0"
+    high = f"+{number(largest)} {ends[1]}" if signed else number(largest)
+    return f'<div class="ramp" aria-hidden="true"><b>{low}</b>{against}{speaks}<b>{high}</b></div>'
 
 
 def bars(labels: Sequence[str], values: NDArray[np.float64], say: Say, *, as_percent: bool = False) -> str:
@@ -117,7 +116,7 @@ def _matrix(view: Matrix, say: Say) -> str:
     caption = ""
     if max(values.shape) > CELLS_DRAWN:
         caption = say(f"{size} numbers, averaged in blocks to be drawn", f"共 {size} 个数，绘图时按块取平均")
-    return figure(drawing + _ramp(_largest(values), say, signed), caption, listed)
+    return figure(drawing + _ramp(_largest(values), signed), caption, listed)
 
 
 def heat_map(title: str, rows: Sequence[str], columns: Sequence[str], values: NDArray[np.float64], width: float) -> str:
@@ -151,7 +150,7 @@ def heat_map(title: str, rows: Sequence[str], columns: Sequence[str], values: ND
     for row, name in enumerate(rows):
         y = top + high * row
         if with_rows:
-            canvas.add(svg.words(names - 8, y + high / 2 + 4, svg.fitted(name, 12, names - 10), "t", "end"))
+            canvas.add(svg.words(names - 8, y + high / 2 + 4, svg.fitted(name, 12, names - 9), "t", "end"))
         for column, value in enumerate(values[row].tolist()):
             x = names + side * column
             tip = f"{name} · {columns[column]}: {number(value)}" if values.size <= 2500 else ""

@@ -1,0 +1,90 @@
+"""What all sections of the report read: the document's rows with their names and colours, in the document's language."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from erya.drawing.markup import Say, data, shown, speaker
+
+HEADLINE = "accuracy"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A compare document, ready to be shown."""
+
+    document: dict[str, Any]
+    say: Say
+    names: dict[str, str]  # model → what it is called on the page; unique
+    colors: dict[str, int]  # model → number of its series
+
+    @classmethod
+    def of(cls, document: dict[str, Any]) -> Facts:
+        rows = document["rows"]
+        counts = Counter(row.get("name") or row["model"] for row in rows)
+        names = {}
+        for row in rows:
+            name = row.get("name") or row["model"]
+            names[row["model"]] = name if counts[name] == 1 else f"{name} ({row['model']})"
+        colors = {row["model"]: index for index, row in enumerate(rows)}
+        return cls(document, speaker(document.get("language", "en")), names, colors)
+
+    @property
+    def rows(self) -> list[Row]:
+        """All rows, best first."""
+        found: list[Row] = self.document["rows"]
+        return found
+
+    @property
+    def scored(self) -> list[Row]:
+        """The rows that have scores."""
+        return [row for row in self.rows if row.get("scores")]
+
+    @property
+    def recommended(self) -> Row | None:
+        """The row that the advice takes."""
+        wanted = self.document["advice"]["recommended"]
+        return next((row for row in self.scored if row["model"] == wanted), None)
+
+    @property
+    def majority(self) -> float:
+        """Accuracy of always giving the same answer."""
+        return float(self.document["baseline"]["majority"])
+
+    def score(self, row: Row, name: str = HEADLINE) -> dict[str, float]:
+        """A score of a row: value, low, high."""
+        found: dict[str, float] = row["scores"][name]
+        return found
+
+    def pair(self, first: str, second: str) -> dict[str, Any] | None:
+        """The test of two models, as if ``first`` had been named first."""
+        for pair in self.document["pairs"]:
+            if (pair["a"], pair["b"]) == (first, second):
+                return dict(pair)
+            if (pair["a"], pair["b"]) == (second, first):
+                turned = {"difference": -pair["difference"], "low": -pair["high"], "high": -pair["low"]}
+                return {**pair, "a": first, "b": second, **turned}
+        return None
+
+    def key(self, model: str) -> str:
+        """The model's name with its colour beside it."""
+        color = self.colors[model] % 8
+        return f'<span class="key" style="--c:var(--s{color})"></span>{data(self.names[model])}'
+
+
+def section(name: str, title: str, lead: str, body: str) -> str:
+    """A section with an anchor, a heading and a sentence on what it shows."""
+    return (
+        f'<section id="{name}" aria-labelledby="{name}-title"><h2 id="{name}-title">{shown(title)}</h2>'
+        f'<p class="lead">{shown(lead)}</p>{body}</section>'
+    )
+
+
+def listed(items: list[str], say: Say) -> str:
+    """Names in a sentence: “a, b and c”."""
+    if len(items) < 2:
+        return "".join(items)
+    return say(", ", "、").join(items[:-1]) + say(" and ", "和") + items[-1]

@@ -1,0 +1,91 @@
+"""Quality against speed and size: which models nothing else beats on all three."""
+
+from __future__ import annotations
+
+from erya.board_table import size
+from erya.drawing import plots, scatter
+from erya.drawing.markup import Cell, details, figure, percent, table
+from erya.report_page.facts import Facts, Row, listed, section
+
+
+def tradeoff(facts: Facts) -> str:
+    """The Pareto picture; nothing where fewer than two models were timed."""
+    say = facts.say
+    rows = [row for row in facts.scored if row.get("predictions_per_second")]
+    if len(rows) < 2:
+        return ""
+    points = [_point(facts, row) for row in rows]
+    on_front = scatter.front(points)
+    told = _told(facts, rows, points, on_front)
+    axes = (say("texts per second", "每秒文本数"), say("accuracy", "准确率"))
+    title = say("Accuracy, speed and size of each model", "各模型的准确率、速度与大小")
+    drawing = plots.responsive(
+        lambda width: scatter.draw(points, axes, say("better", "更好"), title, told, width), wide=1040
+    )
+    columns = [
+        say("Model", "模型"),
+        say("Accuracy", "准确率"),
+        say("Texts/s", "条/秒"),
+        say("File", "文件"),
+        say("On the front", "在前沿上"),
+    ]
+    lines = [
+        [
+            Cell(facts.key(row["model"]), header=True),
+            Cell(percent(point.quality), "num"),
+            Cell(f"{point.speed:,.0f}", "num"),
+            Cell(size(point.size), "num"),
+            say("yes", "是") if is_front else say("no", "否"),
+        ]
+        for row, point, is_front in zip(rows, points, on_front, strict=True)
+    ]
+    caption = say(
+        "A bubble's area is the size of the model file, its line the 95% interval. Filled: nothing else is more accurate, "
+        "faster and smaller at once. Dashed stairs: nothing is both more accurate and faster.",
+        "圆的面积表示模型文件大小，竖线为 95% 区间。实心：没有别的模型同时更准、更快、更小。虚线阶梯：没有模型既更准又更快。",
+    )
+    missing = [facts.names[row["model"]] for row in facts.scored if row not in rows]
+    if missing:
+        names = listed(missing, say)
+        caption += say(f" Not timed, so not drawn: {names}.", f"未测速度、未画出：{names}。")
+    body = figure(drawing, caption, details(say("numbers", "数值"), table(columns, lines)))
+    return section("tradeoff", say("Quality, speed, size", "质量、速度与大小"), told, body)
+
+
+def _point(facts: Facts, row: Row) -> scatter.Point:
+    score = facts.score(row)
+    name = facts.names[row["model"]]
+    bytes_ = row.get("model_bytes")
+    return scatter.Point(
+        name=name,
+        speed=float(row["predictions_per_second"]),
+        quality=score["value"],
+        low=score["low"],
+        high=score["high"],
+        size=bytes_,
+        color=facts.colors[row["model"]],
+        tip=f"{name}: {percent(score['value'])}, {row['predictions_per_second']:,.0f}/s, {size(bytes_)}",
+    )
+
+
+def _told(facts: Facts, rows: list[Row], points: list[scatter.Point], on_front: list[bool]) -> str:
+    """The picture in two sentences."""
+    say = facts.say
+    kept = [facts.names[row["model"]] for row, is_on in zip(rows, on_front, strict=True) if is_on]
+    beaten = [facts.names[row["model"]] for row, is_on in zip(rows, on_front, strict=True) if not is_on]
+    if len(kept) == 1:
+        return say(
+            f"{kept[0]} is the most accurate, the fastest and the smallest: there is nothing to trade.",
+            f"{kept[0]} 最准、最快，也最小：无需取舍。",
+        )
+    sentence = say(
+        f"Worth considering: {listed(kept, say)}.",
+        f"值得考虑的有：{listed(kept, say)}。",
+    )
+    if beaten:
+        are = "is" if len(beaten) == 1 else "are"
+        sentence += say(
+            f" {listed(beaten, say)} {are} beaten: another model is at least as accurate, as fast and as small.",
+            f"{listed(beaten, say)}则不必：另有模型至少同样准、同样快、同样小。",
+        )
+    return sentence
