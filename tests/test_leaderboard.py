@@ -210,3 +210,9 @@ def test_advice_names_rare_labels_duplicates_and_confusions():
     assert "rare" in text
     assert "4 test texts" in text
     assert "'p' and 'q'" in text
+
+
+def test_advice_on_a_single_model_claims_no_comparison():
+    (first, *_) = advice.advise(document([row("only", 0.9)]))["sentences"]
+    assert "every other model" not in first
+    assert "second model" in first

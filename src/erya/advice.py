@@ -48,6 +48,12 @@ def _verdict(
     document: dict[str, Any], best: dict[str, Any], chosen: dict[str, Any], equals: list[dict[str, Any]]
 ) -> str:
     majority = document["baseline"]["majority"]
+    if sum(bool(row["scores"]) for row in document["rows"]) == 1:
+        return say(
+            f"{best['name']} reaches an accuracy of {_score(best)}; always answering the most frequent label: {majority:.1%}. "
+            "Compare it with a second model before you settle.",
+            f"{best['name']} 的准确率为 {_score(best)}；总猜最常见标签：{majority:.1%}。定下来之前，再找一个模型比一比。",
+        )
     if len(equals) == 1:
         return say(
             f"Take {best['name']}: accuracy {_score(best)}, significantly better than every other model here "

@@ -45,7 +45,10 @@ def mean_of(measures: Sequence[Measure]) -> Measure:
 
 
 def bootstrap(measures: Mapping[str, Measure], rows: int, seed: int = 0, resamples: int = 1000) -> dict[str, Score]:
-    """95 % intervals of all measures by the percentile bootstrap over rows, one resample at a time, so that memory stays that of one copy of the rows."""
+    """95 % intervals of all measures by the percentile bootstrap over rows.
+
+    One resample at a time, so that memory stays that of one copy of the rows.
+    """
     generator = np.random.default_rng(seed)
     resamples = max(100, min(resamples, 200_000_000 // rows))  # a million rows need no thousand resamples
     resampled: dict[str, list[float]] = {name: [] for name in measures}
