@@ -81,9 +81,9 @@ def cards() -> list[Card]:
 
 
 @lru_cache(maxsize=4)
-def _cards(rooms: str) -> list[Card]:
+def _cards(rooms: str) -> list[Card]:  # ERYA_ROOMS is the key of the cache
     found: dict[str, Card] = {}
-    for folder in _folders(rooms):
+    for folder in _folders():
         for path in sorted(folder.glob("*/card.toml")):
             card = _read_card(path)
             if card.room in found:
@@ -92,16 +92,15 @@ def _cards(rooms: str) -> list[Card]:
     return sorted(found.values(), key=lambda card: (card.year, card.room))
 
 
-def _folders(rooms: str) -> list[Path]:
-    """The package's own models and those of ERYA_ROOMS, which become part of ``erya.models`` for imports."""
-    extra = [Path(folder).expanduser().resolve() for folder in rooms.split(os.pathsep) if folder]
+def _folders() -> list[Path]:
+    """The package's own models and those of ERYA_ROOMS."""
+    extra = erya.models.outside()
     for folder in extra:
         if not folder.is_dir():
             raise UsageError(
                 "rooms-missing", say(f"ERYA_ROOMS: no folder {folder}", f"ERYA_ROOMS：没有文件夹 {folder}")
             )
-        if str(folder) not in erya.models.__path__:
-            erya.models.__path__.append(str(folder))
+    erya.models.join()
     return [Path(erya.models.__file__).parent, *extra]
 
 
