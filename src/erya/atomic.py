@@ -24,7 +24,7 @@ from erya.language import say
 fcntl: ModuleType | None
 try:
     import fcntl
-except ImportError:  # Windows: an open file cannot be deleted there, which serves the same end
+except ImportError:  # Windows
     fcntl = None
 
 SUFFIX = ".erya-tmp"
@@ -56,8 +56,12 @@ def atomic_write(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
             stream.flush()
             _to_disk(stream.fileno())
             _keep_mode(target, stream.fileno())
-        _rename(temporary, target)
-        temporary = None
+            if fcntl is not None:  # under the lock, or remove_strays might take it for a stray
+                temporary.replace(target)
+                temporary = None
+        if temporary is not None:
+            _rename_closed(temporary, target)
+            temporary = None
         _folder_to_disk(target.parent)
     except OSError as error:
         raise write_error(shown, error) from error
@@ -155,24 +159,21 @@ def _remove_stray(path: Path) -> int:
         return 0
     try:
         if fcntl is not None:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return 0
-            except OSError:  # no locks on this file system: only what nobody has touched for an hour
-                if time.time() - os.fstat(descriptor).st_mtime < 3600:
-                    return 0
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink()
-    except OSError:
+            return 1
+    except BlockingIOError:
         return 0
+    except OSError:
+        pass
     finally:
+        age = time.time() - os.fstat(descriptor).st_mtime
         os.close(descriptor)
-    if fcntl is None:
-        try:
+    if age > 3600:  # no locks on this system: what nobody has touched for an hour
+        with contextlib.suppress(OSError):
             path.unlink()
-        except OSError:  # open in a live process
-            return 0
-    return 1
+            return 1
+    return 0
 
 
 def _to_disk(descriptor: int) -> None:
@@ -191,13 +192,14 @@ def _keep_mode(target: Path, descriptor: int) -> None:
             os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
 
 
-def _rename(temporary: Path, target: Path) -> None:
+def _rename_closed(temporary: Path, target: Path) -> None:
+    """Windows: an open file cannot be renamed, and a virus scanner may hold the target for a moment."""
     for attempt in range(5):
         try:
             temporary.replace(target)
             return
-        except PermissionError:  # on Windows a virus scanner may hold the target for a moment
-            if os.name != "nt" or attempt == 4:
+        except PermissionError:
+            if attempt == 4:
                 raise
             time.sleep(0.05)
 
