@@ -28,6 +28,21 @@ if TYPE_CHECKING:
     from erya.trace import Trace
 
 
+class NotFittedError(UsageError, AttributeError):
+    """The model has not learned anything yet. An AttributeError too, so that ``hasattr`` tells the truth."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            "not-fitted",
+            say(f"this {name} has not been fitted", f"这个 {name} 还没有训练"),
+            help=say("call fit(X, y) first", "先调用 fit(X, y)"),
+        )
+        self.name = name
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return NotFittedError, (self.name,)
+
+
 class Model:
     """Base of all models. A room writes ``fit``, ``predict`` (or its task's verb), ``trace``, ``state``, ``set_state``."""
 
@@ -143,12 +158,14 @@ class Model:
         return {name: parameter for name, parameter in found.items() if name != "self"}
 
     def _check_fitted(self) -> None:
-        if not any(name.endswith("_") and not name.startswith("_") for name in vars(self)):
-            raise UsageError(
-                "not-fitted",
-                say(f"this {type(self).__name__} has not been fitted", f"这个 {type(self).__name__} 还没有训练"),
-                help=say("call fit(X, y) first", "先调用 fit(X, y)"),
-            )
+        if not self.__sklearn_is_fitted__():
+            raise NotFittedError(type(self).__name__)
+
+    def __getattr__(self, name: str) -> Any:
+        # reached only where there is no such attribute: something that fit() would have learned, or a mistake
+        if name.endswith("_") and not name.startswith("_"):
+            raise NotFittedError(type(self).__name__)
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     # ---- scikit-learn's protocol ------------------------------------------------------------------------------
 
