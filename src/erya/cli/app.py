@@ -29,7 +29,7 @@ def run(arguments: Sequence[str]) -> int:
         try:
             return _invoke(arguments)
         except problems.click_exceptions.ClickException as problem:
-            raise problems.from_typer(problem) from None
+            raise problems.from_typer(problem, arguments) from None
         except (KeyboardInterrupt, typer.Abort):
             raise problems.interrupted() from None
         except MemoryError:
@@ -107,9 +107,15 @@ def _invoke(arguments: list[str]) -> int:
     config.use_language(own)
     command = typer.main.get_command(build())
     config.install(command, own)
-    done = command.main(args=arguments, prog_name="erya", standalone_mode=False)
+    colour = output.is_coloured(sys.stdout)
+    try:  # not command.main(): it has its own opinions on errors, interrupts and closed pipes
+        with command.make_context("erya", arguments, color=colour) as context:
+            command.invoke(context)
+        code = 0
+    except typer.Exit as ended:
+        code = ended.exit_code
     sys.stdout.flush()
-    return done if isinstance(done, int) else 0
+    return code
 
 
 def _fail(problem: EryaError, as_json: bool) -> int:

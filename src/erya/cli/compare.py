@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from erya.leaderboard import Board
 
 REPORT = "report.html"
-MARK = b"erya.compare/1"  # in every report of ours
+MARKS = (b'content="Erya"', b'class="report"')  # in every report of ours
 
 
 def register(app: typer.Typer) -> None:
@@ -175,9 +175,10 @@ def _free_name() -> Path:
 
 def _is_ours(path: Path) -> bool:
     try:
-        return MARK in path.read_bytes()
+        page = path.read_bytes()
     except OSError:
         return False
+    return all(mark in page for mark in MARKS)
 
 
 def _show_table(board: Board) -> None:

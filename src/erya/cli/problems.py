@@ -61,12 +61,13 @@ def block(problem: EryaError) -> str:
 # ---- what Typer finds wrong with the call ---------------------------------------------------------------------
 
 
-def from_typer(problem: Any) -> EryaError:
-    """Typer's complaint as an EryaError in the user's language."""
+def from_typer(problem: Any, arguments: list[str]) -> EryaError:
+    """Typer's complaint about these arguments as an EryaError in the user's language."""
     context = getattr(problem, "ctx", None)
-    path = context.command_path if context is not None else "erya"
+    verb = next((word for word in arguments if not word.startswith("-")), "")
+    path = context.command_path if context is not None else f"erya {verb}".strip()
     if isinstance(problem, click_exceptions.NoSuchOption):
-        return _unknown_option(problem.option_name, context, path)
+        return _unknown_option(problem.option_name, context, path, arguments)
     if isinstance(problem, click_exceptions.MissingParameter):
         return _missing(problem.param, path)
     if isinstance(problem, click_exceptions.BadOptionUsage):
@@ -95,12 +96,12 @@ def _value_complaint(problem: Any, option: str) -> str:
     return say(f"{option} needs a value behind it", f"{option} 后面需要一个值")
 
 
-def _unknown_option(option: str, context: Any, path: str) -> UsageError:
+def _unknown_option(option: str, context: Any, path: str, arguments: list[str]) -> UsageError:
     known = [name for param in context.command.params for name in param.opts] if context is not None else []
     verbs = getattr(context.command, "commands", None) if context is not None else None
     guess = nearest(option, known)
     if verbs:  # an option in front of the verb: the options belong behind it
-        behind = [verb for verb in sys.argv[1:] if verb in verbs][:1]
+        behind = [verb for verb in arguments if verb in verbs][:1]
         advice = say(
             f"options go behind the verb: erya {behind[0] if behind else 'VERB'} {option}",
             f"选项写在命令之后：erya {behind[0] if behind else '命令'} {option}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import json
 import math
 import operator
@@ -113,6 +114,8 @@ def _annotation(model: Any, name: str) -> Any:
     """The parameter's type. Annotations that only a type checker can see fall back to the default's type."""
     parameter = model.parameters()[name]
     annotation = parameter.annotation
+    if annotation is inspect.Parameter.empty:
+        return Any if parameter.default is None else type(parameter.default)
     if isinstance(annotation, str):
         names = {**vars(typing), **vars(sys.modules[model.__module__])}
         try:
