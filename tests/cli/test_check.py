@@ -90,7 +90,7 @@ def test_a_file_with_bad_rows(erya, reviews):
     assert (document["schema"], document["kind"]) == ("erya.check/1", "data")
     assert document["labels"] == {"food": 80, "music": 80, "weather": 80}
     assert document["parts"]["train"]["rows"] == 240
-    assert [problem["code"] for problem in document["problems"]][0] == "rejected-rows"
+    assert document["problems"][0]["code"] == "rejected-rows"
     assert erya("check", "reviews.csv", "--bad-rows", "stop").code == 3
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +53,7 @@ MISTAKES = [
 )
 def test_mistakes(erya, reviews, arguments, exit, code, help):
     """The code and the nearest name, as a block in both languages and as a document; no traceback, nothing left behind."""
-    before = sorted(os.listdir()  # noqa: PTH208)
+    before = sorted(Path().iterdir())
     english, chinese = erya(*arguments), erya(*arguments, lang="zh")
     assert english.code == chinese.code == exit, english.err
     assert english.out == chinese.out == ""
@@ -72,7 +73,7 @@ def test_mistakes(erya, reviews, arguments, exit, code, help):
         if code:
             assert found.document["code"] == code
         assert set(found.document) == {"schema", "code", "exit", "error", "where", "help"}
-    assert sorted(os.listdir()  # noqa: PTH208) == before
+    assert sorted(Path().iterdir()) == before
 
 
 def raising(monkeypatch, problem):

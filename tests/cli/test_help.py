@@ -65,7 +65,8 @@ def test_version(erya):
 
 def test_help_imports_nothing_slow():
     script = (
-        "import sys; sys.argv = ['erya', '--help']\nfrom erya.__main__ import main\ntry: main()\nexcept SystemExit as end: assert not end.code\n"
+        "import sys; sys.argv = ['erya', '--help']\nfrom erya.__main__ import main\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code\n"
         "slow = 'numpy torch numba sklearn scipy pandas rich.console pydantic tokenizers tomllib.x'.split()\n"
         "sys.stderr.write(','.join(name for name in slow if name in sys.modules))"
     )

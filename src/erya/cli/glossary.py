@@ -36,6 +36,7 @@ def _common() -> dict[str, str]:
         "window": say("words seen on each side", "每侧看到的词数"),
         "negative": say("noise words per true word", "每个真词对应的噪声词数"),
         "min_count": say("rarer tokens are left out", "少于此次数的词元不用"),
+        "min_count_ngrams": say("rarer n-grams are left out", "少于此次数的 n 元组不用"),
         "epochs": say("passes over the training data", "训练数据过几遍"),
         "steps": say("gradient steps", "梯度步数"),
         "batch_size": say("texts per gradient step", "每个梯度步的文本数"),
@@ -62,4 +63,4 @@ def _common() -> dict[str, str]:
 def _from_docstring(model: type[object], name: str) -> str:
     text = inspect.getdoc(model) or ""
     found = re.search(rf"^\s+{re.escape(name)}\s*(?:\([^)]*\))?:\s*(.+)$", text, re.MULTILINE)
-    return found.group(1).rstrip(".") if found else ""
+    return found.group(1).split(". ")[0].rstrip(".") if found else ""

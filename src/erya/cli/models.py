@@ -151,8 +151,13 @@ def about(
     output.write(output.styled(say("Settings", "设置"), "bold") + say("   --set name=value", "   --set 名称=值"))
     if problem is not None:
         output.write(f"  {problem.message}  {problem.help or ''}")
-    for line in output.table([(f"  {name}", text_of(value), text) for name, value, _, text in settings]):
-        output.write(output.cut(line, max(80, output.columns())))
+    names = max((len(name) for name, *_ in settings), default=0)
+    values = max((output.width_of(text_of(value)) for _, value, *_ in settings), default=0)
+    pairs = [
+        (f"{name.ljust(names)}  {output.padded(text_of(value), values)}", text) for name, value, _, text in settings
+    ]
+    for line in output.label_column(pairs, widest=60):
+        output.write(line)
     output.write()
     output.write(output.styled(say("Presets", "预设"), "bold") + "   --preset")
     for name, values in presets.items():

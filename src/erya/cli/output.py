@@ -164,10 +164,10 @@ def table(rows: Sequence[Sequence[str]], *, head: Sequence[str] | None = None, r
     return lines
 
 
-def label_column(lines: Sequence[tuple[str, str]], width: int | None = None) -> list[str]:
-    """``name   explanation`` pairs with the explanations wrapped under one another."""
-    name_width = min(30, max((width_of(name) for name, _ in lines), default=0))
-    total = min(WIDEST, width or columns())
+def label_column(lines: Sequence[tuple[str, str]], *, widest: int = 30) -> list[str]:
+    """``name   explanation`` pairs with the explanations wrapped under one another; a name wider than ``widest`` has its own line."""
+    name_width = min(widest, max((width_of(name) for name, _ in lines), default=0))
+    total = min(WIDEST, columns())
     found: list[str] = []
     for name, text in lines:
         shown = wrapped(text, max(20, total - name_width - 4)) if text else [""]
