@@ -6,6 +6,7 @@ import itertools
 import json
 import mmap
 import os
+import random
 import struct
 import time
 import tracemalloc
@@ -306,6 +307,17 @@ def test_cut_at_every_length(path):
         os.truncate(path, length)
         with pytest.raises(ModelFileError):
             load(path)
+
+
+def test_ten_thousand_random_changes(path):
+    whole, generator = path.read_bytes(), random.Random(0)
+    for _ in range(10_000):
+        data = bytearray(whole)
+        for _ in range(generator.randint(1, 8)):
+            data[generator.randrange(len(data))] ^= generator.randint(1, 255)
+        if data != whole:
+            with pytest.raises(container.Refused):
+                artefact._content(memoryview(data), "model")
 
 
 @pytest.mark.parametrize("extra", [b"\0", b"\n", b"x" * 76, b"x" * 5000])
@@ -628,6 +640,30 @@ def test_weights(path, data):
 def test_weights_forger_can_write_good_ones(path):
     path.write_bytes(forged({**parts_of(), WEIGHTS: weights({"x": entry()}, GOOD)}))
     assert load(path).state.arrays["x"].tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("name", artefact.PARTS)
+def test_fuzzed_parts_under_a_true_seal(name):
+    """Whatever stands in a part, it is accepted or refused; no other error comes out."""
+    generator, parts = random.Random(1), parts_of()
+    accepted = refused = 0
+    for _ in range(3000):
+        data = bytearray(parts[name])
+        for _ in range(generator.randint(1, 4)):
+            place = generator.randrange(len(data))
+            data[place : place + generator.choice([0, 1, 1, 5])] = generator.choice(FRAGMENTS)
+        try:
+            read = artefact._content(memoryview(forged({**parts, name: bytes(data)}, fix=name != MANIFEST)), "model")
+        except container.Refused:
+            refused += 1
+        else:
+            accepted += 1
+            assert all(np.isfinite(array).all() for array in read.state.arrays.values())
+    assert refused > (0 if name == CARD else 1000)
+    assert accepted or name == MANIFEST
+
+
+FRAGMENTS = [b"", b"0", b"9", b"-", b"[", b"]", b"{", b"}", b'"', b",", b":", b"\\", b"\xff", b"\0", b"null", b"1e999", b"NaN"]  # fmt: skip
 
 
 def test_text_of_a_file_cannot_paint_the_terminal(path):

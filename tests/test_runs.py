@@ -257,7 +257,7 @@ def test_a_model_without_checkpoints_starts_over(train, tmp_path, monkeypatch):
 
 def test_resume_from_another_folder(data, tmp_path, monkeypatch):
     monkeypatch.chdir(data.parent)
-    how = {"source": "texts.csv", "read": {"validation": "texts.csv"}, "split": {"dev": 0}}
+    how = {"source": Path("texts.csv"), "read": {"validation": Path("texts.csv")}, "split": {"dev": 0}}
     dataset = runs.read_data(how)
     runs.train(catalog.model(ID), dataset, tmp_path / "whole.erya", how=how, quiet=True)
     monkeypatch.setenv("TOY_TROUBLE", "7 SIGTERM")
@@ -379,6 +379,7 @@ def test_an_unfinished_training_is_not_thrown_away(train, stopped, whole):
     assert train(restart=True).path.read_bytes() == whole
 
 
+@POSIX
 def test_an_unfinished_training_without_checkpoint_is_no_loss(train, whole, tmp_path, monkeypatch):
     monkeypatch.setenv("ERYA_CHECKPOINT_SECONDS", "1000")
     monkeypatch.setenv("TOY_TROUBLE", "7 SIGKILL")

@@ -12,7 +12,6 @@ import errno
 import os
 import stat
 import time
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -137,7 +136,7 @@ def _temporary(target: Path) -> tuple[int, Path]:
     """A new, locked file next to ``target``."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
     while True:
-        path = target.parent / f".{target.name[:32]}.{uuid.uuid4().hex}{SUFFIX}"
+        path = target.parent / f".{target.name[:32]}.{os.urandom(16).hex()}{SUFFIX}"
         descriptor = os.open(path, flags, 0o666)
         if fcntl is not None:
             try:

@@ -111,7 +111,7 @@ def train(
         "format": artefact.FORMAT,
         "id": model.id,
         "params": model.plain_params(),
-        "how": {"source": str(how["source"]), "read": how.get("read") or {}, "split": how.get("split")},
+        "how": _plain_how(how),
         "absolute": _absolute(how),
         "digest": dataset.digest,
         "threads": machine.threads(),
@@ -286,9 +286,15 @@ def _running_as(threads: int, device: str) -> Iterator[None]:
 # ---- what makes two runs the same ---------------------------------------------------------------------------------
 
 
+def _plain_how(how: dict[str, Any]) -> dict[str, Any]:
+    """``how`` as JSON data: paths become strings."""
+    options = {name: str(value) if isinstance(value, Path) else value for name, value in how.get("read", {}).items()}
+    return {"source": str(how["source"]), "read": options, "split": how.get("split")}
+
+
 def _absolute(how: dict[str, Any]) -> dict[str, str]:
     """Where the data is, for a resume from another folder."""
-    named = {"source": how["source"], **{name: (how.get("read") or {}).get(name) for name in ("validation", "test")}}
+    named = {"source": how["source"], **{name: how.get("read", {}).get(name) for name in ("validation", "test")}}
     return {
         name: str(value) if str(value).startswith("sample:") else os.path.abspath(Path(value).expanduser())  # noqa: PTH100  (a pattern is no path)
         for name, value in named.items()

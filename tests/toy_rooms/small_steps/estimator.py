@@ -100,8 +100,10 @@ def trouble(step):
     at, _, what = os.environ.get("TOY_TROUBLE", "-1 none").partition(" ")
     if step != int(at):
         return
+    if what == "SIGKILL":
+        os.kill(os.getpid(), signal.SIGKILL)
     if what.startswith("SIG"):
-        os.kill(os.getpid(), getattr(signal, what))
+        signal.raise_signal(getattr(signal, what))
     if what == "memory":
         np.zeros(1 << 50)
     raised = {
