@@ -27,6 +27,7 @@ import numpy as np
 from erya.language import say
 from erya.progress import Report
 
+PACKAGE = Path(__file__).resolve().parent.parent
 KEPT = 3  # caches of other versions that stay beside ours; older ones go
 _lock = threading.Lock()
 _config: Any = numba.config
@@ -115,16 +116,14 @@ def _private(folder: Path) -> bool:
     return found.st_uid == os.getuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-@lru_cache(maxsize=1)
-def source_hash() -> str:
+def source_hash(package: Path = PACKAGE) -> str:
     """Hash of all files of the package that hold kernels, of the compiler and of the kind of machine: 16 hex digits."""
-    package = Path(__file__).resolve().parent.parent
-    digest = hashlib.sha256(
-        repr((numba.__version__, version("llvmlite"), np.__version__, sys.version, platform.machine())).encode()
-    )
+    compiler = (numba.__version__, version("llvmlite"), np.__version__, sys.version, platform.machine())
+    digest = hashlib.sha256(repr(compiler).encode())
     for path in sorted([*package.glob("parts/*.py"), *package.glob("models/*/kernels.py")]):
-        digest.update(f"{path.relative_to(package).as_posix()}\0".encode())
-        digest.update(path.read_bytes())
+        source = path.read_bytes()
+        digest.update(f"{path.relative_to(package).as_posix()} {len(source)} ".encode())
+        digest.update(source)
     return digest.hexdigest()[:16]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
 import subprocess
 import sys
-import threading
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from erya.errors import DivergedError, Interrupted, UsageError
-from erya.models.fasttext import kernels, loop, reference
+from erya.models.fasttext import loop, reference
 from erya.models.fasttext.estimator import FastText
 from erya.models.fasttext.features import END, Features, hashes
 from erya.models.fasttext.forward import averaged, probabilities, softmax
-from erya.parts.lockstep import control_block, run_together
+from erya.parts.lockstep import run_together
 from erya.parts.ngrams import Tokens
 from erya.progress import Report
 from erya.tasks.classify import toy
@@ -266,54 +266,6 @@ def test_a_nan_in_the_parameters_is_never_spread():
     assert run.input.tobytes() == before.tobytes()
 
 
-def test_who_fails_does_not_keep_the_others_waiting():
-    problem = RuntimeError("one thread failed")
-
-    def work(thread, control):
-        if thread == 1:
-            raise problem
-        for _ in range(10):
-            kernels.barrier(control, 4)
-
-    def watched():
-        with pytest.raises(RuntimeError) as found:
-            run_together(work, 4)
-        assert found.value is problem
-
-    watcher = threading.Thread(target=watched, daemon=True)
-    watcher.start()
-    watcher.join(timeout=60)
-    assert not watcher.is_alive()
-
-
-def test_a_thread_that_cannot_start_is_an_error_and_no_deadlock(monkeypatch):
-    start = threading.Thread.start
-    monkeypatch.setattr(threading.Thread, "start", lambda self: _refuse() if self.name.endswith("-3") else start(self))
-    with pytest.raises(RuntimeError, match="can't start"):
-        run_together(lambda thread, control: kernels.barrier(control, 5), 5)
-
-
-def _refuse():
-    raise RuntimeError("can't start new thread")
-
-
-def test_the_barrier_holds_on_more_threads_than_cores():
-    seen = np.zeros(16, dtype=np.int64)
-    wrong = []
-
-    def work(thread, control):
-        for step in range(20):
-            seen[thread] = step
-            kernels.barrier(control, 16)
-            if (seen != step).any():
-                wrong.append((thread, step))
-            kernels.barrier(control, 16)
-
-    run_together(work, 16)
-    assert not wrong
-    assert control_block().sum() == 0
-
-
 # ---- the estimator --------------------------------------------------------------------------------------------
 
 
@@ -490,3 +442,10 @@ def test_the_room_is_whole():
     folder = Path(__file__).parent
     for name in ("card.toml", "README.md", "README.zh.md", "train.ipynb", "reference.py"):
         assert (folder / name).is_file(), name
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_worked_example_is_true(name):
+    failures, tried = doctest.testfile(str(Path(__file__).parent / name), module_relative=False, encoding="utf-8")
+    assert tried >= 6
+    assert not failures
