@@ -52,26 +52,39 @@ def status(row: dict[str, Any]) -> str:
     return words.get(row["status"], str(row["status"]))
 
 
-def plain_table(document: dict[str, Any]) -> str:
-    """The whole table with the majority baseline and the first sentence of advice."""
-    lines = [columns(), *[cells(row) for row in document["rows"]]]
+def aligned(rows: list[list[str]], width: int | None = None) -> list[str]:
+    """Headings, a rule, and rows of cells; a row with only two cells (name, remark) runs through.
+
+    Args:
+        rows: lists as ``cells`` gives them.
+        width: terminal cells; columns are left out from the right until the table fits. None: all columns.
+    """
+    lines = [columns(), *rows]
     scored = [line for line in lines if any(line[2:])]
     widths = [max(width_of(line[index]) for line in scored) for index in range(len(lines[0]))]
     widths[0] = max(width_of(line[0]) for line in lines)
+    while width is not None and len(widths) > 3 and sum(widths) + 2 * (len(widths) - 1) > width:
+        widths.pop()
     text = [
         "  ".join(
-            _padded(cell, width, right=index > 0) for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+            _padded(cell, width, right=index > 0) for index, (cell, width) in enumerate(zip(line, widths, strict=False))
         )
         if any(line[2:])
         else f"{_padded(line[0], widths[0])}  {line[1]}"
         for line in lines
     ]
     text.insert(1, "─" * width_of(text[0]))
+    return [line.rstrip() for line in text]
+
+
+def plain_table(document: dict[str, Any], width: int | None = None) -> str:
+    """The whole table with the majority baseline; ``width`` as for ``aligned``."""
     majority = document["baseline"]
-    text.append(_padded(say("always", "总猜") + f" “{majority['label']}”", widths[0]) + f"  {majority['majority']:.4f}")
+    always = [say("always", "总猜") + f" “{majority['label']}”", f"{majority['majority']:.4f}", *[""] * 7]
+    text = aligned([*[cells(row) for row in document["rows"]], always], width)
     if any(row["status"] == "budget" for row in document["rows"]):
         text.append(say("◷ stopped by the budget", "◷ 因预算用完而停止"))
-    return "\n".join(line.rstrip() for line in text)
+    return "\n".join(text)
 
 
 def seconds(value: float | None) -> str:

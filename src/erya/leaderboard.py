@@ -42,11 +42,11 @@ class Board:
         found: list[dict[str, Any]] = self.document["rows"]
         return found
 
-    def table(self) -> str:
-        """The ranked table as plain text."""
+    def table(self, width: int | None = None) -> str:
+        """The ranked table as plain text; in ``width`` terminal cells, where that is given."""
         from erya.board_table import plain_table
 
-        return plain_table(self.document)
+        return plain_table(self.document, width)
 
     def html(self) -> str:
         """The self-contained report."""

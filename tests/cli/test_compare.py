@@ -62,4 +62,16 @@ def test_the_live_table():
     assert watcher.standing["a"] == "epoch 2/5  40%  loss 0.500"
     row = {"model": "a", "scores": {}, "status": "failed", "error": "no", "event": "done"}
     watcher.watch(row)
-    assert watcher._table().row_count == 2
+    head, _, failed, waiting = watcher.lines()
+    assert head.split()[0] == "model"
+    assert failed.split() == ["a", "failed:", "no"]
+    assert waiting.split() == ["b", "·"]
+
+
+def test_a_narrow_terminal_gets_fewer_columns():
+    from erya.board_table import aligned, width_of
+
+    row = ["classify/x", "0.9", "[0.8, 1.0]", "0.9", "1 s", "1 s", "10", "1 MB", "1 MB"]
+    widths = [max(map(width_of, aligned([row], width))) for width in (None, 60, 10)]
+    assert widths[0] > 60 >= widths[1] > widths[2]
+    assert "accuracy" in aligned([row], 10)[0]

@@ -182,7 +182,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _show_table(board: Board) -> None:
-    output.write(board.table())
+    output.write(board.table(output.columns() if sys.stdout.isatty() else None))
     output.write()
     for sentence in board.document["advice"]["sentences"]:
         for line in output.wrapped(sentence, min(output.WIDEST, output.columns())):

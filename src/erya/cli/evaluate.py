@@ -163,7 +163,7 @@ def _score(task: ModuleType, model: Model, part: Part, training: dict[str, Any])
         raise UsageError("not-scorable", say(f"{model.id} gives no probabilities", f"{model.id} 不给出概率"))
     chunks = [model.predict_proba(part.inputs[start : start + CHUNK]) for start in range(0, len(part), CHUNK)]
     probabilities = np.concatenate(chunks)
-    classes = np.asarray([str(label) for label in model.classes_])  # type: ignore[attr-defined]
+    classes = np.asarray([str(label) for label in model.classes_])
     answers = classes[probabilities.argmax(axis=1)]
     scores = task.scores(part.targets, [task.Run(answers, probabilities, classes)])
     labels, counts = task.confusion(part.targets, answers)

@@ -76,22 +76,20 @@ class Watcher:
         if self._live is None or (not force and now - self._drawn < DRAWN):
             return
         self._drawn = now
-        self._live.update(self._table(), refresh=True)
-
-    def _table(self) -> Any:
-        from rich.table import Table
         from rich.text import Text
 
-        from erya.board_table import cells, columns
+        self._live.update(Text("\n".join(self.lines()), no_wrap=True, overflow="crop"), refresh=True)
 
-        table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-        for index, name in enumerate(columns()):
-            table.add_column(name, justify="left" if index == 0 else "right", no_wrap=True)
-        for model in self.models:
-            row = self.rows.get(model)
-            shown = cells(row) if row is not None else [model, self.standing.get(model, "·")]
-            table.add_row(*[Text(cell) for cell in shown])
-        return table
+    def lines(self) -> list[str]:
+        """The table as it stands: scores of the models that are done, where the others are."""
+        from erya.board_table import aligned, cells
+
+        shown = [
+            cells(self.rows[model]) if model in self.rows else [model, self.standing.get(model, "·"), *[""] * 7]
+            for model in self.models
+        ]
+        width = output.columns()
+        return [output.cut(line, width) for line in aligned(shown, width)]
 
 
 def _standing(event: dict[str, Any]) -> str:

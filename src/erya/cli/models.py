@@ -152,10 +152,8 @@ def about(
     if problem is not None:
         output.write(f"  {problem.message}  {problem.help or ''}")
     names = max((len(name) for name, *_ in settings), default=0)
-    values = max((output.width_of(text_of(value)) for _, value, *_ in settings), default=0)
-    pairs = [
-        (f"{name.ljust(names)}  {output.padded(text_of(value), values)}", text) for name, value, _, text in settings
-    ]
+    room = max((output.width_of(text_of(value)) for _, value, *_ in settings), default=0)
+    pairs = [(f"{name.ljust(names)}  {output.padded(text_of(value), room)}", text) for name, value, _, text in settings]
     for line in output.label_column(pairs, widest=60):
         output.write(line)
     output.write()

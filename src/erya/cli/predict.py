@@ -156,10 +156,10 @@ def _answers(model: Model, rows: Iterable[Row | Reject], top: int, stop: bool) -
     Raises:
         DataError: a row cannot be read, and ``stop``.
     """
-    labels = model.classes_.tolist()  # type: ignore[attr-defined]
+    labels = model.classes_.tolist()
     for chunk in _chunks(rows):
         sound = [row for row in chunk if isinstance(row, tuple)]
-        probabilities = model.predict_proba([text for _, text in sound]) if sound else []  # type: ignore[attr-defined]
+        probabilities = model.predict_proba([text for _, text in sound]) if sound else []
         found = iter(probabilities)
         for row in chunk:
             if isinstance(row, tuple):
