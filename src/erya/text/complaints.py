@@ -37,7 +37,9 @@ def nothing(paths: list[Path], rows: int, empty: bool, rejects: list[Reject]) ->
         "no-rows",
         say(f"none of the {rows:,} rows of {name} can be used: {shown}", f"{name} 的 {rows:,} 行都不能用：{shown}"),
         where=f"{first.file}:{first.line}   {quoted(first.raw)}",
-        help=say("name the columns: --text COL --label COL", "请指定列：--text 列名 --label 列名"),
+        help=say("name the columns: --text COL --label COL", "请指定列：--text 列名 --label 列名")
+        if first.harmless
+        else say("is this the right file, and its right --format?", "文件和 --format 对吗？"),
     )
 
 

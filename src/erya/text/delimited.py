@@ -61,7 +61,8 @@ def delimited(
         bad = next((text.reject for text in record if text.reject is not None), None)
         raw = first.text if len(record) == 1 else _joined(record)
         if bad is not None:
-            yield Reject(0, bad.reason, raw[:RAW], bad.code, first.line.number, bad.byte)
+            shown = bad.raw if len(record) == 1 else raw[:RAW]
+            yield Reject(0, bad.reason, shown, bad.code, first.line.number, bad.byte)
             continue
         fields = scanner.fields(raw) if quoting and '"' in raw else raw.split(delimiter)
         width = width or len(fields)

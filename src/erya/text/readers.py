@@ -105,7 +105,7 @@ def jsonl(source: Iterator[Text]) -> Iterator[Row | Reject]:
         if not text or text.isspace():
             continue
         try:
-            value = json.loads(text, parse_constant=_no_constant)
+            value = _DECODER.decode(text)
         except RecursionError:
             yield reject_of("bad-json", say("nested too deeply", "嵌套太深"), line, text)
         except ValueError as error:
@@ -122,6 +122,9 @@ def jsonl(source: Iterator[Text]) -> Iterator[Row | Reject]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def _json_reason(error: ValueError) -> str:
