@@ -17,7 +17,7 @@ FLOORS = {
     **dict.fromkeys(["language", "errors", "state", "progress", "machine", "trace", "charts", "drawing", "text"], 0),
     **dict.fromkeys(["atomic", "strict_json", "tensors", "samples"], 0),
     **dict.fromkeys(["scoring", "tasks"], 1),
-    **dict.fromkeys(["container", "artefact", "contract", "training", "parts"], 2),
+    **dict.fromkeys(["container", "manifest", "artefact", "contract", "training", "parts"], 2),
     "models": 3,
     **dict.fromkeys(
         [
@@ -30,6 +30,7 @@ FLOORS = {
             "report_page",
             "run_display",
             "run_folder",
+            "run_recipe",
             "run_report",
             "runs",
             "classify",

@@ -14,12 +14,10 @@ checked by the model's ``set_state``. Same content, same bytes: no clock, no pat
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import math
 import mmap
 import os
-import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,33 +29,25 @@ from erya.atomic import atomic_write, remove_strays
 from erya.container import Piece, Refused
 from erya.errors import DivergedError, ModelFileError, UsageError, nearest, quoted
 from erya.language import say
+from erya.manifest import (
+    CARD,
+    FORMAT,
+    LARGEST,
+    MANIFEST,
+    MOST_VALUES,
+    PARTS,
+    TOKENIZER,
+    TRAINING,
+    WEIGHTS,
+    check_format,
+    check_manifest,
+    check_parts,
+    fingerprint,
+)
 from erya.state import State
 
 __all__ = ["FORMAT", "Content", "atomic_write", "load", "remove_strays", "save"]
 
-FORMAT = 1
-MANIFEST, TOKENIZER, TRAINING, CARD, WEIGHTS = (
-    "manifest.json",
-    "tokenizer.json",
-    "training.json",
-    "card.md",
-    "weights.safetensors",
-)
-PARTS = (MANIFEST, TOKENIZER, TRAINING, CARD, WEIGHTS)  # in the order of the file
-KINDS = ("model", "checkpoint")
-_LARGEST = {MANIFEST: 2 << 20, TOKENIZER: 16 << 20, TRAINING: 4 << 20, CARD: 1 << 20}  # bytes
-_MOST_VALUES = {MANIFEST: 100_000, TOKENIZER: 400_000, TRAINING: 200_000}
-_FIELDS = {
-    "format": int,
-    "kind": str,
-    "model": str,
-    "erya": str,
-    "params": dict,
-    "state_version": int,
-    "state": dict,
-    "parts": dict,
-}
-_ID = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*", re.ASCII)
 _MAPPED_FROM = 64 << 20  # bytes
 
 
@@ -147,11 +137,11 @@ def _parts(content: Content, kind: str) -> list[tuple[str, Sequence[Piece]]]:
         "params": content.params,
         "state_version": content.state_version,
         "state": data,
-        "parts": {name: _fingerprint(pieces) for name, pieces in parts},
+        "parts": {name: fingerprint(pieces) for name, pieces in parts},
     }
     first = _plain(MANIFEST, manifest, indent=1)
     try:
-        _check_manifest(manifest)
+        check_manifest(manifest)
     except Refused as refused:
         raise _not_plain(MANIFEST, refused.reason) from None
     return [(MANIFEST, [first]), *parts]
@@ -159,26 +149,19 @@ def _parts(content: Content, kind: str) -> list[tuple[str, Sequence[Piece]]]:
 
 def _plain(part: str, value: Any, indent: int | None = None) -> bytes:
     try:
-        return _bounded(part, strict_json.encode(value, most=_MOST_VALUES[part], indent=indent))
+        return _bounded(part, strict_json.encode(value, most=MOST_VALUES[part], indent=indent))
     except (ValueError, RecursionError) as error:
         raise _not_plain(part, str(error)) from None
 
 
 def _bounded(part: str, data: bytes) -> bytes:
-    if len(data) > _LARGEST[part]:
-        raise _not_plain(part, say(f"more than {_LARGEST[part]:,} bytes", f"超过 {_LARGEST[part]:,} 字节"))
+    if len(data) > LARGEST[part]:
+        raise _not_plain(part, say(f"more than {LARGEST[part]:,} bytes", f"超过 {LARGEST[part]:,} 字节"))
     return data
 
 
 def _not_plain(part: str, reason: str) -> UsageError:
     return UsageError("not-plain", say(f"this cannot be saved: {reason}", f"无法保存：{reason}"), where=part)
-
-
-def _fingerprint(pieces: Sequence[Piece]) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    for piece in pieces:
-        digest.update(piece)
-    return {"size": sum(len(piece) for piece in pieces), "sha256": digest.hexdigest()}
 
 
 def _without_infinities(value: Any) -> Any:
@@ -229,11 +212,11 @@ def _bytes(path: Path) -> memoryview:
 
 def _content(data: memoryview, kind: str) -> Content:
     container.check_seal(data)
-    manifest = _parsed(MANIFEST, container.first_part(data, MANIFEST, _LARGEST[MANIFEST]))
-    _check_format(manifest)
+    manifest = _parsed(MANIFEST, container.first_part(data, MANIFEST, LARGEST[MANIFEST]))
+    check_format(manifest)
     parts = container.open_parts(data, PARTS)
-    _check_manifest(manifest)
-    _check_parts(manifest["parts"], parts)
+    check_manifest(manifest)
+    check_parts(manifest["parts"], parts)
     if manifest["kind"] != kind:
         raise _other_kind(manifest["kind"])
     state = State(data=manifest["state"])
@@ -263,51 +246,9 @@ def _content(data: memoryview, kind: str) -> Content:
 
 def _parsed(part: str, data: bytes) -> Any:
     try:
-        return strict_json.decode(data, most=_MOST_VALUES[part])
+        return strict_json.decode(data, most=MOST_VALUES[part])
     except ValueError as error:
         raise Refused(part, str(error)) from None
-
-
-def _check_format(manifest: Any) -> None:
-    number = manifest.get("format") if isinstance(manifest, dict) else None
-    if type(number) is not int or number < 1:
-        raise Refused(MANIFEST, say("it has no format number", "缺少格式编号"))
-    if number > FORMAT:
-        wrote = quoted(manifest.get("erya", "?"), 20)
-        raise Refused(
-            MANIFEST,
-            say(
-                f"it was written by a newer Erya ({wrote}, format {number}); this one reads format {FORMAT}",
-                f"它由更新版本的 Erya（{wrote}，格式 {number}）写成，当前版本只能读到格式 {FORMAT}",
-            ),
-            code="model-newer",
-        )
-
-
-def _check_manifest(manifest: dict[str, Any]) -> None:
-    """Every field there, of its type, and no other."""
-    if set(manifest) != set(_FIELDS) or any(type(manifest[name]) is not kind for name, kind in _FIELDS.items()):
-        raise Refused(MANIFEST, say("its fields are not those of this format", "字段与该格式不符"))
-    if not _ID.fullmatch(manifest["model"]) or len(manifest["model"]) > 200:
-        raise Refused(MANIFEST, say("its model id makes no sense", "模型编号不合理"))
-    if manifest["kind"] not in KINDS or not 1 <= manifest["state_version"] < 1 << 31 or len(manifest["erya"]) > 100:
-        raise Refused(MANIFEST, say("a field makes no sense", "有字段不合理"))
-    if "tokenizer" in manifest["state"]:
-        raise Refused(MANIFEST, say("the tokenizer belongs into its own part", "分词器应单独存放"))
-
-
-def _check_parts(promised: dict[str, Any], parts: dict[str, memoryview]) -> None:
-    """Every part against the size and SHA-256 that the manifest promises."""
-    for name in (TRAINING, CARD, WEIGHTS):
-        if name not in parts:
-            raise Refused(name, say("it is missing", "缺失"))
-    if set(promised) != set(parts) - {MANIFEST}:
-        raise Refused(MANIFEST, say("it lists other parts than the file has", "所列部分与文件不符"))
-    for name, expected in promised.items():
-        if len(parts[name]) > _LARGEST.get(name, len(parts[name])):
-            raise Refused(name, say("it is too large", "过大"))
-        if expected != _fingerprint([parts[name]]):
-            raise Refused(name, say(f"{name} does not match its SHA-256", f"{name} 与其 SHA-256 不符"))
 
 
 # ---- errors -------------------------------------------------------------------------------------------------------

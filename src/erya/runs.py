@@ -7,27 +7,33 @@ refuses where the bits could differ, and ends with the very file that an uninter
 from __future__ import annotations
 
 import contextlib
-import os
-import platform
-from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TextIO
 
 from erya import artefact, catalog, machine, tasks
 from erya.atomic import check_target
 from erya.contract import Model
-from erya.errors import DataError, DivergedError, EryaError, Interrupted, ResourceError, UsageError, quoted
+from erya.errors import DivergedError, EryaError, Interrupted, ResourceError, UsageError, quoted
 from erya.language import say
 from erya.run_display import display
 from erya.run_folder import RunFolder
+from erya.run_recipe import (
+    absolute_paths,
+    check_versions,
+    data_changed,
+    name_only,
+    plain_how,
+    read_data,
+    running_as,
+    versions,
+)
 from erya.run_report import RunReport
 from erya.scoring import Score
 from erya.text.dataset import Dataset, Part
 
-# Another version of one of these may change bits: of the arithmetic, or of the tokens.
-_VERSIONED = ("numpy", "scipy", "numba", "tokenizers", "rjieba")
+__all__ = ["Trained", "read_data", "resume", "train"]
+
 _DIVERGED = "diverged"
 
 
@@ -53,25 +59,6 @@ class Trained:
     baseline: tuple[str, float] | None
     seconds: float
     stopped_at_step: int | None
-
-
-def read_data(how: dict[str, Any], absolute: dict[str, str] | None = None) -> Dataset:
-    """The data set that ``how`` describes: ``{"source": …, "read": {arguments of erya.read}, "split": {…} or None}``.
-
-    Args:
-        how: as given to ``train``.
-        absolute: paths to use in place of those in ``how``, where they still exist.
-    """
-    from erya.text.read import read
-
-    source, options = str(how["source"]), dict(how["read"])
-    for name, path in (absolute or {}).items():
-        if name == "source":
-            source = path
-        elif Path(path).exists():
-            options[name] = path
-    dataset: Dataset = read(source, **options)
-    return dataset.split(**how["split"]) if how.get("split") else dataset
 
 
 def train(
@@ -111,12 +98,12 @@ def train(
         "format": artefact.FORMAT,
         "id": model.id,
         "params": model.plain_params(),
-        "how": _plain_how(how),
-        "absolute": _absolute(how),
+        "how": plain_how(how),
+        "absolute": absolute_paths(how),
         "digest": dataset.digest,
         "threads": machine.threads(),
         "device": machine.device(),
-        "versions": _versions(model.id),
+        "versions": versions(model.id),
         "budget_seconds": budget_seconds,
         "budget_steps": budget_steps,
         "ended": None,
@@ -154,10 +141,10 @@ def resume(path: str | Path, *, quiet: bool = False, stream: TextIO | None = Non
     folder.acquire(create=False)
     try:
         run = folder.read()
-        _check_versions(run["versions"], _versions(run["id"]))
+        check_versions(run["versions"], versions(run["id"]))
         dataset = read_data(run["how"], run["absolute"])
         if dataset.digest != run["digest"]:
-            raise _data_changed(run["how"]["source"])
+            raise data_changed(run["how"]["source"])
         model = catalog.find(run["id"]).from_plain_params(run["params"])
         return _carry_out(folder, run, model, dataset, quiet, stream)
     finally:
@@ -180,7 +167,7 @@ def _carry_out(
         remember=lambda step: folder.write({**run, "budget_steps": step}),
     )
     try:
-        with _running_as(run["threads"], run["device"]), report:
+        with running_as(run["threads"], run["device"]), report:
             _fit(model, dataset, report)
             return _finish(folder, run, model, dataset, report)
     except BaseException as error:
@@ -210,7 +197,7 @@ def _finish(folder: RunFolder, run: dict[str, Any], model: Model, dataset: Datas
     training = {
         "seed": run["params"].get("seed"),
         "data": {
-            "source": _name_only(run["how"]["source"]),
+            "source": name_only(run["how"]["source"]),
             "digest": run["digest"],
             "rows": {name: len(part) for name, part in dataset.parts()},
             "split": run["how"]["split"],
@@ -267,79 +254,6 @@ def _card(model: str, training: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-@contextlib.contextmanager
-def _running_as(threads: int, device: str) -> Iterator[None]:
-    """The number of threads and the device that were recorded, for as long as the training lasts."""
-    wanted = {"ERYA_THREADS": str(threads), "ERYA_DEVICE": device}
-    before = {name: os.environ.get(name) for name in wanted}
-    os.environ.update(wanted)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-# ---- what makes two runs the same ---------------------------------------------------------------------------------
-
-
-def _plain_how(how: dict[str, Any]) -> dict[str, Any]:
-    """``how`` as JSON data: paths become strings."""
-    options = {name: str(value) if isinstance(value, Path) else value for name, value in how.get("read", {}).items()}
-    return {"source": str(how["source"]), "read": options, "split": how.get("split")}
-
-
-def _absolute(how: dict[str, Any]) -> dict[str, str]:
-    """Where the data is, for a resume from another folder."""
-    named = {"source": how["source"], **{name: how.get("read", {}).get(name) for name in ("validation", "test")}}
-    return {
-        name: str(value) if str(value).startswith("sample:") else os.path.abspath(Path(value).expanduser())  # noqa: PTH100  (a pattern is no path)
-        for name, value in named.items()
-        if value is not None
-    }
-
-
-def _name_only(source: str) -> str:
-    """What the artefact says of the source: no folder of this machine."""
-    return source if source.startswith("sample:") else Path(source).name
-
-
-def _versions(id: str) -> dict[str, str]:
-    """The versions that a training's bits may depend on."""
-    names = list(_VERSIONED)
-    with contextlib.suppress(UsageError):  # a class that is in no catalog
-        extra = catalog.card_of(id).extra
-        names += [catalog.EXTRA_MODULE.get(extra, extra)] if extra else []
-    found = {"erya": artefact.erya_version(), "python": ".".join(platform.python_version_tuple()[:2])}
-    for name in names:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return found
-
-
-def _check_versions(recorded: dict[str, str], here: dict[str, str]) -> None:
-    for name in sorted(set(recorded) | set(here)):
-        then, now = quoted(recorded.get(name, "–"), 40), here.get(name, "–")
-        if then == now:
-            continue
-        mend = f"pip install {name}=={then}"
-        if name == "python":
-            mend = say(f"run it with Python {then}", f"请用 Python {then} 运行")
-        elif then == "–":
-            mend = f"pip uninstall {name}"
-        raise UsageError(
-            "versions-differ",
-            say(
-                f"this training began with {name} {then}, here is {now}: the result would not be the same",
-                f"这次训练开始时用的是 {name} {then}，现在是 {now}：结果会不同",
-            ),
-            help=mend,
-        )
-
-
 # ---- how it may end -----------------------------------------------------------------------------------------------
 
 
@@ -390,17 +304,5 @@ def _unfinished(folder: RunFolder) -> UsageError:
         help=say(
             f"continue it: {folder.resume_command}   throw it away: erya train … --restart",
             f"继续：{folder.resume_command}   放弃它：erya train … --restart",
-        ),
-    )
-
-
-def _data_changed(source: str) -> DataError:
-    name = quoted(source)
-    return DataError(
-        "data-changed",
-        say(f"{name} is not the data that this training began with", f"{name} 与训练开始时的数据不同"),
-        help=say(
-            "bring the file back, or start over: erya train … --restart",
-            "恢复原文件，或重新开始：erya train … --restart",
         ),
     )
