@@ -120,7 +120,7 @@ class FastText(Model):
 
         Raises:
             DataError: no rows, one class, lengths that differ.
-            UsageError: a setting out of its range.
+            UsageError: a setting out of its range; weights that are all 0.
             DivergedError: the learning rate is too high; the model is that of the last good step.
             Interrupted: the report asked for it.
         """
@@ -138,6 +138,8 @@ class FastText(Model):
             min_count=self.min_count,
             min_count_ngrams=self.min_count_ngrams,
         )
+        if not examples.weights.any():
+            raise UsageError("bad-weight", say("all weights are 0", "所有权重都是 0"))
         weights = (examples.weights / examples.weights.mean()).astype(np.float32)
         plan = self._plan(len(examples))
         run = Run(documents, examples.targets, weights, len(features), len(examples.classes), plan)
@@ -191,7 +193,7 @@ class FastText(Model):
             raise UsageError(
                 "patience-without-validation",
                 say("patience needs validation data", "设置 patience 需要验证数据"),
-                help=say("fit(X, y, validation=(X_dev, y_dev))", "fit(X, y, validation=(X_dev, y_dev))"),
+                help="fit(X, y, validation=(X_dev, y_dev))",
             )
 
     # ---- answering --------------------------------------------------------------------------------------------

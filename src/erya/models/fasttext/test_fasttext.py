@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from erya.errors import DivergedError, Interrupted, UsageError
-from erya.models.fasttext import loop, reference
+from erya.models.fasttext import estimator, loop, reference
 from erya.models.fasttext.estimator import FastText
 from erya.models.fasttext.features import END, Features, hashes
 from erya.models.fasttext.forward import averaged, probabilities, softmax
@@ -312,6 +312,8 @@ def test_weights_move_the_answer():
     texts, labels = ["same words", "same words"] * 20, ["a", "b"] * 20
     heavy_b = [1.0, 9.0] * 20
     assert FastText().fit(texts, labels, sample_weight=heavy_b).predict_proba(["same words"])[0, 1] > 0.75
+    with pytest.raises(UsageError):
+        FastText(class_weight={"a": 0, "b": 0}).fit(texts, labels)
     assert FastText(class_weight={"a": 9}).fit(texts, labels).predict_proba(["same words"])[0, 0] > 0.75
 
 
@@ -442,6 +444,11 @@ def test_the_room_is_whole():
     folder = Path(__file__).parent
     for name in ("card.toml", "README.md", "README.zh.md", "train.ipynb", "reference.py"):
         assert (folder / name).is_file(), name
+
+
+def test_the_docstrings_example_is_true():
+    assert doctest.testmod(estimator).failed == 0
+    assert doctest.testmod(estimator).attempted
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
