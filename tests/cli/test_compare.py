@@ -42,7 +42,7 @@ def test_the_document_with_a_file_and_predictions(erya, reviews, trained, tmp_pa
     [
         (["--set", "alpa=1"], "alpha"),
         (["--seeds", "0"], "--seeds 1"),
-        (["--preset", "tiny"], "--set"),
+        (["--sed", "1"], "--seed"),
         (["--budget", "soon"], "5m"),
     ],
 )

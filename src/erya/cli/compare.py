@@ -13,11 +13,11 @@ from erya.cli.config import settings_in
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.live import Watcher
-from erya.cli.options import Columns, Fitting, Manner, Parts, argument, option
+from erya.cli.options import Columns, Fitting, Manner, Parts, argument, option, training_panel
 from erya.cli.reading import data_line, how_to_read, shown_path, tell_notes, write_rejects
 from erya.cli.settings import parse_settings
 from erya.cli.values import seconds, whole
-from erya.errors import UsageError, nearest
+from erya.errors import ResourceError, UsageError, nearest
 from erya.language import say
 
 if TYPE_CHECKING:
@@ -66,11 +66,24 @@ def compare(
     ] = None,
     task: Annotated[str | None, option("--task", "TASK", "default: classify", "默认 classify")] = None,
     seeds: Annotated[
-        str | None, option("--seeds", "N", "train each model N times (default 1)", "每个模型训练 N 次（默认 1）")
+        str | None,
+        option(
+            "--seeds",
+            "N",
+            "train each model N times (default 1)",
+            "每个模型训练 N 次（默认 1）",
+            panel=training_panel(),
+        ),
     ] = None,
     budget: Annotated[
         str | None,
-        option("--budget", "TIME", "for all training together: 90s, 5m, 1h", "全部训练的总时长：90s、5m、1h"),
+        option(
+            "--budget",
+            "TIME",
+            "for all training together: 90s, 5m, 1h",
+            "全部训练的总时长：90s、5m、1h",
+            panel=training_panel(),
+        ),
     ] = None,
     out: Annotated[
         str | None,
@@ -89,15 +102,6 @@ def compare(
     tasks.find(chosen_task)
     fitting.use_machine()
     repeats, budget_seconds = whole("--seeds", seeds, default=1, least=1), seconds("--budget", budget)
-    if fitting.preset is not None:
-        raise UsageError(
-            "no-preset-here",
-            say(
-                "compare uses each model's own settings; --set changes one for all",
-                "compare 使用各模型自己的设置；--set 可统一修改",
-            ),
-            help="--set epochs=3",
-        )
     settings = _settings(catalog.ids(chosen_task), fitting)
     for name in models or []:
         _check(name, chosen_task)
@@ -121,12 +125,20 @@ def compare(
         if path is not None:
             board.save(path)
         output.write_document(board.document)
+        _end(board)
         return
     _show_table(board)  # before the report is written: what took minutes must be seen even if the disk is full
     if path is not None:
         board.save(path)
         manner.talk(output.fact(say("report", "报告"), f"{path}  {output.size(path.stat().st_size)}"))
     _show_next(board, data, manner)
+    _end(board)
+
+
+def _end(board: Board) -> None:
+    """Exit 5 where not one model finished: a script must notice."""
+    if not any(row["scores"] for row in board.rows):
+        raise typer.Exit(ResourceError.exit)
 
 
 def _check(name: str, task: str) -> None:

@@ -44,7 +44,8 @@ def _parts() -> str:
     return say("Train, validation and test", "训练、验证与测试")
 
 
-def _training() -> str:
+def training_panel() -> str:
+    """The heading under which options of training stand."""
     return say("Training", "训练")
 
 
@@ -191,17 +192,6 @@ class Parts:
 class Fitting:
     """How a model is set up and trained."""
 
-    preset: Annotated[
-        str | None,
-        option(
-            "--preset",
-            "tiny|default|paper",
-            "a set of settings: fast to try, recommended, as published",
-            "一组设置：快速试用、推荐、论文原样",
-            panel=_training(),
-            env=True,
-        ),
-    ] = None
     set: Annotated[
         list[str] | None,
         option(
@@ -209,7 +199,7 @@ class Fitting:
             "NAME=VALUE",
             "one setting of the model; may be repeated (erya about TASK/MODEL lists them)",
             "模型的一项设置；可重复（erya about 任务/模型 列出全部）",
-            panel=_training(),
+            panel=training_panel(),
         ),
     ] = None
     config: Annotated[
@@ -219,7 +209,7 @@ class Fitting:
             "FILE",
             "options and [settings] from a TOML file",
             "从 TOML 文件读取选项与 [settings]",
-            panel=_training(),
+            panel=training_panel(),
         ),
     ] = None
     threads: Annotated[
@@ -229,7 +219,7 @@ class Fitting:
             "N",
             "processors to use (default: all)",
             "使用的处理器数（默认全部）",
-            panel=_training(),
+            panel=training_panel(),
             env=True,
         ),
     ] = None
@@ -240,7 +230,7 @@ class Fitting:
             "NAME",
             "for neural models: cpu (default), cuda",
             "神经模型所用设备：cpu（默认）、cuda",
-            panel=_training(),
+            panel=training_panel(),
             env=True,
         ),
     ] = None

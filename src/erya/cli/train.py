@@ -11,7 +11,7 @@ from erya.cli import output
 from erya.cli.config import settings_in
 from erya.cli.flat import flat
 from erya.cli.frame import add
-from erya.cli.options import Columns, Fitting, Manner, Parts, argument, option
+from erya.cli.options import Columns, Fitting, Manner, Parts, argument, option, training_panel
 from erya.cli.reading import data_facts, data_line, how_to_read, shown_path, tell_notes, write_rejects
 from erya.cli.settings import parse_settings, shown
 from erya.cli.values import seconds
@@ -77,8 +77,26 @@ def train(
     out: Annotated[
         str, option("-o --output", "FILE", "where to write the model, e.g. m.erya", "模型写到哪里，如 m.erya")
     ],
+    preset: Annotated[
+        str | None,
+        option(
+            "--preset",
+            "tiny|default|paper",
+            "a set of settings: fast to try, recommended, as published",
+            "一组设置：快速试用、推荐、论文原样",
+            panel=training_panel(),
+            env=True,
+        ),
+    ] = None,
     budget: Annotated[
-        str | None, option("--budget", "TIME", "stop training after 90s, 5m, 1h", "训练到此时长即停：90s、5m、1h")
+        str | None,
+        option(
+            "--budget",
+            "TIME",
+            "stop training after 90s, 5m, 1h",
+            "训练到此时长即停：90s、5m、1h",
+            panel=training_panel(),
+        ),
     ] = None,
     restart: Annotated[
         bool, option("--restart", "", "throw an unfinished training away", "放弃未完成的训练，重新开始")
@@ -90,12 +108,12 @@ def train(
     """Train one model."""
     from erya import catalog, runs
 
+    preset = preset or "default"
     fitting.use_machine()
     kind = catalog.find(model)
     settings = parse_settings(kind, fitting.set or [], settings_in(fitting.config))
     if parts.seed is not None and "seed" in kind.parameters():
         settings.setdefault("seed", parts.seed_number())
-    preset = fitting.preset or "default"
     budget_seconds = seconds("--budget", budget)
     catalog.model(model, preset, settings)  # a wrong preset is said before a long file is read
     how = how_to_read(data, kind.task(), columns, parts)
@@ -109,6 +127,8 @@ def train(
     if dry_run:
         _show_plan(built, dataset, out, preset, manner)
         return
+    for name, value in built.get_params(deep=False).items():
+        manner.detail(output.fact("", f"{name}={shown(value)}"))
     rejects = write_rejects(dataset.reading, Path(out), manner)
     manner.talk(output.fact(say("model", "模型"), f"{built!r}"))
     trained = runs.train(
