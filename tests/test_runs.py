@@ -509,11 +509,12 @@ def test_disk_full_at_every_flush(train, whole, tmp_path, monkeypatch):
             try:
                 train()
             except ResourceError as error:
-                code = error.code
+                code, help = error.code, error.help
             else:
                 break
         failed += 1
         assert code == "disk-full"
+        assert ("erya resume" in help) == RunFolder(tmp_path / "m.erya").checkpoint.exists()
         assert not [found for found in tmp_path.rglob("*") if found.name.endswith(SUFFIX)]
         if (tmp_path / "m.erya.run").exists():
             resume(tmp_path / "m.erya")

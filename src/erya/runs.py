@@ -270,6 +270,9 @@ def _told(folder: RunFolder, run: dict[str, Any], error: BaseException) -> BaseE
             if saved
             else say("a smaller model or batch: --set …", "用更小的模型或批次：--set …"),
         )
+    if isinstance(error, ResourceError) and error.code == "disk-full" and saved:
+        resume = folder.resume_command
+        error.help = say(f"free some space, then: {resume}", f"腾出空间，然后：{resume}")
     if isinstance(error, DivergedError) and saved:
         with contextlib.suppress(EryaError):
             folder.write({**run, "ended": _DIVERGED})
