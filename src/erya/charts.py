@@ -7,6 +7,7 @@ from ``erya.drawing``: ``palette`` the colours, ``markup`` safe text and tables,
 from __future__ import annotations
 
 from erya.drawing.markup import plain
+from erya.drawing.palette import DARK, LIGHT
 from erya.drawing.style import sheet
 
 # Even if something slipped through: a browser that reads this asks nobody for anything, and runs nothing.
@@ -28,8 +29,7 @@ def page(title: str, body: str, lang: str = "en", *, style: str = "") -> str:
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><meta name="generator" content="Erya">'
         f'<link rel="icon" href="data:,"><title>{plain(title)}</title>'
-        f"<style>html{{background:#fbfaf7}}body{{margin:0}}"
-        f"@media screen and (prefers-color-scheme:dark){{html{{background:#131518}}}}{sheet()}{style}</style></head>"
+        f"<style>{_ground()}{sheet()}{style}</style></head>"
         f'<body class="erya">{body}</body></html>\n'
     )
 
@@ -37,6 +37,15 @@ def page(title: str, body: str, lang: str = "en", *, style: str = "") -> str:
 def fragment(body: str, lang: str = "en") -> str:
     """The same for a place inside another page, such as a notebook's output."""
     return f'<style>{sheet()}</style><div class="erya erya-cell" lang="{_tag(lang)}">{body}</div>'
+
+
+def _ground() -> str:
+    """What lies behind the page where the page ends."""
+    light, dark = LIGHT["paper"], DARK["paper"]
+    return (
+        f"body{{margin:0}}@media screen{{html{{background:{light}}}}}"
+        f"@media screen and (prefers-color-scheme:dark){{html{{background:{dark}}}}}"
+    )
 
 
 def _tag(lang: str) -> str:

@@ -11,6 +11,7 @@ from erya.drawing.markup import number, percent
 from erya.drawing.palette import DASHES, LIGHT_SERIES
 
 WIDE, NARROW = 760, 360
+FEW = 5  # rows of a bin; fewer say little, and are drawn so
 SMALL = 12.0  # font size of axis text; the style sheet says the same
 
 
@@ -86,7 +87,7 @@ def intervals(
         title: for screen readers.
     """
     names = max((svg.text_width(row[0], 13) for row in rows), default=0)
-    left = min(names + 14, width * 0.38)
+    left = min(names + 14, width * 0.42)
     top, step = 30, 30
     height = top + step * len(rows) + 26
     scale = Scale(0, 1, left, width - 48)
@@ -113,7 +114,13 @@ def intervals(
 
 
 def lines(
-    title: str, x: Sequence[float] | Sequence[str], series: Mapping[str, Sequence[float]], width: float, height: float
+    title: str,
+    x: Sequence[float] | Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    width: float,
+    height: float,
+    *,
+    name_single: bool = False,
 ) -> str:
     """Series over a common x; each ends in its name where there is room, else a legend stands above.
 
@@ -123,13 +130,14 @@ def lines(
         series: name → n numbers; NaN leaves a gap.
         width: CSS pixels.
         height: CSS pixels of the plot without its legend.
+        name_single: a legend for a single series, too.
     """
     named = any(isinstance(value, str) for value in x)
     places = [float(index) for index in range(len(x))] if named else [float(value) for value in x]
     finite = [float(v) for values in series.values() for v in values if math.isfinite(v)]
     if not places or not finite:
         return ""
-    legend, top = _legend(list(series), width) if len(series) > 1 else ("", 12.0)
+    legend, top = _legend(list(series), width) if len(series) > 1 or name_single else ("", 12.0)
     low, high = padded(finite, 0.06)
     ticks = svg.round_ticks(low, high, 4)
     left = 12 + max(svg.text_width(number(tick), SMALL) for tick in ticks)
@@ -208,8 +216,14 @@ def reliability(bins: Sequence[Mapping[str, float]], title: str, axes: tuple[str
     )
     points = [(scale_x(b["confidence"]), scale_y(b["accuracy"])) for b in bins]
     most = max((b["count"] for b in bins), default=1)
-    canvas.add(svg.path(points, "series thin", "", color))
     for (x, y), b in zip(points, bins, strict=True):
+        look = " faint" if b["count"] < FEW else ""
+        ends = _ends(x, scale_y(b["confidence"]), x, y)
+        canvas.add(f'<line class="whisker{look}" style="--c:var(--{color})" {ends}/>')
         tip = f"{percent(b['confidence'])} → {percent(b['accuracy'])}, n = {b['count']:.0f}"
-        canvas.add(svg.dot(x, y, 2.5 + 6 * math.sqrt(b["count"] / most), "bubble", color, tip))
+        canvas.add(svg.dot(x, y, 2 + 6.5 * math.sqrt(b["count"] / most), f"bubble{look}", color, tip))
     return canvas.close()
+
+
+def _ends(x1: float, y1: float, x2: float, y2: float) -> str:
+    return f'x1="{svg.short(x1)}" y1="{svg.short(y1)}" x2="{svg.short(x2)}" y2="{svg.short(y2)}"'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from erya.drawing import svg
 from erya.drawing.markup import percent
@@ -12,6 +13,7 @@ from erya.drawing.plots import Scale, color_of
 
 FONT = 13.0
 SMALLEST, LARGEST = 5.0, 26.0  # radius of a bubble
+ROOMY = 500  # CSS pixels
 GAP = 6.0
 
 
@@ -21,6 +23,7 @@ class Point:
 
     Args:
         name: its label.
+        detail: follows the name where there is room.
         speed: x, > 0, drawn on a logarithmic axis.
         quality: y, a share of 1.
         low: lower end of the quality's interval.
@@ -31,6 +34,7 @@ class Point:
     """
 
     name: str
+    detail: str
     speed: float
     quality: float
     low: float
@@ -69,25 +73,32 @@ def front(points: Sequence[Point]) -> list[bool]:
     return [not any(beats(other, point) for other in points) for point in points]
 
 
-def place_labels(texts: Sequence[str], bubbles: Sequence[Box], frame: Box) -> list[Box]:
-    """A place for each label: near its bubble, inside the frame, on no other label and – where there is room – on no bubble.
+def place_labels(texts: Sequence[str], bubbles: Sequence[Box], frame: Box, lines: Sequence[Box] = ()) -> list[Box]:
+    """A place for each label: near its bubble, inside the frame, on no other label, and – where there is room – on no mark.
 
-    Where every near place is taken, rings further out are tried; the drawing then leads a line to it.
+    Where every near place is taken, places further out are tried; the drawing then leads a line to it.
+
+    Args:
+        texts: n labels.
+        bubbles: n boxes that they belong to.
+        frame: where all must stay.
+        lines: thin boxes that had better be left free, too.
     """
-    placed: list[Box] = []
-    for text, bubble in sorted(zip(texts, bubbles, strict=True), key=lambda pair: pair[1].top):
-        wide, high = svg.text_width(text, FONT), FONT * 1.35
-        best, least = None, math.inf
-        for rank, box in enumerate(_candidates(bubble, wide, high, frame)):
-            cost = 1000 * sum(box.overlap(other) for other in placed) + rank
-            cost += 20 * sum(box.overlap(other) for other in bubbles)
+    placed: dict[int, Box] = {}
+    for index in sorted(range(len(texts)), key=lambda index: bubbles[index].top):
+        wide, high = svg.text_width(texts[index], FONT), FONT * 1.35
+        best, least = bubbles[index], math.inf
+        for rank, box in enumerate(_candidates(bubbles[index], wide, high, frame)):
+            on_labels = sum(box.overlap(other) for other in placed.values())
+            on_bubbles = sum(box.overlap(other) for other in bubbles)
+            on_lines = min(20.0, 0.15 * sum(box.overlap(other) for other in lines))  # worth a way of two rings at most
+            cost = 1000 * on_labels + 20 * on_bubbles + on_lines + rank
             if cost < least:
                 best, least = box, cost
-            if cost == rank:
+            if cost == rank:  # free, and all that follow are further away
                 break
-        placed.append(best or Box(bubble.right, bubble.top, bubble.right + wide, bubble.top + high))
-    order = sorted(range(len(texts)), key=lambda index: bubbles[index].top)
-    return [placed[order.index(index)] for index in range(len(texts))]
+        placed[index] = best
+    return [placed[index] for index in range(len(texts))]
 
 
 def _candidates(bubble: Box, wide: float, high: float, frame: Box) -> Iterator[Box]:
@@ -122,14 +133,15 @@ def draw(points: Sequence[Point], axes: tuple[str, str], better: str, title: str
         told: the picture in sentences, for screen readers.
         width: CSS pixels.
     """
-    height = 430.0 if width > 500 else 400.0
+    height = 430.0 if width > ROOMY else 400.0
     canvas = svg.Canvas(width, height, title, told)
     frame = Box(52, 26, width - 10, height - 50)
     across, up = _scales(points, frame)
     _axes(canvas, across, up, frame, axes, better)
-    radii = _radii(points)
+    radii = _radii(points, LARGEST if width > ROOMY else LARGEST * 0.7)
     on_front = front(points)
-    _front_line(canvas, points, across, up, frame)
+    stairs = _stairs(points, across, up, frame)
+    canvas.add(svg.path(stairs, "frontline", "5 4"))
     for point in points:
         x, color = across(point.speed), color_of(point.color)
         canvas.add(
@@ -144,20 +156,24 @@ def draw(points: Sequence[Point], axes: tuple[str, str], better: str, title: str
         )
         canvas.add(svg.dot(across(point.speed), up(point.quality), 2, "solid", color_of(point.color)))
     bubbles = [_bubble_box(point, radius, across, up) for point, radius in zip(points, radii, strict=True)]
-    texts = [svg.fitted(point.name, FONT, (frame.right - frame.left) * 0.6) for point in points]
+    texts = [point.name + point.detail if width > ROOMY else point.name for point in points]
+    texts = [svg.fitted(text, FONT, (frame.right - frame.left) * 0.6) for text in texts]
     inner = replace(frame, left=frame.left + 4, top=frame.top + 2, right=frame.right - 4, bottom=frame.bottom - 2)
-    for text, box, bubble, is_front in zip(texts, place_labels(texts, bubbles, inner), bubbles, on_front, strict=True):
+    places = place_labels(texts, bubbles, inner, list(_thin_boxes(points, stairs, across, up)))
+    for text, box, bubble, is_front in zip(texts, places, bubbles, on_front, strict=True):
         canvas.add(*_label(text, box, bubble, is_front))
     return canvas.close()
 
 
 def _scales(points: Sequence[Point], frame: Box) -> tuple[Scale, Scale]:
     slow, fast = min(point.speed for point in points), max(point.speed for point in points)
-    margin = max((fast / slow) ** 0.16, 2.0)
+    wide = frame.right - frame.left
+    left, right = 0.08 * wide, min(190.0, 0.22 * wide)  # room for bubbles, and for the names on their right
+    margin = max(fast / slow, 2.0) ** (1 / (wide - left - right))  # by which a pixel is faster
     low, high = min(point.low for point in points), max(point.high for point in points)
     extra = max((high - low) * 0.12, 0.005)
     return (
-        Scale(slow / margin, fast * margin, frame.left, frame.right, logarithmic=True),
+        Scale(slow / margin**left, fast * margin**right, frame.left, frame.right, logarithmic=True),
         Scale(max(0.0, low - extra), min(1.0 + extra / 3, high + extra), frame.bottom, frame.top),
     )
 
@@ -179,10 +195,10 @@ def _axes(canvas: svg.Canvas, across: Scale, up: Scale, frame: Box, axes: tuple[
     )
 
 
-def _radii(points: Sequence[Point]) -> list[float]:
+def _radii(points: Sequence[Point], largest: float) -> list[float]:
     """Radii whose areas go with the sizes, as far as the smallest can still be seen."""
     most = max((point.size or 0.0 for point in points), default=0.0) or 1.0
-    return [max(SMALLEST, LARGEST * math.sqrt((point.size or 0.0) / most)) for point in points]
+    return [max(SMALLEST, largest * math.sqrt((point.size or 0.0) / most)) for point in points]
 
 
 def _bubble_box(point: Point, radius: float, across: Scale, up: Scale) -> Box:
@@ -190,18 +206,28 @@ def _bubble_box(point: Point, radius: float, across: Scale, up: Scale) -> Box:
     return Box(x - radius, y - radius, x + radius, y + radius)
 
 
-def _front_line(canvas: svg.Canvas, points: Sequence[Point], across: Scale, up: Scale, frame: Box) -> None:
-    """Stairs through those that no other beats in quality and speed, whatever their size."""
+def _stairs(points: Sequence[Point], across: Scale, up: Scale, frame: Box) -> list[tuple[float, float]]:
+    """Corners of the line through those that no other beats in quality and speed, whatever their size."""
     flat = front([replace(point, size=None) for point in points])
     steps = sorted((point for point, is_on in zip(points, flat, strict=True) if is_on), key=lambda point: point.speed)
     if len(steps) < 2:
-        return
-    corners: list[tuple[float, float] | None] = [(frame.left, up(steps[0].quality))]
-    for index, point in enumerate(steps):
-        x, y = across(point.speed), up(point.quality)
-        corners.append((x, y))
-        corners.append((x, up(steps[index + 1].quality) if index + 1 < len(steps) else frame.bottom))
-    canvas.add(svg.path(corners, "frontline", "5 4"))
+        return []
+    corners = [(frame.left, up(steps[0].quality))]
+    for point, following in pairwise(steps):
+        x = across(point.speed)
+        corners += [(x, up(point.quality)), (x, up(following.quality))]
+    return [*corners, (across(steps[-1].speed), up(steps[-1].quality))]
+
+
+def _thin_boxes(
+    points: Sequence[Point], stairs: Sequence[tuple[float, float]], across: Scale, up: Scale
+) -> Iterator[Box]:
+    """The intervals and the stairs as obstacles for labels."""
+    for point in points:
+        x = across(point.speed)
+        yield Box(x - 2, up(point.high), x + 2, up(point.low))
+    for (x1, y1), (x2, y2) in pairwise(stairs):
+        yield Box(min(x1, x2) - 2, min(y1, y2) - 2, max(x1, x2) + 2, max(y1, y2) + 2)
 
 
 def _label(text: str, box: Box, bubble: Box, is_front: bool) -> list[str]:

@@ -18,26 +18,28 @@ def render(document: dict[str, Any]) -> str:
         document: of schema ``erya.compare/1``; its ``language`` (``"en"`` or ``"zh"``) is the page's.
     """
     facts = Facts.of(document)
-    sections = [
-        ranking.ranking(facts),
-        tradeoff.tradeoff(facts),
-        differences.differences(facts),
-        ranking.chance(facts),
-        answers.labels(facts),
-        answers.confusion(facts),
-        answers.mistakes(facts),
-        confidence.calibration(facts),
-        confidence.curves(facts),
-        closing.about_data(facts),
-        closing.next_steps(facts),
-        closing.environment(facts),
-    ]
+    sections = "".join(
+        [
+            ranking.ranking(facts),
+            tradeoff.tradeoff(facts),
+            differences.differences(facts),
+            ranking.chance(facts),
+            answers.labels(facts),
+            answers.confusion(facts),
+            answers.mistakes(facts),
+            confidence.calibration(facts),
+            confidence.curves(facts),
+            closing.about_data(facts),
+            closing.next_steps(facts),
+            closing.environment(facts),
+        ]
+    )
     foot = facts.say(
         "Made by Erya on this computer; nothing on this page was sent or fetched.",
         "由 Erya 在本机生成；本页没有发送或获取任何数据。",
     )
     body = (
-        f'<div class="report">{verdict.header(facts)}<main>{"".join(sections)}</main>'
+        f'<div class="report">{verdict.header(facts, sections)}<main>{sections}</main>'
         f'<footer class="soft">{shown(foot)}</footer></div>'
     )
     source = document["data"]["source"]

@@ -11,7 +11,8 @@ from erya.drawing.palette import step_of
 from erya.report_page.facts import Facts, section
 
 SHOWN = 8  # mistakes in sight; the others unfold
-LONG = 220  # characters of a text in sight
+MANY = 10  # labels, from which on a confusion matrix is set smaller
+BRIEF, LONG = 40, 220  # characters: a word or name; what is in sight of a text
 
 
 def labels(facts: Facts) -> str:
@@ -23,11 +24,19 @@ def labels(facts: Facts) -> str:
     per_label = {model: {one["label"]: one for one in facts.document["per_label"][model]} for model in models}
     known = list(dict.fromkeys(label for scores in per_label.values() for label in scores))
     trained = facts.document["data"].get("label_counts", {})
+    worst = max(0.15, *(1 - one["f1"] for scores in per_label.values() for one in scores.values()))
     lines = []
     for label in known:
         scores = [per_label[model].get(label) for model in models]
         support = max((one["support"] for one in scores if one), default=0)
-        lines.append([Cell(data(label), header=True), trained.get(label, 0), support, *map(_tinted, scores)])
+        lines.append(
+            [
+                Cell(data(label), header=True),
+                trained.get(label, 0),
+                support,
+                *(_tinted(score, worst) for score in scores),
+            ]
+        )
     hardest = min(known, key=lambda label: _mean([per_label[model].get(label, {}).get("f1", 0.0) for model in models]))
     head = [say("Label", "标签"), say("train", "训练"), say("test", "测试"), *(facts.names[model] for model in models)]
     told = say(
@@ -37,12 +46,13 @@ def labels(facts: Facts) -> str:
     return section("labels", say("Which labels are hard?", "哪些标签难分？"), told, table(head, lines, kind="labels"))
 
 
-def _tinted(score: dict[str, Any] | None) -> Cell:
+def _tinted(score: dict[str, Any] | None, worst: float) -> Cell:
+    """One F1, the deeper in colour the more is lost, against the worst on the page."""
     if score is None:
         return Cell("–", "num")
-    lost = min(1.0, (1 - score["f1"]) / 0.6)
+    lost = (1 - score["f1"]) / worst
     tip = f"P {percent(score['precision'])} R {percent(score['recall'])}"
-    return Cell(f'<span title="{tip}">{100 * score["f1"]:.1f}</span>', f"num {step_of(-lost * 0.8, 1.0)}")
+    return Cell(f'<span title="{tip}">{100 * score["f1"]:.1f}</span>', f"num {step_of(-lost * 0.5, 1.0)}")
 
 
 def _mean(values: list[float]) -> float:
@@ -84,8 +94,9 @@ def _panel(facts: Facts, model: str) -> str:
     upright = max((len(name.encode("utf-8")) for name in names), default=0) > 9 and len(names) > 2
     head = "".join(f'<th scope="col"><span>{data(cut(name, 24))}</span></th>' for name in names)
     lines = "".join(_counts(name, counts[row], row) for row, name in enumerate(names))
+    look = "confusion" + (" upright" if upright else "") + (" dense" if len(names) > MANY else "")
     matrix = (
-        f'<div class="scroll"><table class="confusion{" upright" if upright else ""}"><thead>'
+        f'<div class="scroll"><table class="{look}"><thead>'
         f"<tr><td></td>{head}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
     scores = table(
@@ -100,7 +111,8 @@ def _panel(facts: Facts, model: str) -> str:
         ],
     )
     listing = details(say("precision, recall and F1 of each label", "各标签的精确率、召回率与 F1"), scores)
-    return f'<div class="split"><div>{matrix}</div><div class="aside">{_worst_pairs(facts, names, counts)}</div></div>{listing}'
+    split = "split" if len(names) <= 2 * MANY else "split stacked"
+    return f'<div class="{split}"><div>{matrix}</div><div class="aside">{_worst_pairs(facts, names, counts)}</div></div>{listing}'
 
 
 def _counts(name: str, counts: np.ndarray[Any, Any], row: int) -> str:
@@ -136,7 +148,7 @@ def _worst_pairs(facts: Facts, names: list[str], counts: np.ndarray[Any, Any]) -
         if count:
             items += (
                 f"<li><b>{data(cut(names[row], 30))}</b> {shown(say('taken for', '误作'))} <b>{data(cut(names[column], 30))}</b> "
-                f'<span class="soft">{count:,} {shown(say("times", "次"))}</span></li>'
+                f'<span class="soft">{shown(say(f"{count:,}×", f"{count:,} 次"))}</span></li>'
             )
     heading = say("Most frequent mistakes", "最常见的错误")
     return f'<p>{shown(told)}</p><h3>{shown(heading)}</h3><ol class="worst">{items}</ol>'
@@ -160,23 +172,28 @@ def mistakes(facts: Facts) -> str:
             f" In {len(fooled)} of these {len(found)} rows no model is right: look at their labels first.",
             f"这 {len(found)} 行里有 {len(fooled)} 行所有模型都答错：先核对它们的标签。",
         )
-    head = [say("Text", "文本"), say("Label", "标签"), *(facts.names[model] for model in models)]
-    top = _mistake_table(head, found[:SHOWN], models, facts)
-    rest = found[SHOWN:]
-    if rest:
-        count = len(rest)
-        top += details(say(f"{count} more", f"另外 {count} 条"), _mistake_table(head, rest, models, facts))
+    top = _mistake_table(found[:SHOWN], models, facts)
+    if found[SHOWN:]:
+        count = len(found) - SHOWN
+        top += details(say(f"{count} more", f"另外 {count} 条"), _mistake_table(found[SHOWN:], models, facts))
     return section("mistakes", say("The worst mistakes", "最严重的错误"), lead, top)
 
 
-def _mistake_table(head: list[str], found: list[dict[str, Any]], models: list[str], facts: Facts) -> str:
-    lines = []
+def _mistake_table(found: list[dict[str, Any]], models: list[str], facts: Facts) -> str:
+    say, lines = facts.say, []
+    look = "quoted" if max(len(str(one["text"])) for one in found) > BRIEF else "quoted brief"
     for one in found:
-        row = facts.say(f"row {one['row']}", f"第 {one['row']} 行")
-        text = _text(str(one["text"]))
-        cell = Cell(f'<span class="quote" dir="auto">{text}</span><small class="soft">{shown(row)}</small>', "quoted")
-        answers = [_answer(one["answers"].get(model), one["label"]) for model in models]
-        lines.append([cell, Cell(f"<b>{data(one['label'])}</b>", "truth"), *answers])
+        row = say(f"row {one['row']}", f"第 {one['row']} 行")
+        text = Cell(
+            f'<span class="quote" dir="auto">{_text(str(one["text"]))}</span><small class="soft">{row}</small>',
+            look,
+        )
+        lines.append([text, Cell(data(one["label"]), "truth"), Cell(_answers(one, models, facts), "answers")])
+    head = [
+        say("Text", "文本"),
+        say("True label", "真实标签"),
+        say("Answers, with their probability", "各模型的回答与概率"),
+    ]
     return table(head, lines, kind="mistakes cards")
 
 
@@ -186,13 +203,23 @@ def _text(text: str) -> str:
     return f"<details class=long><summary>{shown(cut(text, LONG))}</summary>{shown(text)}</details>"
 
 
-def _answer(answer: dict[str, Any] | None, truth: str) -> Cell:
-    if answer is None:
-        return Cell("–")
-    is_right = answer["label"] == truth
-    probability = percent(answer["probability"], 0) if answer.get("probability") is not None else ""
-    sign = "✓" if is_right else "✗"
-    return Cell(
-        f'<span class="sign" aria-hidden="true">{sign}</span> {data(answer["label"])} <span class="soft">{probability}</span>',
-        "right" if is_right else "wrong",
-    )
+def _answers(one: dict[str, Any], models: list[str], facts: Facts) -> str:
+    """The answers of all models, those who agree together."""
+    groups: dict[str, str] = {}
+    for model in models:
+        answer = one["answers"].get(model)
+        if answer is not None:
+            probability = answer.get("probability")
+            written = "" if probability is None else f' <span class="soft">{percent(probability, 0)}</span>'
+            groups[answer["label"]] = groups.get(answer["label"], "") + (
+                f'<span class="voter">{facts.key(model)}{written}</span>'
+            )
+    lines = ""
+    for label, voters in groups.items():
+        is_right = label == one["label"]
+        sign, word = ("✓", facts.say("right", "对")) if is_right else ("✗", facts.say("wrong", "错"))
+        lines += (
+            f'<li class="{"right" if is_right else "wrong"}"><span class="sign" title="{word}">{sign}</span>'
+            f'<b>{data(label)}</b><span class="voters">{voters}</span></li>'
+        )
+    return f"<ul>{lines}</ul>"

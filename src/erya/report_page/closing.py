@@ -103,7 +103,9 @@ def about_data(facts: Facts) -> str:
         for name, share in sorted((found.get("languages") or {}).items(), key=lambda pair: -pair[1])
         if share >= 0.005
     ]
-    columns = [f"{role} = {column}" for role, column in (found.get("columns") or {}).items()]
+    columns = [
+        role if role == column else f"{role} = {column}" for role, column in (found.get("columns") or {}).items()
+    ]
     items = [
         (say("Source", "来源"), str(found["source"])),
         (say("Rows", "行数"), _rows(facts, rows)),
@@ -160,7 +162,7 @@ def environment(facts: Facts) -> str:
         say("Settings", "设置"),
     ]
     body = (
-        f"{_pairs(items)}<pre>{shown(command)}</pre>"
+        f'<div class="columns">{_pairs(items)}</div><pre>{shown(command)}</pre>'
         f"{details(say('settings of every model', '每个模型的设置'), table(columns, lines))}{_words(facts)}"
     )
     lead = say("Same versions, same seeds, same data: same answers.", "版本、种子、数据相同，结果就相同。")

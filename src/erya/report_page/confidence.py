@@ -10,9 +10,9 @@ from erya.drawing import plots
 from erya.drawing.markup import Cell, details, figure, number, percent, shown, table
 from erya.report_page.facts import Facts, Row, section
 
-SIDE = 240  # CSS pixels of a small plot
+SIDE = 192  # CSS pixels of a small plot
 STEPS = ("epoch", "iteration", "step")
-OVERCONFIDENT = 0.05
+SLIGHT, STRONG = 0.02, 0.05  # mean gap between confidence and accuracy
 
 
 def calibration(facts: Facts) -> str:
@@ -29,8 +29,8 @@ def calibration(facts: Facts) -> str:
         title = say(f"Reliability of {name}", f"{name} 的可靠性")
         error = row["scores"].get("calibration_error", {}).get("value")
         figures += (
-            f'<figure class="card"><h3>{facts.key(row["model"])}</h3><p class="soft small">{shown(_judged(facts, bins, error))}</p>'
-            f"{plots.reliability(bins, title, axes, color, SIDE)}</figure>"
+            f'<figure class="card"><h3>{facts.key(row["model"])}</h3>'
+            f"{plots.reliability(bins, title, axes, color, SIDE)}<figcaption>{shown(_judged(facts, bins, error))}</figcaption></figure>"
         )
         lines += [
             [name, Cell(percent(b["confidence"]), "num"), Cell(percent(b["accuracy"]), "num"), int(b["count"])]
@@ -50,13 +50,15 @@ def _judged(facts: Facts, bins: list[dict[str, Any]], error: float | None) -> st
     rows = sum(b["count"] for b in bins) or 1
     gap = sum((b["confidence"] - b["accuracy"]) * b["count"] for b in bins) / rows
     told = facts.say("about right", "大致可信")
-    if gap > OVERCONFIDENT:
-        told = facts.say("too sure of itself", "过于自信")
-    elif gap < -OVERCONFIDENT:
-        told = facts.say("too modest", "过于保守")
+    if gap > SLIGHT:
+        told = (
+            facts.say("too sure of itself", "过于自信") if gap > STRONG else facts.say("a little too sure", "略微自信")
+        )
+    elif gap < -SLIGHT:
+        told = facts.say("too modest", "过于保守") if gap < -STRONG else facts.say("a little too modest", "略微保守")
     if error is None:
         return told
-    return facts.say(f"off by {percent(error)} on average: {told}", f"平均相差 {percent(error)}：{told}")
+    return facts.say(f"off by {100 * error:.1f} points: {told}", f"平均相差 {100 * error:.1f} 个百分点：{told}")
 
 
 def curves(facts: Facts) -> str:
@@ -89,7 +91,7 @@ def _curve(facts: Facts, row: Row) -> str:
         if names:
             series = {_word(facts, name): [_number(point.get(name)) for point in curve] for name in names}
             title = f"{facts.names[row['model']]}: {', '.join(series)}"
-            drawings += plots.lines(title, x, series, 330, 190)
+            drawings += plots.lines(title, x, series, 330, 180, name_single=True)
     if not drawings:
         return ""
     listed = [name for name in (across, *losses, *qualities) if name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erya.drawing.markup import Cell, details, figure, percent, plain, shown, table
+from erya.drawing.markup import Cell, details, figure, plain, shown, table
 from erya.report_page.facts import Facts, Row, listed, section
 
 
@@ -39,10 +39,10 @@ def _cell(facts: Facts, row: Row, other: Row) -> str:
     pair = facts.pair(row["model"], other["model"])
     if pair is None:
         return "<td>–</td>"
-    points = f"{100 * pair['difference']:+.1f}"
+    points = _points(pair["difference"]).rstrip("%")
     if not pair["significant"]:
         return f'<td class="unsure">≈ {points}</td>'
-    return f'<td class="{"p2" if pair["difference"] > 0 else "n2"} sure">{points}</td>'
+    return f'<td class="{"p3" if pair["difference"] > 0 else "n3"} sure">{points}</td>'
 
 
 def _told(facts: Facts) -> str:
@@ -105,7 +105,8 @@ def _list(facts: Facts) -> str:
 
 
 def _points(value: float) -> str:
-    return percent(value) if value <= 0 else f"+{percent(value)}"
+    """A difference with its sign; what rounds to nothing has none."""
+    return "0.0%" if abs(value) < 0.0005 else f"{100 * value:+.1f}%"
 
 
 def _p_value(value: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from erya.drawing.markup import Say, data, shown, speaker
 
 HEADLINE = "accuracy"
+FULL = 1040  # CSS pixels of the page's text on a desk
 Row = dict[str, Any]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from erya.board_table import seconds, size
 from erya.drawing import plots
 from erya.drawing.markup import data, figure, percent, shown
-from erya.report_page.facts import HEADLINE, Facts, Row, listed, section
+from erya.report_page.facts import FULL, HEADLINE, Facts, Row, listed, section
 
 BAR = 150  # CSS pixels of an interval in the table
 
@@ -26,11 +26,16 @@ def ranking(facts: Facts) -> str:
         say("File", "文件"),
         say("Peak memory", "峰值内存"),
     ]
+    scale = _scale(facts)
+    ends = (
+        f'<span class="ends"><span>{percent(scale.low)}</span><span>{percent(scale.high)}</span></span>'
+        if facts.scored
+        else ""
+    )
     head = "".join(
-        f'<th scope="col"{" class=num" if index > 1 else ""}>{shown(column)}</th>'
+        f'<th scope="col"{" class=num" if index > 1 else ""}>{shown(column)}{ends if index == 1 else ""}</th>'
         for index, column in enumerate(columns)
     )
-    scale = _scale(facts)
     lines = "".join(_line(facts, row, place, columns, scale) for place, row in enumerate(facts.rows, 1))
     body = (
         f'<div class="scroll"><table class="ranking cards"><thead><tr>{head}</tr></thead>'
@@ -61,8 +66,8 @@ def _line(facts: Facts, row: Row, place: int, columns: list[str], scale: plots.S
         chips += f'<span class="chip bad">{shown(_status(facts, row))}</span>'
     kind = row["model"] if row["model"] != facts.names[row["model"]] else ""
     name = (
-        f'<th scope="row" class="model"><span class="place">{place if row.get("scores") else "–"}</span>'
-        f'<span class="who">{facts.key(row["model"])} {chips}<small class="mono">{data(kind)}</small></span></th>'
+        f'<th scope="row"><div class="model"><span class="place">{place if row.get("scores") else "–"}</span>'
+        f'<span class="who">{facts.key(row["model"])} {chips}<small class="mono">{data(kind)}</small></span></div></th>'
     )
     if not row.get("scores"):
         return f'<tr class="lost">{name}<td colspan="{len(columns) - 1}">{data(row.get("error") or "–")}</td></tr>'
@@ -133,22 +138,17 @@ def _status(facts: Facts, row: Row) -> str:
 
 def _baseline(facts: Facts, columns: list[str]) -> str:
     label = facts.document["baseline"]["label"]
-    words = facts.say("Guessing: always", "总猜同一标签：")
+    words = facts.say("Guessing: always ", "总猜")
     return (
-        f'<tr class="baseline"><th scope="row" class="model"><span class="place"></span><span class="who">{shown(words)} '
-        f'“{data(label)}”</span></th><td class="accuracy" data-label="{shown(columns[1])}"><span class="bar"></span>'
+        f'<tr class="baseline"><th scope="row"><div class="model"><span class="place"></span><span class="who">{shown(words)}'
+        f'“{data(label)}”</span></div></th><td class="accuracy" data-label="{shown(columns[1])}"><span class="bar"></span>'
         f'<span class="value">{percent(facts.majority)}</span></td><td colspan="{len(columns) - 2}"></td></tr>'
     )
 
 
 def _notes(facts: Facts) -> str:
     say = facts.say
-    scale = _scale(facts)
     notes = [
-        say(
-            f"The bars run from {percent(scale.low)} to {percent(scale.high)}.",
-            f"横条的范围是 {percent(scale.low)} 到 {percent(scale.high)}。",
-        ),
         say(
             "First answer: a new process loads the file and answers one text. Peak memory: of the process that trained.",
             "首次回答：新进程加载文件并回答一条文本的时间。峰值内存：训练进程的最大内存。",
@@ -168,17 +168,19 @@ def _notes(facts: Facts) -> str:
 def chance(facts: Facts) -> str:
     """Whether anything beats always giving the most frequent answer."""
     say, scored = facts.say, facts.scored
+    if not scored:
+        return ""
     scores = [(facts.names[row["model"]], facts.score(row)) for row in scored]
     bars = [(name, score["low"], score["value"], score["high"]) for name, score in scores]
     colors = [facts.colors[row["model"]] for row in scored]
     guess = (say("guessing", "总猜同一标签"), facts.majority)
     title = say("Accuracy against guessing", "准确率与总猜同一标签的比较")
-    drawing = plots.responsive(lambda width: plots.intervals(bars, colors, guess, width, title))
+    drawing = plots.responsive(lambda width: plots.intervals(bars, colors, guess, width, title), wide=FULL)
     return section(
         "chance",
         say("Is it better than guessing?", "真的学到东西了吗？"),
         _chance_told(facts),
-        figure(drawing) if scored else "",
+        figure(drawing),
     )
 
 
@@ -190,8 +192,6 @@ def _chance_told(facts: Facts) -> str:
     guess = say(
         f"always answering “{label}” ({percent(facts.majority)})", f"总是回答“{label}”（{percent(facts.majority)}）"
     )
-    if not scored:
-        return say("Nothing finished, so nothing can be said.", "没有模型完成训练，无从判断。")
     if not surely:
         return say(
             f"No. Nothing here is surely better than {guess}. Look at the labels and the rows before any model.",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from erya.board_table import size
 from erya.drawing import plots, scatter
 from erya.drawing.markup import Cell, details, figure, percent, table
-from erya.report_page.facts import Facts, Row, listed, section
+from erya.report_page.facts import FULL, Facts, Row, listed, section
 
 
 def tradeoff(facts: Facts) -> str:
-    """The Pareto picture; nothing where fewer than two models were timed."""
+    """The Pareto picture; nothing where fewer than two models were timed, or none is worth its price."""
     say = facts.say
     rows = [row for row in facts.scored if row.get("predictions_per_second")]
-    if len(rows) < 2:
+    if len(rows) < 2 or not facts.document["beats_chance"]:
         return ""
     points = [_point(facts, row) for row in rows]
     on_front = scatter.front(points)
@@ -20,7 +20,7 @@ def tradeoff(facts: Facts) -> str:
     axes = (say("texts per second", "每秒文本数"), say("accuracy", "准确率"))
     title = say("Accuracy, speed and size of each model", "各模型的准确率、速度与大小")
     drawing = plots.responsive(
-        lambda width: scatter.draw(points, axes, say("better", "更好"), title, told, width), wide=1040
+        lambda width: scatter.draw(points, axes, say("better", "更好"), title, told, width), wide=FULL
     )
     columns = [
         say("Model", "模型"),
@@ -58,6 +58,7 @@ def _point(facts: Facts, row: Row) -> scatter.Point:
     bytes_ = row.get("model_bytes")
     return scatter.Point(
         name=name,
+        detail="" if bytes_ is None else f" · {size(bytes_)}",
         speed=float(row["predictions_per_second"]),
         quality=score["value"],
         low=score["low"],
@@ -77,6 +78,11 @@ def _told(facts: Facts, rows: list[Row], points: list[scatter.Point], on_front: 
         return say(
             f"{kept[0]} is the most accurate, the fastest and the smallest: there is nothing to trade.",
             f"{kept[0]} 最准、最快，也最小：无需取舍。",
+        )
+    if not beaten:
+        return say(
+            "Each is best at something: more accuracy costs speed or size.",
+            "各有所长：要更准，就得牺牲速度或大小。",
         )
     sentence = say(
         f"Worth considering: {listed(kept, say)}.",

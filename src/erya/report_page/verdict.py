@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from erya.board_table import seconds, size
-from erya.drawing.markup import data, percent, shown
+from erya.drawing.markup import data, percent, plain, shown
 from erya.report_page.facts import Facts, Row
 
 
-def header(facts: Facts) -> str:
-    """Headline, reasons, key numbers and the way to the sections."""
+def header(facts: Facts, sections: str) -> str:
+    """Headline, reasons, key numbers and the way to those sections that there are."""
     title, lead, rest = _sentences(facts)
     reasons = "".join(f"<li>{shown(sentence)}</li>" for sentence in rest)
     row = facts.recommended or (facts.scored[0] if facts.scored else None)
@@ -16,7 +16,8 @@ def header(facts: Facts) -> str:
         f'<header class="top"><p class="wordmark"><span lang="zh-Hans">尔雅</span> Erya'
         f'<span class="soft"> · {facts.say("model comparison", "模型比较")}</span></p>'
         f'<p class="about">{_about(facts)}</p><h1>{shown(title)}</h1><p class="verdict">{shown(lead)}</p>'
-        f"{f'<ul class=reasons>{reasons}</ul>' if reasons else ''}{_tiles(facts, row) if row else ''}</header>"
+        f"{f'<ul class=reasons>{reasons}</ul>' if reasons else ''}"
+        f"{_tiles(facts, row) if row else ''}{_ways(facts, sections)}</header>"
     )
 
 
@@ -38,8 +39,12 @@ def _sentences(facts: Facts) -> tuple[str, str, list[str]]:
     row = facts.recommended
     if row is None:
         if not facts.scored:
-            title = say("No model finished", "没有模型完成训练")
-        elif not facts.document["beats_chance"]:
+            return (
+                say("No model finished", "没有模型完成训练"),
+                say("What went wrong stands in the table below.", "出错的原因见下表。"),
+                [],
+            )
+        if not facts.document["beats_chance"]:
             title = say("No model beats guessing", "没有模型好于总猜同一标签")
         else:
             title = say("No model stands out", "没有明显更好的模型")
@@ -57,8 +62,12 @@ def _tiles(facts: Facts, row: Row) -> str:
     interval = f"{percent(score['low'])} – {percent(score['high'])}"
     better = say(f"guessing: {percent(facts.majority)}", f"总猜同一标签：{percent(facts.majority)}")
     speed = row.get("predictions_per_second")
+    name = facts.names[row["model"]]
+    accuracy = say("accuracy", "准确率")
+    if facts.recommended is None:
+        accuracy = say(f"accuracy of the best, {name}", f"最好的 {name} 的准确率")
     tiles = [
-        (say("accuracy", "准确率"), percent(score["value"]), f"{interval} · {better}"),
+        (accuracy, percent(score["value"]), f"{interval} · {better}"),
         (say("training", "训练"), seconds(row.get("train_seconds")), _rank(facts, row, "train_seconds", False)),
         (
             say("first answer", "首次回答"),
@@ -76,8 +85,7 @@ def _tiles(facts: Facts, row: Row) -> str:
         f"<div><dt>{shown(label)}</dt><dd>{shown(value)}</dd><dd class=soft>{shown(note)}</dd></div>"
         for label, value, note in tiles
     )
-    name = data(facts.names[row["model"]])
-    return f'<dl class="tiles" aria-label="{name if "<" not in name else ""}">{told}</dl>'
+    return f'<dl class="tiles" aria-label="{plain(name)}">{told}</dl>'
 
 
 def _rank(facts: Facts, row: Row, name: str, largest_first: bool) -> str:
@@ -89,4 +97,23 @@ def _rank(facts: Facts, row: Row, name: str, largest_first: bool) -> str:
     say = facts.say
     if place == 1:
         return say(f"best of {len(values)}", f"{len(values)} 个中最好")
-    return say(f"place {place} of {len(values)}", f"{len(values)} 个中第 {place}")
+    return say(f"place {place} of {len(values)}", f"{len(values)} 个中排第 {place}")
+
+
+def _ways(facts: Facts, sections: str) -> str:
+    """Links to the sections that a reader looks for."""
+    say = facts.say
+    ways = [
+        ("ranking", say("Ranking", "排名")),
+        ("tradeoff", say("Trade-offs", "取舍")),
+        ("differences", say("Significance", "显著性")),
+        ("labels", say("Labels", "标签")),
+        ("confusion", say("Confusion", "混淆")),
+        ("mistakes", say("Mistakes", "错误")),
+        ("calibration", say("Probabilities", "概率")),
+        ("data", say("Data", "数据")),
+        ("next", say("Next steps", "下一步")),
+        ("repeat", say("Repeat", "重现")),
+    ]
+    links = "".join(f'<a href="#{name}">{shown(word)}</a>' for name, word in ways if f'id="{name}"' in sections)
+    return f'<nav class="ways" aria-label="{say("Sections", "各节")}">{links}</nav>'
