@@ -140,6 +140,7 @@ def test_header_as_told(write):
     path = write("r.csv", "text,label\ngood,pos\nbad,neg\nworse,neg\n")
     assert len(read(path, header=False, text="1", label="2").train) == 4
     assert len(read(path, header=True).train) == 3
+    assert read(path, text="1", label="2").digest == read(path).digest  # by number, header or not
 
 
 @pytest.mark.parametrize("names", [("text_a", "text_b"), ("sentence1", "sentence2"), ("premise", "hypothesis")])
@@ -297,6 +298,9 @@ def test_messages_say_where_and_what_to_do(write):
     assert "--encoding gb18030" in error.help
     assert "--bad-rows skip" in error.help
 
+    shown = " ".join(f"0x{byte:02X}" for byte in "很".encode("gb18030"))
+    assert error.message.endswith(f": {shown})")
+
     error = refused(write("ragged.csv", "text,label\na,x\nb\nc,y\nd,e,f\n"))
     assert error.message == "2 rows of ragged.csv cannot be read (first: line 3: 1 field instead of 2)"
     assert error.where.startswith("ragged.csv:3")
@@ -323,6 +327,28 @@ def test_options_that_mean_nothing(write, options):
     error = refused(write("a.csv", REVIEWS), **options)
     assert isinstance(error, UsageError)
     assert error.exit == 2
+
+
+@pytest.mark.parametrize("source", ["", None, 3, ["a.csv"]])
+def test_sources_that_are_none(source):
+    assert refused(source).code == "bad-source"
+
+
+def test_very_many_columns_are_no_trouble(write):
+    keys = {f"k{n}": "v" for n in range(20_000)}
+    rows = [json.dumps({**keys, "text": f"t{n}", "label": n % 2}) for n in range(60)]
+    begin = time.perf_counter()
+    data = read(write("wide.jsonl", "\n".join(rows)))
+    assert data.columns == {"text": "text", "label": "label"}
+    assert time.perf_counter() - begin < 5
+
+
+def test_many_rejects_are_counted_and_the_first_are_listed(write, monkeypatch):
+    monkeypatch.setattr(sys.modules["erya.text.read"], "KEPT_REJECTS", 10)
+    data = read(write("a.csv", REVIEWS + "x\n" * 30), bad_rows="skip")
+    assert data.reading.rejected == 30
+    assert len(data.reading.rejects) == 10
+    assert any("first 10" in note for note in data.reading.notes)
 
 
 def test_strict(write):
@@ -406,6 +432,7 @@ def test_conservation_under_any_bytes(tmp_path_factory, parts, format, encoding)
     )
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="peak memory is read the POSIX way")
 @pytest.mark.parametrize("name", ["one-line.csv", "one-line.txt", "one-line.jsonl", "one-line.tsv"])
 def test_a_single_line_of_200_megabytes(tmp_path, name):
     path = tmp_path / name

@@ -57,6 +57,7 @@ PAIR_NAMES = (
         ("文本1", "文本2"),
     ),
 )
+_GUESSED_AMONG = 200  # columns
 _OPTIONS = {"text": "--text", "text2": "--text2", "label": "--label", "weight": "--weight"}
 
 
@@ -126,7 +127,7 @@ def choose(file: str, format: str, first: Sequence[Row | Reject], wish: Wish, no
         return _plain(file, format, wish)
     if format == "jsonl":
         keys = list(dict.fromkeys(key for row in rows for key in row.values))
-        samples = [[row.values.get(key) for key in keys] for row in rows]
+        samples = [[row.values.get(key) for key in keys[:_GUESSED_AMONG]] for row in rows]
         columns = _roles(file, keys, samples, wish, notes)
         return Plan(columns, columns, False)
     table = [row.values for row in rows]
@@ -200,6 +201,8 @@ def _roles(file: str, names: list[str], samples: list[list[Any]], wish: Wish, no
     shown = ",".join(names)
     found: dict[str, str] = {}
     for role, name in wish.named().items():
+        if name not in names and name.isdigit() and 1 <= int(name) <= len(names):
+            name = names[int(name) - 1]
         if name not in names:
             raise _no_column(file, role, name, names, shown)
         found[role] = name
@@ -230,7 +233,7 @@ def _longest(names: list[str], samples: list[list[Any]], taken: dict[str, str]) 
     """The column with the longest texts."""
     sizes = {
         name: sum(len(row[place]) for row in samples if isinstance(row[place], str))
-        for place, name in enumerate(names)
+        for place, name in enumerate(names[:_GUESSED_AMONG])
         if name not in taken.values()
     }
     best = max(sizes, key=lambda name: sizes[name], default=None)
@@ -240,7 +243,7 @@ def _longest(names: list[str], samples: list[list[Any]], taken: dict[str, str]) 
 def _fewest(names: list[str], samples: list[list[Any]], taken: dict[str, str]) -> str | None:
     """The column with the fewest different values, if they recur."""
     kinds: dict[str, int] = {}
-    for place, name in enumerate(names):
+    for place, name in enumerate(names[:_GUESSED_AMONG]):
         values = [row[place] for row in samples if isinstance(row[place], str | int) and row[place] != ""]
         if name not in taken.values() and values:
             kinds[name] = len(set(values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -75,12 +76,14 @@ def stopped(opened: Opened, bad: list[Reject]) -> DataError:
 
         byte = "" if first.byte is None else say(f", byte {first.byte:,}", f"，第 {first.byte:,} 字节")
         wanted = opened.encoding.upper()
+        bytes_shown = re.match(r"0x\w\w(?: 0x\w\w)?", first.reason)
+        shown = bytes_shown[0] if bytes_shown else first.reason
         looks = guess(bytes(opened.sample))
         return DataError(
             "bad-encoding",
             say(
-                f"{many} of {name} {'is' if count == 1 else 'are'} not valid {wanted} (first: line {first.line:,}{byte}: {first.reason})",
-                f"{name} 有 {many}不是有效的 {wanted}（第一处：第 {first.line:,} 行{byte}：{first.reason}）",
+                f"{many} of {name} {'is' if count == 1 else 'are'} not valid {wanted} (first: line {first.line:,}{byte}: {shown})",
+                f"{name} 有 {many}不是有效的 {wanted}（第一处：第 {first.line:,} 行{byte}：{shown}）",
             ),
             where=where,
             help=say(

@@ -6,6 +6,7 @@ archive that unpacks to far more than any text does is refused.
 
 from __future__ import annotations
 
+import itertools
 import lzma
 import sys
 import zlib
@@ -139,8 +140,7 @@ def unreadable(path: Path, error: OSError) -> DataError:
 def missing(path: Path) -> DataError:
     """The error for a file that is not there, with the nearest name in its folder."""
     folder = path.parent
-    names = [entry.name for _, entry in zip(range(10_000), folder.iterdir(), strict=False)] if folder.is_dir() else []
-    guess = nearest(path.name, names)
+    guess = nearest(path.name, _names_in(folder))
     if guess:
         meant = quoted(folder / guess, 200)
         help = say(f"did you mean '{guess}'?  →  {meant}", f"是不是 '{guess}'？  →  {meant}")
@@ -154,6 +154,13 @@ def missing(path: Path) -> DataError:
         where=quoted(path, 200),
         help=help,
     )
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in itertools.islice(folder.iterdir(), 10_000)]
+    except OSError:
+        return []
 
 
 # ---- archives ----------------------------------------------------------------------------------------------------

@@ -95,6 +95,11 @@ def read(
     reading = Reading(notes=files.notes)
     collector = _Collector(reading, wish, bad_rows == "stop", encoding, format, line_limit)
     parts = {name: collector.part(files.parts[name]) for name in ("train", "dev", "test") if name in files.parts}
+    if reading.rejected > len(reading.rejects):
+        kept = len(reading.rejects)
+        reading.notes.append(
+            say(f"only the first {kept:,} rejected rows are listed", f"只列出前 {kept:,} 个被拒收的行")
+        )
     assert reading.rows_in == reading.used + reading.rejected, "rows were lost"
     data = Dataset(
         parts["train"],
@@ -165,10 +170,10 @@ def _check_usage(source: str | Path, task: str, bad_rows: str, unlabelled: bool)
             ),
             help="--task classify",
         )
-    if not isinstance(source, str | Path):
+    if not isinstance(source, str | Path) or not str(source):
         raise UsageError(
             "bad-source",
-            say(f"a {type(source).__name__} is not a path", f"{type(source).__name__} 不是路径"),
+            say(f"{quoted(repr(source))} is not a path", f"{quoted(repr(source))} 不是路径"),
             help='erya.read("reviews.csv")',
         )
 

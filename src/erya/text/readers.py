@@ -17,7 +17,7 @@ from erya.text.dataset import Reject
 from erya.text.files import Line
 
 _SENTENCE_LINES = 100_000
-RAW = 2000  # characters of a rejected row that are kept
+RAW = 500  # characters of a rejected row that are kept
 
 
 class Row(NamedTuple):

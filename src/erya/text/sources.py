@@ -10,7 +10,7 @@ from pathlib import Path
 
 from erya.errors import DataError, quoted
 from erya.language import say
-from erya.text.files import missing
+from erya.text.files import missing, unreadable
 from erya.text.formats import FORMATS, format_of
 
 _PART = re.compile(r"(train|training|dev|devel|valid|validation|val|test)(?=[-_.0-9]|$)", re.IGNORECASE)
@@ -55,7 +55,10 @@ def find(source: Path, *, tagged: bool = False) -> Files:
 
 
 def _folder(folder: Path, tagged: bool) -> Files:
-    names = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "_")) and path.is_file())
+    try:
+        names = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "_")) and path.is_file())
+    except OSError as error:
+        raise unreadable(folder, error) from error
     files = [path for path in names if format_of(path) is not None]
     if not files:
         seen = ", ".join(path.name for path in names[:5])
