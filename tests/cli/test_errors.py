@@ -37,6 +37,8 @@ MISTAKES = [
     (["train", "classify/naive_bayes", "reviews.csv", "--seed", "x", "-o", "m.erya"], 2, "bad-value", "--seed 0"),
     (["train", "classify/naive_bayes", "reviews.csv", "--budget", "5x", "-o", "m.erya"], 2, "bad-value", "--budget 5m"),
     (["train", "classify/naive_bayes", "reviews.csv", "--config", "no.toml", "-o", "m.erya"], 2, "config-missing", "toml"),
+    (["train", "classify/naive_bayes", "nowhere.csv", "-o", "no/m.erya"], 5, "", "mkdir"),
+    (["compare", "nowhere.csv", "-o", "no/r.html"], 5, "", "mkdir"),
     (["compare", "reviews.csv", "classify/naive_bays"], 2, "unknown-model", "classify/naive_bayes"),
     (["compare", "reviews.csv", "m.erya"], 4, "model-missing", "m"),
     (["compare", "reviews.csv", "--task", "clasify"], 2, "unknown-task", "classify"),

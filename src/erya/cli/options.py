@@ -50,8 +50,8 @@ def training_panel() -> str:
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Where in a file the texts and labels are, and how its bytes are read."""
+class Texts:
+    """Where in a file the texts are, and how its bytes are read."""
 
     text: Annotated[
         str | None, option("--text", "COL", "column of the text", "文本所在的列", panel=_data(), env=True)
@@ -66,12 +66,6 @@ class Columns:
             panel=_data(),
             env=True,
         ),
-    ] = None
-    label: Annotated[
-        str | None, option("--label", "COL", "column of the label", "标签所在的列", panel=_data(), env=True)
-    ] = None
-    weight: Annotated[
-        str | None, option("--weight", "COL", "column of the row's weight", "行权重所在的列", panel=_data(), env=True)
     ] = None
     no_header: Annotated[
         bool,
@@ -88,8 +82,8 @@ class Columns:
         option(
             "--format",
             "NAME",
-            "csv tsv jsonl txt labels conll; else told by the name and the first lines",
-            "csv tsv jsonl txt labels conll；不写则按文件名与开头几行判断",
+            "csv tsv jsonl txt labels; else told by the name and the first lines",
+            "csv tsv jsonl txt labels；不写则按文件名与开头几行判断",
             panel=_data(),
         ),
     ] = None
@@ -109,8 +103,8 @@ class Columns:
         option(
             "--bad-rows",
             "stop|skip",
-            "at a row that cannot be read: stop (default), or skip and keep it in rejects.jsonl",
-            "遇到读不了的行：stop 停止（默认），或 skip 跳过并存入 rejects.jsonl",
+            "at a row that cannot be read: stop (default), or skip and count it",
+            "遇到读不了的行：stop 停止（默认），或 skip 跳过并计数",
             panel=_data(),
             env=True,
         ),
@@ -119,6 +113,18 @@ class Columns:
     def bad_rows_policy(self) -> str:
         """``"stop"`` or ``"skip"``."""
         return chosen("--bad-rows", self.bad_rows or "stop", ["stop", "skip"])
+
+
+@dataclass(frozen=True)
+class Columns(Texts):
+    """Where the labels are, too."""
+
+    label: Annotated[
+        str | None, option("--label", "COL", "column of the label", "标签所在的列", panel=_data(), env=True)
+    ] = None
+    weight: Annotated[
+        str | None, option("--weight", "COL", "column of the row's weight", "行权重所在的列", panel=_data(), env=True)
+    ] = None
 
 
 @dataclass(frozen=True)

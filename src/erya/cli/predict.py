@@ -13,7 +13,7 @@ from erya.cli import output
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.look import shown_text
-from erya.cli.options import Columns, Manner, argument, option
+from erya.cli.options import Manner, Texts, argument, option
 from erya.cli.reading import shown_path
 from erya.cli.values import whole
 from erya.errors import DataError, UsageError, quoted
@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    columns: Columns,
+    columns: Texts,
     manner: Manner,
     model: Annotated[str, argument("m.erya", "a trained model", "训练好的模型")],
     source: Annotated[
@@ -109,7 +109,7 @@ def _typed(texts: list[str]) -> Iterator[Row]:
     return enumerate(texts, 1)
 
 
-def _rows(source: str | None, columns: Columns, model: str) -> Iterator[Row | Reject]:
+def _rows(source: str | None, columns: Texts, model: str) -> Iterator[Row | Reject]:
     """The texts of a file or of standard input, one by one."""
     from erya.text.read import stream
 
@@ -183,12 +183,14 @@ def _plain_line(answer: dict[str, Any]) -> str:
 
 
 def _unreadable(row: Reject) -> DataError:
+    help = say(
+        "skip such rows: --bad-rows skip, or see them all: --jsonl", "跳过这些行：--bad-rows skip；或逐行查看：--jsonl"
+    )
+    if row.code == "bad-encoding":
+        help = say("name the encoding: --encoding gb18030; or ", "请指定编码：--encoding gb18030；或") + help
     return DataError(
         row.code,
         say(f"row {row.row:,} cannot be read: {row.reason}", f"第 {row.row:,} 行无法读取：{row.reason}"),
         where=f"{row.file}:{row.line}   {quoted(row.raw)}",
-        help=say(
-            "skip such rows: --bad-rows skip, or see them all: --jsonl",
-            "跳过这些行：--bad-rows skip；或逐行查看：--jsonl",
-        ),
+        help=help,
     )

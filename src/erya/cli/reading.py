@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,3 +120,20 @@ def shown_path(path: str | Path) -> str:
     """A path as one would type it into a shell."""
     text = str(path)
     return f'"{text}"' if any(character in text for character in " '()&;*?$") else text
+
+
+def check_output(path: Path) -> None:
+    """Refuse an output that cannot be written before anything long begins.
+
+    Raises:
+        ResourceError: its folder is not there or not writable.
+        UsageError: it is a folder or a device.
+    """
+    from erya.atomic import check_target, write_error
+
+    folder = path.parent
+    if not folder.is_dir():
+        raise write_error(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    if not os.access(folder, os.W_OK):
+        raise write_error(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+    check_target(path)

@@ -12,7 +12,7 @@ from erya.cli.config import settings_in
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Columns, Fitting, Manner, Parts, argument, option, training_panel
-from erya.cli.reading import data_facts, data_line, how_to_read, shown_path, tell_notes, write_rejects
+from erya.cli.reading import check_output, data_facts, data_line, how_to_read, shown_path, tell_notes, write_rejects
 from erya.cli.settings import parse_settings, shown
 from erya.cli.values import seconds
 from erya.language import say
@@ -116,6 +116,7 @@ def train(
         settings.setdefault("seed", parts.seed_number())
     budget_seconds = seconds("--budget", budget)
     catalog.model(model, preset, settings)  # a wrong preset is said before a long file is read
+    check_output(Path(out))
     how = how_to_read(data, kind.task(), columns, parts)
     dataset = runs.read_data(how)
     wishes = catalog.card_of(model).tasks[kind.task()].presets[preset]
