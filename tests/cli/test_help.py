@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -77,3 +78,22 @@ def test_help_imports_nothing_slow():
 def test_python_m_erya_is_the_same_command():
     done = subprocess.run([sys.executable, "-m", "erya", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("erya ")
+
+
+@pytest.mark.parametrize(
+    ("words", "offer"),
+    [
+        ("erya tra", "train"),
+        ("erya train classify/na", "classify/naive_bayes"),
+        ("erya check sample:po", "sample:poetry"),
+    ],
+)
+def test_tab_completes_verbs_models_and_samples(words, offer):
+    environment = {
+        **os.environ,
+        "_ERYA_COMPLETE": "complete_bash",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+    done = subprocess.run([sys.executable, "-m", "erya"], capture_output=True, text=True, env=environment, check=False)
+    assert offer in done.stdout.split()

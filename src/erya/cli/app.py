@@ -53,7 +53,6 @@ def build() -> typer.Typer:
 
     app = typer.Typer(
         cls=Group,
-        add_completion=False,
         no_args_is_help=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
@@ -107,6 +106,8 @@ def _invoke(arguments: list[str]) -> int:
     config.use_language(own)
     command = typer.main.get_command(build())
     config.install(command, own)
+    if os.environ.get("_ERYA_COMPLETE"):  # the shell asks what Tab could mean
+        command.main(args=arguments, prog_name="erya")
     colour = output.is_coloured(sys.stdout)
     try:  # not command.main(): it has its own opinions on errors, interrupts and closed pipes
         with command.make_context("erya", arguments, color=colour) as context:

@@ -12,7 +12,7 @@ from erya.cli import output
 from erya.cli.data_check import examine
 from erya.cli.flat import flat
 from erya.cli.frame import add
-from erya.cli.options import Columns, Manner, Parts, argument
+from erya.cli.options import Columns, Manner, Parts, argument, complete_data
 from erya.cli.reading import data_facts, data_line, how_to_read, part_name, shown_path, tell_notes
 from erya.cli.settings import shown
 from erya.cli.train import score_name
@@ -52,6 +52,7 @@ def check(
             "DATA|m.erya",
             "a file, a folder, a pattern, sample:NAME, or a model file",
             "文件、文件夹、通配符、sample:名称，或模型文件",
+            complete_data,
         ),
     ],
 ) -> None:

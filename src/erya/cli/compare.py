@@ -13,7 +13,7 @@ from erya.cli.config import settings_in
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.live import Watcher
-from erya.cli.options import Columns, Fitting, Manner, Parts, argument, option, training_panel
+from erya.cli.options import Columns, Fitting, Manner, Parts, argument, complete_data, option, training_panel
 from erya.cli.reading import check_output, data_line, how_to_read, shown_path, tell_notes, write_rejects
 from erya.cli.settings import parse_settings
 from erya.cli.values import seconds, whole
@@ -56,7 +56,10 @@ def compare(
     fitting: Fitting,
     manner: Manner,
     data: Annotated[
-        str, argument("DATA", "a file, a folder, a pattern or sample:NAME", "文件、文件夹、通配符或 sample:名称")
+        str,
+        argument(
+            "DATA", "a file, a folder, a pattern or sample:NAME", "文件、文件夹、通配符或 sample:名称", complete_data
+        ),
     ],
     models: Annotated[
         list[str] | None,

@@ -9,7 +9,7 @@ import typer
 from erya.cli import output
 from erya.cli.flat import flat
 from erya.cli.frame import add
-from erya.cli.options import Columns, Manner, argument, option
+from erya.cli.options import Columns, Manner, argument, complete_data, option
 from erya.cli.reading import data_facts, data_line, how_to_read, shown_path, tell_notes
 from erya.cli.train import score_name
 from erya.errors import DataError, UsageError, quoted
@@ -57,6 +57,7 @@ def evaluate(
             "DATA",
             "labelled rows: a file, a folder, a pattern or sample:NAME",
             "带标签的数据：文件、文件夹、通配符或 sample:名称",
+            complete_data,
         ),
     ],
     strict: Annotated[

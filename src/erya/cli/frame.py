@@ -97,8 +97,8 @@ def _front_page(group: Any) -> str:
         pairs = [(name.ljust(names), text) for name, text in entries]
         lines += ["", _heading(title), *output.label_column(pairs)]
     closing = say(
-        "erya VERB --help shows examples and options of a verb. ERYA_LANG=zh speaks Chinese.",
-        "erya 命令 --help 显示该命令的示例与选项。ERYA_LANG=en 切换为英文。",
+        "erya VERB --help shows examples and options of a verb. erya --install-completion: Tab completes. ERYA_LANG=zh speaks Chinese.",
+        "erya 命令 --help 显示该命令的示例与选项。erya --install-completion 启用 Tab 补全。ERYA_LANG=en 切换为英文。",
     )
     return "\n".join([*lines, "", *output.wrapped(closing, _width())]) + "\n"
 

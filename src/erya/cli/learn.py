@@ -11,7 +11,7 @@ from erya.cli import output
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.models import speak
-from erya.cli.options import Manner, argument, option
+from erya.cli.options import Manner, argument, complete_model, option
 from erya.errors import UsageError, quoted
 from erya.language import language, say
 
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def learn(
     manner: Manner,
-    model: Annotated[str, argument("TASK/MODEL", "e.g. classify/fasttext", "如 classify/fasttext")],
+    model: Annotated[str, argument("TASK/MODEL", "e.g. classify/fasttext", "如 classify/fasttext", complete_model)],
     lang: Annotated[str | None, option("--lang", "en|zh", "language of the notes", "讲义语言")] = None,
     out: Annotated[
         str | None,

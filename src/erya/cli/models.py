@@ -11,7 +11,7 @@ from erya.cli import output
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.glossary import meaning, task_line
-from erya.cli.options import Manner, argument, option
+from erya.cli.options import Manner, argument, complete_model, option
 from erya.cli.settings import shown
 from erya.cli.values import chosen
 from erya.errors import EryaError, ResourceError
@@ -119,7 +119,7 @@ def _brief(card: Card, task: str) -> dict[str, Any]:
 
 def about(
     manner: Manner,
-    model: Annotated[str, argument("TASK/MODEL", "e.g. classify/fasttext", "如 classify/fasttext")],
+    model: Annotated[str, argument("TASK/MODEL", "e.g. classify/fasttext", "如 classify/fasttext", complete_model)],
     lang: Annotated[str | None, option("--lang", "en|zh", "language of the notes", "讲义语言")] = None,
 ) -> None:
     """Describe one model."""

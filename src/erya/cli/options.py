@@ -5,8 +5,11 @@ Values arrive as the user's strings; what they mean is checked here, so that eve
 
 from __future__ import annotations
 
+import glob
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,9 +34,25 @@ def option(flags: str, metavar: str, en: str, zh: str, *, panel: str | None = No
     )
 
 
-def argument(metavar: str, en: str, zh: str) -> Any:
-    """A positional argument with help in the user's language."""
-    return typer.Argument(metavar=metavar, help=say(en, zh), show_default=False)
+def argument(metavar: str, en: str, zh: str, complete: Callable[[str], list[str]] | None = None) -> Any:
+    """A positional argument with help in the user's language; ``complete`` gives what Tab offers."""
+    return typer.Argument(metavar=metavar, help=say(en, zh), show_default=False, autocompletion=complete)
+
+
+def complete_model(incomplete: str) -> list[str]:
+    """Model ids that begin so."""
+    from erya import catalog
+
+    return [id for id in catalog.ids() if id.startswith(incomplete)]
+
+
+def complete_data(incomplete: str) -> list[str]:
+    """Bundled samples and files that begin so."""
+    from erya.text.samples import sample_names
+
+    samples = [f"sample:{name}" for name in sample_names()]
+    files = [str(path) + ("/" if path.is_dir() else "") for path in sorted(Path().glob(f"{glob.escape(incomplete)}*"))]
+    return [name for name in [*samples, *files] if name.startswith(incomplete)]
 
 
 def _data() -> str:

@@ -11,7 +11,17 @@ from erya.cli import output
 from erya.cli.config import settings_in
 from erya.cli.flat import flat
 from erya.cli.frame import add
-from erya.cli.options import Columns, Fitting, Manner, Parts, argument, option, training_panel
+from erya.cli.options import (
+    Columns,
+    Fitting,
+    Manner,
+    Parts,
+    argument,
+    complete_data,
+    complete_model,
+    option,
+    training_panel,
+)
 from erya.cli.reading import check_output, data_facts, data_line, how_to_read, shown_path, tell_notes, write_rejects
 from erya.cli.settings import parse_settings, shown
 from erya.cli.values import seconds
@@ -68,11 +78,17 @@ def train(
     model: Annotated[
         str,
         argument(
-            "TASK/MODEL", "e.g. classify/fasttext; erya list shows all", "如 classify/fasttext；erya list 列出全部"
+            "TASK/MODEL",
+            "e.g. classify/fasttext; erya list shows all",
+            "如 classify/fasttext；erya list 列出全部",
+            complete_model,
         ),
     ],
     data: Annotated[
-        str, argument("DATA", "a file, a folder, a pattern or sample:NAME", "文件、文件夹、通配符或 sample:名称")
+        str,
+        argument(
+            "DATA", "a file, a folder, a pattern or sample:NAME", "文件、文件夹、通配符或 sample:名称", complete_data
+        ),
     ],
     out: Annotated[
         str, option("-o --output", "FILE", "where to write the model, e.g. m.erya", "模型写到哪里，如 m.erya")
