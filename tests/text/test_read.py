@@ -317,6 +317,14 @@ def test_messages_in_chinese(write, monkeypatch):
     assert "是不是 'label'" in error.help
 
 
+def test_the_wrong_encoding_told(write):
+    error = refused(write("a.csv", REVIEWS), encoding="ascii")
+    assert error.code == "bad-encoding"
+    assert "--encoding utf-8" in error.help
+    mixed = REVIEWS.encode("gb18030") + b"\xff\xff,pos,web\n"
+    assert "look like" not in refused(write("b.csv", mixed), encoding="gb18030").help
+
+
 def test_counting_bad_rows_ends_somewhere(write):
     error = refused(write("a.csv", "text,label\n" + "x\n" * 5000))
     assert error.message.startswith("at least 1,000 rows")
@@ -390,6 +398,19 @@ def test_skipping_keeps_an_account(write):
             "bad,",
             '"open,pos',
         )
+
+
+def test_equal_reasons_are_counted_together(write):
+    content = b"text,label\na,x\nb,y\nc,y\n\xb0\xa1,x\n\xb0\xa2,x\nd\ne\nf\n"
+    reading = read(write("a.csv", content), bad_rows="skip").reading
+    assert reading.reasons() == {"1 field instead of 2": 3, "not valid UTF-8": 2}
+
+
+def test_where_nothing_is_left_the_reason_is_said(write):
+    error = refused(write("a.csv", "评论,标签\n很好,好\n太差,坏\n".encode("gb18030")), bad_rows="skip")
+    assert error.code == "bad-encoding"
+    assert "--encoding gb18030" in error.help
+    assert "--bad-rows" not in error.help
 
 
 def test_rows_without_text_or_label_never_stop(write):

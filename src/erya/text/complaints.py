@@ -31,7 +31,7 @@ def nothing(paths: list[Path], rows: int, empty: bool, rejects: list[Reject]) ->
             where=f"{name}:1",
             help=say("if the first line is data: --no-header", "如果首行就是数据：--no-header"),
         )
-    counts = Counter(reject.reason for reject in rejects)
+    counts = Counter(reject.summary or reject.reason for reject in rejects)
     shown = "; ".join(f"{count:,} × {reason}" for reason, count in counts.most_common(3))
     first = rejects[0]
     return DataError(
@@ -57,15 +57,16 @@ def wrong_format(opened: Opened) -> DataError:
     )
 
 
-def stopped(opened: Opened, bad: list[Reject]) -> DataError:
+def stopped(opened: Opened, bad: list[Reject], *, skipping: bool = False) -> DataError:
     """The error for rows that cannot be read: how many, the first one, and what to do."""
     first, count = bad[0], len(bad)
+    most = count >= MOST_BAD and not skipping
     many = say(
-        f"{'at least ' if count >= MOST_BAD else ''}{count:,} {'row' if count == 1 else 'rows'}",
-        f"{'至少 ' if count >= MOST_BAD else ''}{count:,} 行",
+        f"{'at least ' if most else ''}{count:,} {'row' if count == 1 else 'rows'}",
+        f"{'至少 ' if most else ''}{count:,} 行",
     )
     name = opened.name
-    skip = say("or leave such rows out: --bad-rows skip", "或跳过这些行：--bad-rows skip")
+    skip = "" if skipping else say(", or leave such rows out: --bad-rows skip", "，或跳过这些行：--bad-rows skip")
     where = (
         f"{name}:{first.line}"
         + (f", byte {first.byte:,}" if first.byte is not None else "")
@@ -79,6 +80,8 @@ def stopped(opened: Opened, bad: list[Reject]) -> DataError:
         bytes_shown = re.match(r"0x\w\w(?: 0x\w\w)?", first.reason)
         shown = bytes_shown[0] if bytes_shown else first.reason
         looks = guess(bytes(opened.sample))
+        if looks == opened.encoding:  # most is, these rows are not
+            looks = None
         return DataError(
             "bad-encoding",
             say(
@@ -87,12 +90,12 @@ def stopped(opened: Opened, bad: list[Reject]) -> DataError:
             ),
             where=where,
             help=say(
-                f"the bytes look like {looks.upper()}  →  --encoding {looks}, ",
-                f"这些字节像是 {looks.upper()}  →  --encoding {looks}，",
+                f"the bytes look like {looks.upper()}  →  --encoding {looks}",
+                f"这些字节像是 {looks.upper()}  →  --encoding {looks}",
             )
             + skip
             if looks
-            else say("name the encoding: --encoding gb18030, ", "请指定编码：--encoding gb18030，") + skip,
+            else say("name the encoding, e.g. --encoding gb18030", "请指定编码，例如 --encoding gb18030") + skip,
         )
     return DataError(
         first.code,
@@ -101,5 +104,5 @@ def stopped(opened: Opened, bad: list[Reject]) -> DataError:
             f"{name} 有 {many}无法读取（第一处：第 {first.line:,} 行：{first.reason}）",
         ),
         where=where,
-        help=say("mend the row, ", "修正这一行，") + skip,
+        help=say("mend the row", "修正这一行") + skip,
     )

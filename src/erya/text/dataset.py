@@ -27,6 +27,7 @@ class Reject:
         line: 1-based line on which it starts.
         byte: 0-based offset in the (decompressed) file, of the row or of the first bad byte; None where unknown.
         file: the file's name.
+        summary: the reason without what is particular to this row, so that equal ones can be counted; empty: the reason.
         harmless: rows without text or label are left out even where bad rows stop the reading.
     """
 
@@ -37,6 +38,7 @@ class Reject:
     line: int = 0
     byte: int | None = None
     file: str = ""
+    summary: str = ""
     harmless: bool = False
 
     def to_plain(self) -> dict[str, Any]:
@@ -72,8 +74,8 @@ class Reading:
     notes: list[str] = field(default_factory=list)
 
     def reasons(self) -> dict[str, int]:
-        """How many of the kept rejects have each reason."""
-        return dict(Counter(reject.reason for reject in self.rejects).most_common())
+        """How many of the kept rejects have each reason, the most frequent first."""
+        return dict(Counter(reject.summary or reject.reason for reject in self.rejects).most_common())
 
 
 @dataclass(slots=True)

@@ -62,7 +62,7 @@ def delimited(
         raw = first.text if len(record) == 1 else _joined(record)
         if bad is not None:
             shown = bad.raw if len(record) == 1 else raw[:RAW]
-            yield Reject(0, bad.reason, shown, bad.code, first.line.number, bad.byte)
+            yield Reject(0, bad.reason, shown, bad.code, first.line.number, bad.byte, summary=bad.summary)
             continue
         fields = scanner.fields(raw) if quoting and '"' in raw else raw.split(delimiter)
         width = width or len(fields)

@@ -129,11 +129,17 @@ def _wide(first: bytes) -> str | None:
 
 
 def guess(sample: bytes) -> str | None:
-    """What bytes that are not UTF-8 look like, or None. For a message only: it can be wrong.
+    """What bytes that could not be decoded look like, or None. For a message only: it can be wrong.
 
     Args:
         sample: some rows with bad bytes, at most 64 KiB.
     """
+    try:
+        sample.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    else:
+        return "utf-8"  # where the user told something else
     wide = _wide(sample) or _wide_chinese(sample)
     if wide:
         return wide

@@ -254,6 +254,9 @@ class _Collector:
             empty = empty and opened.empty
             number = self._file(opened, part, number)
         if not part.inputs:
+            bad = [reject for reject in self.reading.rejects if not reject.harmless and reject.file == opened.name]
+            if bad and len(bad) == number:
+                raise stopped(opened, bad, skipping=True)
             raise nothing(paths, number, empty, self.reading.rejects)
         return part
 

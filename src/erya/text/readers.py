@@ -75,22 +75,27 @@ def _too_long(line: Line, encoding: str) -> Reject:
         "line-too-long",
         line.number,
         line.start,
+        summary=say("a line that is too long", "一行过长"),
     )
 
 
 def _undecodable(line: Line, error: UnicodeDecodeError, encoding: str, wide: bool) -> Reject:
     if wide:
-        reason, place = say("not valid in the encoding told", "不符合指定的编码"), None
+        reason = summary = say("not valid in the encoding told", "不符合指定的编码")
+        place = None
     else:
         shown = " ".join(f"0x{byte:02X}" for byte in line.raw[error.start : error.start + 2])
         name = encoding.upper()
-        reason, place = say(f"{shown} is not valid {name}", f"{shown} 不是有效的 {name}"), line.start + error.start
-    return Reject(0, reason, line.raw[:RAW].decode(encoding, "backslashreplace"), "bad-encoding", line.number, place)
+        summary = say(f"not valid {name}", f"不是有效的 {name}")
+        reason = say(f"{shown} is {summary}", f"{shown} {summary}")
+        place = line.start + error.start
+    raw = line.raw[:RAW].decode(encoding, "backslashreplace")
+    return Reject(0, reason, raw, "bad-encoding", line.number, place, summary=summary)
 
 
-def reject_of(code: str, reason: str, line: Line, raw: str) -> Reject:
+def reject_of(code: str, reason: str, line: Line, raw: str, summary: str = "") -> Reject:
     """A reject for the record that starts on a line; its row number comes later."""
-    return Reject(0, reason, raw[:RAW], code, line.number, line.start)
+    return Reject(0, reason, raw[:RAW], code, line.number, line.start, summary=summary)
 
 
 # ---- one record a line -------------------------------------------------------------------------------------------
@@ -109,8 +114,8 @@ def jsonl(source: Iterator[Text]) -> Iterator[Row | Reject]:
         except RecursionError:
             yield reject_of("bad-json", say("nested too deeply", "嵌套太深"), line, text)
         except ValueError as error:
-            reason = say(f"not valid JSON: {_json_reason(error)}", f"不是有效的 JSON：{_json_reason(error)}")
-            yield reject_of("bad-json", reason, line, text)
+            summary = say("not valid JSON", "不是有效的 JSON")
+            yield reject_of("bad-json", f"{summary}: {_json_reason(error)}", line, text, summary)
         else:
             if isinstance(value, dict):
                 yield Row(line.number, line.start, value, text)
@@ -190,7 +195,7 @@ def _sentence(lines: list[Text]) -> Row | Reject:
     raw = "\n".join(text.text for text in lines)
     for line, text, reject in lines:
         if reject is not None:
-            return Reject(0, reject.reason, raw[:RAW], reject.code, first.number, reject.byte)
+            return Reject(0, reject.reason, raw[:RAW], reject.code, first.number, reject.byte, summary=reject.summary)
         columns = text.split("\t") if "\t" in text else text.split(" ")
         columns = [column for column in columns if column] if "\t" not in text else columns
         if len(columns) < 2 or not columns[0] or not columns[-1]:
