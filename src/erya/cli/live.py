@@ -54,7 +54,7 @@ class Watcher:
             self.models = list(event["models"])
         elif event["event"] == "start":
             self.standing[model] = say("starting", "启动中")
-            self._say(say(f"{model} …", f"{model}……"))
+            self._say(f"{model} …")
         elif event["event"] == "note":
             self._say(f"{model}: {event['sentence']}")
         elif event["event"] == "progress":

@@ -17,7 +17,7 @@ import typer
 from erya.cli import output
 from erya.cli.values import chosen, whole
 from erya.errors import UsageError, quoted
-from erya.language import say
+from erya.language import language, say
 
 
 def option(flags: str, metavar: str, en: str, zh: str, *, panel: str | None = None, env: bool = False) -> Any:
@@ -27,7 +27,7 @@ def option(flags: str, metavar: str, en: str, zh: str, *, panel: str | None = No
     return typer.Option(
         *names,
         metavar=metavar,
-        help=say(en, zh),
+        help=zh if language() == "zh" else en,
         rich_help_panel=panel,
         envvar=f"ERYA_{longest.lstrip('-').replace('-', '_').upper()}" if env else None,
         show_default=False,
@@ -36,7 +36,9 @@ def option(flags: str, metavar: str, en: str, zh: str, *, panel: str | None = No
 
 def argument(metavar: str, en: str, zh: str, complete: Callable[[str], list[str]] | None = None) -> Any:
     """A positional argument with help in the user's language; ``complete`` gives what Tab offers."""
-    return typer.Argument(metavar=metavar, help=say(en, zh), show_default=False, autocompletion=complete)
+    return typer.Argument(
+        metavar=metavar, help=zh if language() == "zh" else en, show_default=False, autocompletion=complete
+    )
 
 
 def complete_model(incomplete: str) -> list[str]:

@@ -49,7 +49,10 @@ def document(problem: EryaError) -> dict[str, Any]:
 
 def block(problem: EryaError) -> str:
     """What, where, and what to do: three lines at most."""
-    first = output.styled(say("error:", "错误："), "bold red", sys.stderr)
+    if isinstance(problem, Interrupted):  # the user's own wish, not a fault
+        first = output.styled(say("stopped:", "已停止："), "bold yellow", sys.stderr)
+    else:
+        first = output.styled(say("error:", "错误："), "bold red", sys.stderr)
     lines = [f"{first}{say(' ', '')}{problem.message}"]
     if problem.where:
         lines.append(f"  {output.styled('-->', 'cyan', sys.stderr)} {problem.where}")

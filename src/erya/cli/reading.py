@@ -46,7 +46,7 @@ def data_line(dataset: Dataset) -> str:
     split = " ".join(f"{part_name(name)} {len(part):,}" for name, part in dataset.parts())
     pieces = [
         say(f"{rows:,} rows", f"{rows:,} 行")
-        + (say(f" ({split})", f"（{split}）") if dataset.dev or dataset.test else "")
+        + (say(f" ({split})", f"（其中 {split}）") if dataset.dev or dataset.test else "")
     ]
     shares = [(share, name) for name, share in dataset.languages.items() if share >= 0.005]
     if shares:
