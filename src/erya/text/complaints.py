@@ -80,7 +80,7 @@ def stopped(opened: Opened, bad: list[Reject], *, skipping: bool = False) -> Dat
         bytes_shown = re.match(r"0x\w\w(?: 0x\w\w)?", first.reason)
         shown = bytes_shown[0] if bytes_shown else first.reason
         looks = guess(bytes(opened.sample))
-        if looks == opened.encoding:  # most is, these rows are not
+        if opened.encoding != "utf-8" and looks != "utf-8":  # the user knows better than a guess at the few bad rows
             looks = None
         return DataError(
             "bad-encoding",
