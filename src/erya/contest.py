@@ -124,9 +124,9 @@ def _answer(model: Model, inputs: list[Any], folder: Path) -> float:
     seconds: list[float] = []
     while not seconds or (sum(seconds) < PREDICTION_SECONDS and len(seconds) < 20):
         started = time.perf_counter()
-        probabilities = model.predict_proba(inputs)  # type: ignore[attr-defined]
+        probabilities = model.predict_proba(inputs)
         seconds.append(time.perf_counter() - started)
-    classes = np.asarray([str(label) for label in model.classes_])  # type: ignore[attr-defined]
+    classes = np.asarray([str(label) for label in model.classes_])
     arrays = {"probabilities": np.asarray(probabilities, dtype=np.float64), "classes": classes}
 
     def write(file: Any) -> None:

@@ -133,7 +133,8 @@ def _entry(name: str, entry: Any) -> tuple[np.dtype[Any], tuple[int, ...], int, 
         raise _bad(name, say("its shape makes no sense", "形状不合理"))
     if not _lengths(offsets) or len(offsets) != 2:
         raise _bad(name, say("its place makes no sense", "位置不合理"))
-    return _TYPES[kind], tuple(shape), offsets[0], offsets[1]
+    dtype: np.dtype[Any] = np.dtype(_TYPES[kind])
+    return dtype, tuple(shape), offsets[0], offsets[1]
 
 
 def _lengths(value: Any) -> bool:

@@ -162,7 +162,7 @@ def _class_weights(
     if class_weight is None:
         return np.ones(len(classes))
     if class_weight == "balanced":
-        totals: NDArray[np.float64] = np.bincount(targets, weights=weights, minlength=len(classes))
+        totals = np.bincount(targets, weights=weights, minlength=len(classes))
         return np.asarray(weights.sum() / (len(classes) * totals), dtype=np.float64)
     if not isinstance(class_weight, dict):
         raise UsageError(
