@@ -25,7 +25,7 @@ _LARGEST_HEADER = 4 << 20
 _MOST_VALUES = 200_000  # in the header's JSON: an array needs about a dozen
 _MOST_DIMENSIONS = 8
 _BLOCK = 1 << 20
-_TYPES = {
+_TYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
     "F16": np.dtype("<f2"),
@@ -133,7 +133,7 @@ def _entry(name: str, entry: Any) -> tuple[np.dtype[Any], tuple[int, ...], int, 
         raise _bad(name, say("its shape makes no sense", "形状不合理"))
     if not _lengths(offsets) or len(offsets) != 2:
         raise _bad(name, say("its place makes no sense", "位置不合理"))
-    dtype: np.dtype[Any] = np.dtype(_TYPES[kind])
+    dtype: np.dtype[Any] = _TYPES[kind]
     return dtype, tuple(shape), offsets[0], offsets[1]
 
 
