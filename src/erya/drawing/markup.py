@@ -65,6 +65,8 @@ def number(value: object) -> str:
         return "–" if value is None else str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return "–"
+    if abs(value) >= 1e12:
+        return f"{value:.3g}"
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.3g}" if value == 0 or abs(value) >= 1e-4 else f"{value:.1e}"

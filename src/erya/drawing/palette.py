@@ -39,9 +39,10 @@ DARK = {
     "against": "#d9772b",
 }
 
-# Eight colours for eight models, each at least 3 : 1 against its sheet; a ninth model starts again with another dash.
-LIGHT_SERIES = ("#1f6fb5", "#c8590a", "#0f8a62", "#9a4fa8", "#94700a", "#2587a8", "#c0334d", "#6b6b6b")
-DARK_SERIES = ("#6fb1ec", "#f0934a", "#4cc49a", "#d08fdc", "#d9b13b", "#6fcfe3", "#f27b8d", "#b5b2ab")
+# Eight colours for eight models, each at least 3 : 1 against its sheet. They were searched for so that any two differ under
+# normal sight, deuteranopia and protanopia alike, above all in lightness. A ninth model starts again with another dash.
+LIGHT_SERIES = ("#0056be", "#aa3300", "#2aa183", "#610879", "#be7800", "#0089c0", "#701929", "#58676f")
+DARK_SERIES = ("#5086e3", "#d46c00", "#9cfbc2", "#ebabff", "#ddbc22", "#58a3bf", "#ba6c77", "#c1b9a7")
 DASHES = ("", "6 3", "2 3", "9 3 2 3")
 
 

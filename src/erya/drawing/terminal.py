@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from erya.errors import quoted
 from erya.language import say
 from erya.trace import Bars, Lines, Matrix, Table, TokenHeat, Trace, View
 
+ANSI = re.compile(r"(\x1b\[[0-9;]*m)")
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 LEVELS = "▁▂▃▄▅▆▇█"
 SHADES = " ░▒▓█"
@@ -22,17 +24,19 @@ SHADES = " ░▒▓█"
 FOR = ((153, 16), (111, 16), (68, 16), (25, 231))
 AGAINST = ((223, 16), (215, 16), (208, 16), (130, 231))
 EVERYTHING = 10**9
+ROOMY = 60  # cells
 
 
 def draw(trace: Trace, width: int, color: bool) -> str:
     """All views, one below the other; no line is wider than ``width`` cells."""
     width = max(width, 24)
-    head = [_bold(quoted(trace.model, width), color), quoted(trace.input, width)]
-    return "\n\n".join(["\n".join(head), *("\n".join(_view(view, width, color)) for view in trace.views)])
+    head = [_bold(quoted(trace.model, width - 1), color), quoted(trace.input, width - 1)]
+    blocks = [head, *(_view(view, width, color) for view in trace.views)]
+    return "\n\n".join("\n".join(_clipped(line, width) for line in block) for block in blocks)
 
 
 def _view(view: View, width: int, color: bool) -> list[str]:
-    lines = [_bold(quoted(view.title, width), color)]
+    lines = [_bold(quoted(view.title, width - 1), color)]
     lines += [_dim(line, color) for line in _wrapped(quoted(view.note, EVERYTHING), width)]
     if isinstance(view, TokenHeat):
         return lines + _token_heat(view, width, color)
@@ -122,7 +126,7 @@ def _matrix(view: Matrix, width: int, color: bool) -> list[str]:
     per_block = max(1, (width - name_cells - 1) // 2)
     for start in range(0, len(heads), per_block):
         block = slice(start, start + per_block)
-        lines.append(" " * (name_cells + 1) + "".join(_left(chop_cells(head, 2)[0], 2) for head in heads[block]))
+        lines.append(" " * (name_cells + 1) + "".join(_left(_clipped(head, 2), 2) for head in heads[block]))
         for name, row in zip(names, values[:, block].tolist(), strict=True):
             lines.append(f"{_left(name, name_cells)} " + "".join(_shade(value, largest, color) for value in row))
     return [*lines, _dim(f"0 … {number(largest)}", color)]
@@ -140,7 +144,8 @@ def _lines(view: Lines, width: int) -> list[str]:
             lines.append(f"{_left(name, name_cells)}  –")
             continue
         told = f"{number(float(finite[0]))} → {number(float(finite[-1]))}"
-        told += f"  [{number(float(finite.min()))}, {number(float(finite.max()))}]"
+        if width >= ROOMY:
+            told += f"  [{number(float(finite.min()))}, {number(float(finite.max()))}]"
         room = max(4, width - name_cells - cell_len(told) - 4)
         lines.append(f"{_left(name, name_cells)}  {_left(_spark(values, room), min(room, len(values)))}  {told}")
     if len(view.x):
@@ -255,6 +260,22 @@ def _left(text: str, cells: int) -> str:
 
 def _right(text: str, cells: int) -> str:
     return " " * max(0, cells - cell_len(text)) + text
+
+
+def _clipped(line: str, width: int) -> str:
+    """As much of a line as fits; colour codes take no room and are kept."""
+    if cell_len(ANSI.sub("", line)) <= width:
+        return line
+    kept, used = [], 0
+    for piece in ANSI.split(line):
+        if piece.startswith("\x1b"):
+            kept.append(piece)
+            continue
+        for character in piece:
+            used += cell_len(character)
+            if used <= width:
+                kept.append(character)
+    return "".join(kept)
 
 
 def _wrapped(text: str, width: int) -> list[str]:

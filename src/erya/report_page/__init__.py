@@ -7,7 +7,7 @@ from typing import Any
 from erya import charts
 from erya.drawing.markup import shown
 from erya.drawing.style import rules
-from erya.report_page import answers, closing, confidence, differences, ranking, tradeoff, verdict
+from erya.report_page import answers, closing, confidence, differences, mistakes, ranking, tradeoff, verdict
 from erya.report_page.facts import Facts
 
 
@@ -26,7 +26,7 @@ def render(document: dict[str, Any]) -> str:
             ranking.chance(facts),
             answers.labels(facts),
             answers.confusion(facts),
-            answers.mistakes(facts),
+            mistakes.mistakes(facts),
             confidence.calibration(facts),
             confidence.curves(facts),
             closing.about_data(facts),

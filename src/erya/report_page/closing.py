@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from erya.board_table import seconds
-from erya.drawing.markup import Cell, data, details, percent, shown, table
+from erya.drawing.markup import Cell, cut, data, details, percent, shown, table
 from erya.drawing.views import bars
 from erya.report_page.facts import Facts, Row, section
 
+LABELS = 30  # drawn; the others unfold
 LANGUAGES = {"en": ("English", "英文"), "zh": ("Chinese", "中文"), "other": ("other", "其他")}
 
 
@@ -117,7 +118,16 @@ def about_data(facts: Facts) -> str:
     ]
     counts = found.get("label_counts") or {}
     order = sorted(counts, key=lambda label: -counts[label])
-    drawing = bars(order, np.array([counts[label] for label in order], dtype=np.float64), say) if order else ""
+    drawing = ""
+    if order:
+        few = order[:LABELS]
+        drawing = bars(
+            [cut(label, 40) for label in few], np.array([counts[label] for label in few], dtype=np.float64), say
+        )
+        rest = [[Cell(data(cut(label, 40)), header=True), counts[label]] for label in order[LABELS:]]
+        if rest:
+            rarer = say(f"{len(rest)} rarer labels", f"另外 {len(rest)} 个较少的标签")
+            drawing += details(rarer, table([say("Label", "标签"), say("Rows", "行数")], rest))
     heading = f"<h3>{shown(say('Training rows of each label', '各标签的训练行数'))}</h3>"
     body = f'<div class="split even"><div>{_pairs(items)}</div><div>{heading}{drawing}</div></div>'
     lead = say("What the models saw.", "模型看到的数据。")

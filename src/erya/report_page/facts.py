@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from erya.drawing.markup import Say, data, shown, speaker
+from erya.drawing.markup import Say, cut, data, shown, speaker
 
 HEADLINE = "accuracy"
+NAME = 60  # characters of a model's name
 FULL = 1040  # CSS pixels of the page's text on a desk
 Row = dict[str, Any]
 
@@ -25,11 +26,9 @@ class Facts:
     @classmethod
     def of(cls, document: dict[str, Any]) -> Facts:
         rows = document["rows"]
-        counts = Counter(row.get("name") or row["model"] for row in rows)
-        names = {}
-        for row in rows:
-            name = row.get("name") or row["model"]
-            names[row["model"]] = name if counts[name] == 1 else f"{name} ({row['model']})"
+        called = {row["model"]: cut(str(row.get("name") or row["model"]), NAME) for row in rows}
+        counts = Counter(called.values())
+        names = {model: name if counts[name] == 1 else f"{name} ({model})" for model, name in called.items()}
         colors = {row["model"]: index for index, row in enumerate(rows)}
         return cls(document, speaker(document.get("language", "en")), names, colors)
 
