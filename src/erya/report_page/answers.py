@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from erya.drawing.markup import Cell, cut, data, details, percent, shown, table
 from erya.drawing.palette import step_of
+from erya.drawing.svg import text_width
 from erya.report_page.facts import Facts, section
 
 Counts = NDArray[np.int64]
@@ -104,7 +105,7 @@ def _panel(facts: Facts, model: str) -> str:
     found = facts.document["confusion"][model]
     all_names, all_counts = found["labels"], np.asarray(found["counts"], dtype=np.int64)
     names, counts = _most_confused(all_names, all_counts)
-    upright = max((len(name.encode("utf-8")) for name in names), default=0) > 9 and len(names) > 2
+    upright = max((text_width(name, 13) for name in names), default=0) > 64 and len(names) > 2
     head = "".join(f'<th scope="col"><span>{data(cut(name, 24))}</span></th>' for name in names)
     lines = "".join(_counts(name, counts[row], row) for row, name in enumerate(names))
     look = "confusion" + (" upright" if upright else "") + (" dense" if len(names) > MANY else "")
