@@ -1,0 +1,191 @@
+"""Epochs of gradient steps with early stopping, for networks that classify a ``TokenBatch``.
+
+Shared by the rooms whose networks answer a batch with logits. Everything the next step depends on is in ``Standing``, the
+network, the optimizer and the generator, so a training that was cut off ends with the same bits as one that was not: the
+order of an epoch's batches is a function of seed and epoch, and needs no memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from erya.errors import Interrupted
+from erya.language import say
+from erya.parts.adam import Adam
+from erya.parts.network_answers import evaluate, weights_of
+from erya.parts.token_batches import Corpus, TokenBatch
+from erya.progress import Report
+from erya.state import Arrays, State
+from erya.training import Step, descend, pack, unpack
+
+
+class Learner(Protocol):
+    """A torch module that has a loss and answers logits."""
+
+    def loss(self, batch: TokenBatch, generator: torch.Generator | None = None) -> torch.Tensor:
+        """The number to bring down. With a generator, dropout is on."""
+
+    def __call__(self, batch: TokenBatch) -> torch.Tensor:
+        """Logits (B, C)."""
+
+    def named_parameters(self) -> Any:
+        """What is learned, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to train: settings that are checked."""
+
+    classes: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    clip_norm: float | None
+    patience: int | None
+    seed: int
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a training stands.
+
+    Attributes:
+        epoch: epochs that are finished; the plan's ``epochs`` means the end.
+        position: batches of this epoch that are done.
+        steps: gradient steps so far.
+        loss: sum over the texts of this epoch so far.
+        texts: of this epoch so far.
+        best_epoch: the epoch after which the held-out score was best.
+        curve: one row an epoch.
+        best: the weights after that epoch.
+    """
+
+    epoch: int = 0
+    position: int = 0
+    steps: int = 0
+    loss: float = 0.0
+    texts: int = 0
+    best_epoch: int = 0
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    best: Arrays | None = None
+
+
+def learn(network: Any, corpus: Corpus, listened: Corpus | None, plan: Plan, report: Report) -> list[dict[str, Any]]:
+    """Train ``network`` on ``corpus``; where ``listened`` is given, end with the weights that answered it best.
+
+    Args:
+        network: a torch module, see ``Learner``; changed in place.
+        corpus: N texts with targets and weights.
+        listened: texts for early stopping: after ``patience`` epochs without a better accuracy (a lower loss, where
+            accuracies are equal) training ends.
+        plan: the settings.
+        report: told after every step.
+
+    Returns:
+        The curve, one row an epoch.
+
+    Raises:
+        DivergedError: loss or gradient not finite; the weights are those of the last good step.
+        Interrupted: the report asked to stop; a checkpoint was saved.
+    """
+    optimizer = Adam(network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
+    generator = torch.Generator().manual_seed(plan.seed)
+    now = Standing()
+    saved = report.load_checkpoint()
+    if saved is not None:
+        now = _resumed(saved, plan, network, optimizer, generator)
+    while now.epoch < plan.epochs:
+        order = corpus.shuffled(plan.batch_size, [plan.seed, now.epoch])
+        rest = (corpus.batch(rows) for rows in order[now.position :])
+        for step in descend(
+            network, optimizer, rest, clip_norm=plan.clip_norm, generator=generator, steps_before=now.steps
+        ):
+            number = now.epoch + 1
+            now.loss += step.loss * len(order[now.position])
+            now.texts += len(order[now.position])
+            now.position, now.steps = now.position + 1, now.steps + 1
+            mean = now.loss / now.texts
+            if now.position == len(order):
+                _close_epoch(now, network, listened, plan, report)
+            _tell(report, now, plan, number, mean, step, len(order))
+            wish = report.stopping()
+            if wish == "interrupt":
+                report.save_checkpoint(_checkpoint(now, network, optimizer, generator))
+                raise Interrupted("interrupted", say("stopped; the state is saved", "已停止；当前状态已保存"))
+            if wish == "budget":
+                if now.position:
+                    _close_epoch(now, network, listened, plan, report)
+                now.epoch = plan.epochs
+                break
+            if report.checkpoint_due():
+                report.save_checkpoint(_checkpoint(now, network, optimizer, generator))
+    if now.best is not None:
+        _put_back(network, now.best)
+    return now.curve
+
+
+def _close_epoch(now: Standing, network: Any, listened: Corpus | None, plan: Plan, report: Report) -> None:
+    """Write the curve's row, keep the best weights, go on to the next epoch – or to the end."""
+    now.epoch += 1
+    row: dict[str, Any] = {"epoch": now.epoch, "step": now.steps, "loss": now.loss / now.texts}
+    now.position, now.loss, now.texts = 0, 0.0, 0
+    if listened is not None:
+        row |= evaluate(network, listened, plan.classes)
+    now.curve.append(row)
+    report.record(dict(row))
+    if listened is None or plan.patience is None:
+        return
+    standing = [(past["validation_accuracy"], -past["validation_loss"]) for past in now.curve]
+    if standing[-1] > max(standing[:-1], default=(-1.0, 0.0)):
+        now.best, now.best_epoch = weights_of(network), now.epoch
+    if now.epoch - now.best_epoch >= plan.patience:
+        now.epoch = plan.epochs
+
+
+def _tell(report: Report, now: Standing, plan: Plan, epoch: int, loss: float, step: Step, batches: int) -> None:
+    report.progress(
+        epoch=epoch,
+        epochs=plan.epochs,
+        done=(now.epoch + now.position / batches) / plan.epochs,
+        loss=loss,
+        tokens_per_second=step.tokens / max(step.seconds, 1e-9),
+        score=now.curve[-1].get("validation_accuracy") if now.curve else None,
+    )
+
+
+def _checkpoint(now: Standing, network: Any, optimizer: Adam, generator: torch.Generator) -> State:
+    arrays = pack(network, optimizer, generator)
+    if now.best is not None:
+        arrays |= {f"best.{name}": array for name, array in now.best.items()}
+    data = {
+        "epoch": now.epoch,
+        "position": now.position,
+        "steps": now.steps,
+        "loss": now.loss,
+        "texts": now.texts,
+        "best_epoch": now.best_epoch,
+        "curve": [dict(row) for row in now.curve],
+    }
+    return State(arrays, data)
+
+
+def _resumed(state: State, plan: Plan, network: Any, optimizer: Adam, generator: torch.Generator) -> Standing:
+    unpack(state.arrays, network, optimizer, generator)
+    best = {name[len("best.") :]: np.array(array) for name, array in state.arrays.items() if name.startswith("best.")}
+    data = dict(state.data)
+    data["curve"] = [dict(row) for row in data["curve"]]
+    now = Standing(**data, best=best or None)
+    if not (0 <= now.epoch <= plan.epochs and now.position >= 0):
+        raise ValueError("the checkpoint stands outside the training")
+    return now
+
+
+def _put_back(network: Any, weights: Arrays) -> None:
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            parameter.copy_(torch.from_numpy(weights[f"network.{name}"]))

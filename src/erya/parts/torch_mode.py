@@ -1,0 +1,55 @@
+"""How the rooms use torch: whether it is there, on how many threads, with the same bits every time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+from erya import machine
+from erya.errors import ResourceError
+from erya.language import say
+
+
+def need_torch(model: str) -> None:
+    """Raises ResourceError where torch is not installed; imports nothing."""
+    if find_spec("torch") is None:
+        raise ResourceError(
+            "extra-missing",
+            say(f"{model} needs PyTorch, which is not installed", f"{model} 需要 PyTorch，但当前环境没有安装"),
+            help=say(
+                'pip install "erya[neural]"   # works without: classify/fasttext',
+                'pip install "erya[neural]"   # 不装也可用：classify/fasttext',
+            ),
+        )
+
+
+@contextmanager
+def torch_mode() -> Iterator[None]:
+    """Within it torch uses Erya's threads and only such operations as give the same bits again; then all is as before.
+
+    ERYA_THREADS has the word. Without it torch keeps its own number where that is smaller than the machine's: whoever runs
+    several fits side by side (scikit-learn's n_jobs) has told torch to take fewer, and two teams of threads that share the
+    same processors spend most of their time waiting for each other.
+    """
+    import torch
+
+    deterministic: Any = torch.utils.deterministic
+
+    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    warn_only, fill = (
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        deterministic.fill_uninitialized_memory,
+    )
+    asked = machine.threads()
+    try:
+        torch.set_num_threads(asked if os.environ.get("ERYA_THREADS") else min(asked, threads))
+        torch.use_deterministic_algorithms(True)
+        deterministic.fill_uninitialized_memory = False  # costs time, and shows bugs, not differences
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        deterministic.fill_uninitialized_memory = fill
