@@ -123,6 +123,15 @@ def test_numbers_are_short_and_can_be_copied():
     assert markup.percent(None) == "–"
 
 
+def test_numbers_below_one_another_have_the_same_decimals():
+    assert markup.aligned([1.1, -0.988, 0.33, 0.0, 1e-6, None, math.nan]) == [
+        "1.100", "-0.988", "0.330", "0.000", "1.0e-06", "–", "–",
+    ]  # fmt: skip
+    assert markup.aligned([12.345, 1.0]) == ["12.35", "1.00"]
+    assert markup.aligned([3, 1200]) == ["3", "1,200"]
+    assert markup.aligned([1e5, 2.5]) == ["100,000", "2.5"]
+
+
 def test_numbers_stand_on_the_right_with_their_heading():
     html = markup.table(["word", "count"], [["a", 1], ["b", 2.5]])
     assert '<th scope="col">word</th><th scope="col" class=num>count</th>' in html

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from erya.drawing import terminal
+from erya.drawing.markup import aligned
 from erya.trace import Bars, Lines, Matrix, Table, TokenHeat, Trace
 from tests.html_checks import checked
 
@@ -170,8 +171,8 @@ def test_page_is_whole_safe_and_has_a_table_for_every_drawing(make):
     assert page.tags.count("table") >= len(trace.views)
     assert trace.input in "".join(page.all_words)
     html = trace.html()
-    for value in np.asarray(trace.views[0].values).tolist():
-        assert f">{value:.3g}<" in html  # numbers can be copied from a table
+    for written in aligned(np.asarray(trace.views[0].values).tolist()):
+        assert f">{written}<" in html  # numbers can be copied from a table
 
 
 def test_page_colours_by_sign():

@@ -72,6 +72,21 @@ def number(value: object) -> str:
     return f"{value:.3g}" if value == 0 or abs(value) >= 1e-4 else f"{value:.1e}"
 
 
+def aligned(values: Sequence[object]) -> list[str]:
+    """Numbers of one column, with the same decimals where fractions of one size stand below one another."""
+    fractions = [abs(value) for value in values if isinstance(value, float) and math.isfinite(value)]
+    largest = max(fractions, default=0.0)
+    if not 0.01 <= largest < 1000:
+        return [number(value) for value in values]
+    decimals = 3 if largest < 10 else 2 if largest < 100 else 1
+    return [
+        f"{value:.{decimals}f}"
+        if isinstance(value, float) and math.isfinite(value) and (value == 0 or abs(value) >= 10**-decimals)
+        else number(value)
+        for value in values
+    ]
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     """A share of 1 as a percentage."""
     return "–" if value is None or not math.isfinite(value) else f"{100 * value:.{digits}f}%"
@@ -88,9 +103,14 @@ class Cell:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, kind: str = "", caption: str = "") -> str:
     """A table. Numbers are written short and set right; text is made safe; a ``Cell`` goes in as it is."""
-    rows = [list(row) for row in rows]
-    head = "".join(_head(column, [row[place] for row in rows]) for place, column in enumerate(columns))
-    lines = "".join(f"<tr>{''.join(map(_cell, row, columns))}</tr>" for row in rows)
+    rows = [[_unboxed(cell) for cell in row] for row in rows]
+    stacks = [[row[place] for row in rows] for place in range(len(columns))]
+    written = [aligned(stack) for stack in stacks]
+    head = "".join(map(_head, columns, stacks))
+    lines = "".join(
+        f"<tr>{''.join(map(_cell, row, [column[index] for column in written], columns))}</tr>"
+        for index, row in enumerate(rows)
+    )
     title = f"<caption>{shown(caption)}</caption>" if caption else ""
     names = f' class="{kind}"' if kind else ""
     return (
@@ -108,7 +128,12 @@ def _is_number(value: object) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
-def _cell(value: object, column: str) -> str:
+def _unboxed(value: object) -> object:
+    """A NumPy number as Python's own."""
+    return value.item() if hasattr(value, "item") else value
+
+
+def _cell(value: object, written: str, column: str) -> str:
     label = f' data-label="{plain(column)}"'
     if isinstance(value, Cell):
         tag = 'th scope="row"' if value.header else "td"
@@ -116,7 +141,7 @@ def _cell(value: object, column: str) -> str:
         return f"<{tag}{names}{label}>{value.markup}</{tag[:2]}>"
     if isinstance(value, str):
         return f"<td{label}>{data(value)}</td>"
-    return f'<td class="num"{label}>{number(value)}</td>'
+    return f'<td class="num"{label}>{written}</td>'
 
 
 def details(summary: str, body: str, *, is_open: bool = False) -> str:

@@ -11,6 +11,7 @@ from erya.drawing.markup import number, percent
 from erya.drawing.palette import DASHES, LIGHT_SERIES
 
 WIDE, NARROW = 760, 360
+HUGE = 1e300  # a number beyond it is drawn as a gap: differences of such numbers overflow
 FEW = 5  # rows of a bin; fewer say little, and are drawn so
 SMALL = 12.0  # font size of axis text; the style sheet says the same
 
@@ -134,7 +135,8 @@ def lines(
     """
     named = any(isinstance(value, str) for value in x)
     places = [float(index) for index in range(len(x))] if named else [float(value) for value in x]
-    finite = [float(v) for values in series.values() for v in values if math.isfinite(v)]
+    series = {name: [float(v) if abs(v) < HUGE else math.nan for v in values] for name, values in series.items()}
+    finite = [value for values in series.values() for value in values if math.isfinite(value)]
     if not places or not finite:
         return ""
     legend, top = _legend(list(series), width) if len(series) > 1 or name_single else ("", 12.0)

@@ -122,9 +122,9 @@ def fitted(text: str, size: float, width: float) -> str:
 
 def round_ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Ticks at 1, 2 or 5 times a power of ten that lie within ``low`` and ``high``."""
-    if not high > low:
-        return [low]
     raw = (high - low) / max(1, about)
+    if not 1e-300 < raw < 1e300:
+        return [low]
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

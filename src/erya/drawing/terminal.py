@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len, chop_cells
 
-from erya.drawing.markup import number, percent
+from erya.drawing.markup import aligned, number, percent
 from erya.errors import quoted
 from erya.language import say
 from erya.trace import Bars, Lines, Matrix, Table, TokenHeat, Trace, View
@@ -90,7 +90,7 @@ def _bars(view: Bars, width: int, color: bool) -> list[str]:
     low, high = min([0.0, *finite]), max([0.0, *finite])
     if view.percent and low == 0:
         high = max(high, 1.0)
-    written = [percent(value) if view.percent else number(value) for value in values]
+    written = [percent(value) for value in values] if view.percent else aligned(values)
     names = [quoted(label, max(8, width // 3)) for label in view.labels]
     name_cells, number_cells = max(map(cell_len, names), default=0), max(map(len, written), default=0)
     room = max(4, width - name_cells - number_cells - 4)
@@ -113,8 +113,9 @@ def _matrix(view: Matrix, width: int, color: bool) -> list[str]:
     values = np.asarray(view.values, dtype=np.float64)
     names = [quoted(name, max(6, width // 4)) for name in view.rows]
     name_cells = max(map(cell_len, names), default=0)
-    written = [[number(value) for value in row] for row in values.tolist()]
     heads = [quoted(name, 10) for name in view.columns]
+    flat = aligned(values.ravel().tolist())
+    written = [flat[start : start + len(heads)] for start in range(0, len(flat), max(1, len(heads)))]
     cells = max([*map(cell_len, heads), *(len(text) for row in written for text in row), 0]) + 2
     if name_cells + cells * len(heads) <= width:
         lines = [" " * name_cells + "".join(_right(head, cells) for head in heads)]
@@ -154,7 +155,9 @@ def _lines(view: Lines, width: int) -> list[str]:
 
 
 def _table(view: Table, width: int) -> list[str]:
-    texts = [[quoted(_text(cell), EVERYTHING) for cell in row] for row in [view.columns, *view.rows]]
+    stacks = [aligned([_unboxed(row[place]) for row in view.rows]) for place in range(len(view.columns))]
+    texts = [[quoted(name, EVERYTHING) for name in view.columns]]
+    texts += [[quoted(stack[index], EVERYTHING) for stack in stacks] for index in range(len(view.rows))]
     numeric = [
         bool(view.rows) and all(isinstance(row[column], int | float | np.number) for row in view.rows)
         for column in range(len(view.columns))
@@ -290,10 +293,12 @@ def _wrapped(text: str, width: int) -> list[str]:
     return [*lines, line] if line else lines
 
 
+def _unboxed(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _text(value: Any) -> str:
-    if isinstance(value, np.generic):
-        value = value.item()
-    return value if isinstance(value, str) else number(value)
+    return number(_unboxed(value))
 
 
 def _largest(values: NDArray[np.float64]) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.drawing import plots, svg
-from erya.drawing.markup import Cell, Say, data, details, figure, number, percent, plain, shown, speaker, table
+from erya.drawing.markup import Cell, Say, aligned, data, details, figure, number, percent, plain, shown, speaker, table
 from erya.drawing.palette import STEPS, step_of
 from erya.trace import Bars, Lines, Matrix, TokenHeat, Trace, View
 
@@ -91,14 +91,15 @@ def bars(labels: Sequence[str], values: NDArray[np.float64], say: Say, *, as_per
     span = (high - low) or 1.0
     zero = -low / span * 100
     rows = []
-    for label, value in zip(labels, values.tolist(), strict=True):
+    numbers = values.tolist()
+    written = [percent(value) for value in numbers] if as_percent else aligned(_whole(numbers))
+    for label, value, text in zip(labels, numbers, written, strict=True):
         wide = abs(value) / span * 100 if math.isfinite(value) else 0
         left = zero - wide if value < 0 else zero
         against = ' class="against"' if value < 0 else ""
         bar = f'<i{against} style="left:{left:.2f}%;width:{wide:.2f}%"></i>' if wide else ""
         track = f'<span class="track{" signed" if signed else ""}" style="--zero:{zero:.2f}%">{bar}</span>'
-        written = percent(value) if as_percent else number(value)
-        rows.append([Cell(data(label), header=True), Cell(track, "track-cell"), Cell(written, "num")])
+        rows.append([Cell(data(label), header=True), Cell(track, "track-cell"), Cell(text, "num")])
     return figure(table([say("label", "标签"), say("bar", "条形"), say("value", "值")], rows, kind="bars"))
 
 
@@ -110,7 +111,12 @@ def _matrix(view: Matrix, say: Say) -> str:
     signed = bool((values < 0).any())
     listed = ""
     if values.size <= CELLS_LISTED:
-        rows = [[Cell(data(name), header=True), *row] for name, row in zip(view.rows, values.tolist(), strict=True)]
+        flat = aligned(values.ravel().tolist())
+        written = [flat[start : start + len(view.columns)] for start in range(0, len(flat), len(view.columns))]
+        rows = [
+            [Cell(data(name), header=True), *(Cell(text, "num") for text in row)]
+            for name, row in zip(view.rows, written, strict=True)
+        ]
         listed = details(say("numbers", "数值"), table(["", *view.columns], rows))
     size = f"{values.shape[0]} × {values.shape[1]}"
     caption = ""
@@ -131,7 +137,7 @@ def heat_map(title: str, rows: Sequence[str], columns: Sequence[str], values: ND
     """
     rows, columns, values = _pooled(rows, columns, values)
     names = min(max(svg.text_width(name, 12) for name in rows) + 10, width * 0.3)
-    side = min(30.0, (width - names) / len(columns))
+    side = min(26.0, (width - names) / len(columns))
     high = max(side, 14.0) if len(rows) <= 60 else side
     tallest = min(max(svg.text_width(name, 12) for name in columns) + 8, 110.0)
     upright = max(svg.text_width(name, 12) for name in columns) <= side - 4
@@ -190,3 +196,8 @@ def _largest(values: NDArray[np.float64]) -> float:
 def _extreme(values: NDArray[np.float64], pick: Any) -> float:
     finite = values[np.isfinite(values)].tolist()
     return float(pick(finite)) if finite else 0.0
+
+
+def _whole(values: list[float]) -> list[float] | list[int]:
+    """Counts as counts: whole numbers are written without decimals."""
+    return [int(value) for value in values] if all(value.is_integer() for value in values) else values

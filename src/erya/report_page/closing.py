@@ -38,7 +38,7 @@ def _steps(facts: Facts) -> list[tuple[str, str]]:
             settings = _settings(facts, row)
             words = say(
                 f"Train {facts.names[row['model']]} and keep it as one file.",
-                f"训练 {facts.names[row['model']]}，存成一个文件。",
+                f"训练{facts.names[row['model']]}，存成一个文件。",
             )
             steps.append((words, f"erya train {shlex.quote(row['model'])} {source}{columns}{settings} -o {path}"))
         elif row.get("kind") == "artefact":

@@ -26,7 +26,7 @@ def calibration(facts: Facts) -> str:
     for row in models:
         bins = facts.document["calibration"][row["model"]]["bins"]
         name, color = facts.names[row["model"]], plots.color_of(facts.colors[row["model"]])
-        title = say(f"Reliability of {name}", f"{name} 的可靠性")
+        title = say(f"Reliability of {name}", f"{name}的可靠性")
         error = row["scores"].get("calibration_error", {}).get("value")
         figures += (
             f'<figure class="card"><h3>{facts.key(row["model"])}</h3>'

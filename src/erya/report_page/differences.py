@@ -39,7 +39,7 @@ def _cell(facts: Facts, row: Row, other: Row) -> str:
     pair = facts.pair(row["model"], other["model"])
     if pair is None:
         return "<td>–</td>"
-    points = _points(pair["difference"]).rstrip("%")
+    points = _points(pair["difference"])
     if not pair["significant"]:
         return f'<td class="unsure">≈ {points}</td>'
     return f'<td class="{"p3" if pair["difference"] > 0 else "n3"} sure">{points}</td>'
@@ -58,11 +58,11 @@ def _told(facts: Facts) -> str:
     if not equals:
         return say(
             f"{name} is significantly better than every other model ({count} of {total} pairs differ significantly).",
-            f"{name} 显著好于其他所有模型（{total} 对比较中有 {count} 对差别显著）。",
+            f"{name}显著好于其他所有模型（{total} 对比较中有 {count} 对差别显著）。",
         )
     sentence = say(
         f"On these test rows {name} cannot be told apart from {listed(equals, say)}",
-        f"在这份测试数据上，{name} 与{listed(equals, say)}分不出高下",
+        f"在这份测试数据上，{name}与{listed(equals, say)}分不出高下",
     )
     if count == 0:
         sentence = say(
@@ -79,9 +79,9 @@ def _told(facts: Facts) -> str:
 def _list(facts: Facts) -> str:
     say = facts.say
     columns = [
-        say("First", "甲"),
-        say("Second", "乙"),
-        say("Difference", "差"),
+        say("First", "模型甲"),
+        say("Second", "模型乙"),
+        say("Difference, points", "差（百分点）"),
         say("95% interval", "95% 区间"),
         "p",
         "",
@@ -105,8 +105,8 @@ def _list(facts: Facts) -> str:
 
 
 def _points(value: float) -> str:
-    """A difference with its sign; what rounds to nothing has none."""
-    return "0.0%" if abs(value) < 0.0005 else f"{100 * value:+.1f}%"
+    """A difference in percentage points with its sign; what rounds to nothing has none."""
+    return "0.0" if abs(value) < 0.0005 else f"{100 * value:+.1f}"
 
 
 def _p_value(value: float) -> str:

@@ -77,7 +77,7 @@ def _told(facts: Facts, rows: list[Row], points: list[scatter.Point], on_front: 
     if len(kept) == 1:
         return say(
             f"{kept[0]} is the most accurate, the fastest and the smallest: there is nothing to trade.",
-            f"{kept[0]} 最准、最快，也最小：无需取舍。",
+            f"{kept[0]}最准、最快，也最小：无需取舍。",
         )
     if not beaten:
         return say(

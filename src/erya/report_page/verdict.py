@@ -54,7 +54,7 @@ def _sentences(facts: Facts) -> tuple[str, str, list[str]]:
         before, found, after = first.partition(colon)
         if found and name in before and len(before) < len(name) + 30:
             return before, after[:1].upper() + after[1:], sentences[1:]
-    return say(f"Take {name}", f"推荐 {name}"), first, sentences[1:]
+    return say(f"Take {name}", f"推荐{name}"), first, sentences[1:]
 
 
 def _tiles(facts: Facts, row: Row) -> str:
@@ -65,7 +65,7 @@ def _tiles(facts: Facts, row: Row) -> str:
     name = facts.names[row["model"]]
     accuracy = say("accuracy", "准确率")
     if facts.recommended is None:
-        accuracy = say(f"accuracy of the best, {name}", f"最好的 {name} 的准确率")
+        accuracy = say(f"accuracy of the best, {name}", f"最好的{name}的准确率")
     tiles = [
         (accuracy, percent(score["value"]), f"{interval} · {better}"),
         (say("training", "训练"), seconds(row.get("train_seconds")), _rank(facts, row, "train_seconds", False)),
