@@ -14,7 +14,6 @@ from erya.drawing.views import bars
 from erya.report_page.facts import Facts, Row, section
 
 LABELS = 30  # drawn; the others unfold
-LANGUAGES = {"en": ("English", "英文"), "zh": ("Chinese", "中文"), "other": ("other", "其他")}
 
 
 def next_steps(facts: Facts) -> str:
@@ -99,8 +98,9 @@ def about_data(facts: Facts) -> str:
     """Rows, labels, languages, what was rejected."""
     say, found = facts.say, facts.document["data"]
     rows = found["rows"]
+    languages = {"en": say("English", "英文"), "zh": say("Chinese", "中文"), "other": say("other", "其他")}
     shares = [
-        f"{say(*LANGUAGES.get(name, (name, name)))} {percent(share, 0)}"
+        f"{languages.get(name, name)} {percent(share, 0)}"
         for name, share in sorted((found.get("languages") or {}).items(), key=lambda pair: -pair[1])
         if share >= 0.005
     ]
@@ -135,10 +135,9 @@ def about_data(facts: Facts) -> str:
 
 
 def _rows(facts: Facts, rows: dict[str, int]) -> str:
-    names = {"train": ("training", "训练"), "dev": ("validation", "验证"), "test": ("test", "测试")}
-    return facts.say(", ", "，").join(
-        f"{facts.say(*names.get(name, (name, name)))} {count:,}" for name, count in rows.items()
-    )
+    say = facts.say
+    names = {"train": say("training", "训练"), "dev": say("validation", "验证"), "test": say("test", "测试")}
+    return say(", ", "，").join(f"{names.get(name, name)} {count:,}" for name, count in rows.items())
 
 
 def environment(facts: Facts) -> str:
