@@ -140,6 +140,9 @@ def test_all_advice_is_shown_before_anything_else(rendered):
     top = words_of(html)
     for sentence in document["advice"]["sentences"][1:]:
         assert re.sub(r"\s+", " ", sentence) in top
+    assert "<h1>选逻辑回归</h1>" in report_page.render(
+        document | {"advice": {"recommended": "classify/logistic_regression", "sentences": ["选 逻辑回归：准确率高。"]}}
+    )
     assert html.index(document["advice"]["sentences"][-1][:12]) < html.index("<table")
 
 
@@ -211,6 +214,7 @@ def test_failed_skipped_and_stopped_rows_are_shown_with_their_reasons(rendered):
     assert "this model needs PyTorch, which is not installed here" in ranking
     assert "the budget was spent before its turn" in ranking
     assert "stopped by the budget at step 1,240" in ranking
+    assert "may score higher with more time" in ranking
     assert ranking.count('<tr class="lost">') == 2
     assert "TextCNN" not in section_of(html, "differences")
 
@@ -234,7 +238,7 @@ def test_tradeoff_draws_every_timed_model_and_marks_the_beaten(rendered):
     assert picture.count("<svg") == 2
     assert picture.count('class="bubble beaten"') == 2  # TextCNN: once for the desk, once for the phone
     assert picture.count('class="bubble front"') == 2 * 4
-    assert "文本卷积网络 TextCNN则不必" in picture
+    assert "三方面都不占优的是：文本卷积网络 TextCNN。" in picture
     for row in document["rows"]:
         assert f"{row['predictions_per_second']:,.0f}" in picture.split("<table")[1]
 

@@ -154,6 +154,13 @@ def _notes(facts: Facts) -> str:
             "首次回答：新进程加载文件并回答一条文本的时间。峰值内存：训练进程的最大内存。",
         ),
     ]
+    if any(row["status"] == "budget" and row.get("scores") for row in facts.rows):
+        notes.append(
+            say(
+                "What the budget stopped may score higher with more time.",
+                "因预算用完而停止的模型，多给些时间分数可能更高。",
+            )
+        )
     seeds: list[Any] = max((row.get("seeds") or [] for row in facts.rows), key=len, default=[])
     if len(seeds) > 1:
         notes.append(

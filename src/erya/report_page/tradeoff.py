@@ -84,14 +84,14 @@ def _told(facts: Facts, rows: list[Row], points: list[scatter.Point], on_front: 
             "Each is best at something: more accuracy costs speed or size.",
             "各有所长：要更准，就得牺牲速度或大小。",
         )
+    names = listed(kept, say)
     sentence = say(
-        f"Worth considering: {listed(kept, say)}.",
-        f"值得考虑的有：{listed(kept, say)}。",
+        f"On the front: {names} – nothing here is more accurate, faster and smaller at once.",
+        f"处于前沿的有：{names}——没有别的模型同时更准、更快、更小。",
     )
-    if beaten:
-        are = "is" if len(beaten) == 1 else "are"
-        sentence += say(
-            f" {listed(beaten, say)} {are} beaten: another model is at least as accurate, as fast and as small.",
-            f"{listed(beaten, say)}则不必：另有模型至少同样准、同样快、同样小。",
-        )
+    lost = listed(beaten, say)
+    sentence += say(
+        f" Beaten on all three: {lost}.",
+        f"三方面都不占优的是：{lost}。",
+    )
     return sentence

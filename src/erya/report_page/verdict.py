@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from erya.board_table import seconds, size
 from erya.drawing.markup import data, percent, plain, shown
 from erya.report_page.facts import Facts, Row
@@ -34,7 +36,7 @@ def _about(facts: Facts) -> str:
 
 def _sentences(facts: Facts) -> tuple[str, str, list[str]]:
     """Headline, first sentence, the others: “Take X: because …” is cut at its colon."""
-    sentences = list(facts.document["advice"]["sentences"]) or [""]
+    sentences = [_closed_up(sentence) for sentence in facts.document["advice"]["sentences"]] or [""]
     first, say = sentences[0], facts.say
     row = facts.recommended
     if row is None:
@@ -55,6 +57,11 @@ def _sentences(facts: Facts) -> tuple[str, str, list[str]]:
         if found and name in before and len(before) < len(name) + 30:
             return before, after[:1].upper() + after[1:], sentences[1:]
     return say(f"Take {name}", f"推荐{name}"), first, sentences[1:]
+
+
+def _closed_up(sentence: str) -> str:
+    """Chinese without spaces between its characters, as where a Chinese name was put into a sentence."""
+    return re.sub(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])", "", sentence)
 
 
 def _tiles(facts: Facts, row: Row) -> str:
