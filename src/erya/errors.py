@@ -7,6 +7,8 @@ The command line turns it into one block on stderr and the exit code; in Python 
 from __future__ import annotations
 
 import difflib
+import re
+import shlex
 import unicodedata
 from collections.abc import Iterable
 
@@ -90,6 +92,12 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
     return folded[found[0]] if found else None
 
 
+def nearest_file(name: str, names: Iterable[str]) -> str | None:
+    """The file that ``name`` was probably meant to be: alike also without the ending, which most files share."""
+    guess = nearest(name, (candidate for candidate in names if candidate != name))
+    return guess if guess and nearest(name.rpartition(".")[0] or name, [guess.rpartition(".")[0] or guess]) else None
+
+
 def quoted(text: object, cells: int = 80) -> str:
     """Text that came from data, safe to print: control and bidi characters escaped, cut to ``cells`` terminal cells."""
     shown: list[str] = []
@@ -107,3 +115,9 @@ def quoted(text: object, cells: int = 80) -> str:
         shown.append(piece)
         width += size
     return "".join(shown)
+
+
+def typed(path: object) -> str:
+    """A path as one would type it into a shell, so that a command in a message can be pasted."""
+    text = str(path)
+    return quoted(text if re.fullmatch(r"[\w./:@%+=,~·-]+", text) and text[0] != "~" else shlex.quote(text), 4096)

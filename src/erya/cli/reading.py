@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from erya.cli import output
 from erya.cli.options import Columns, Manner, Parts
-from erya.errors import quoted
+from erya.errors import quoted, typed
 from erya.language import say
 
 if TYPE_CHECKING:
@@ -118,8 +118,7 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
 
 def shown_path(path: str | Path) -> str:
     """A path as one would type it into a shell."""
-    text = str(path)
-    return f'"{text}"' if any(character in text for character in " '()&;*?$") else text
+    return typed(path)
 
 
 def check_output(path: Path) -> None:
@@ -133,7 +132,8 @@ def check_output(path: Path) -> None:
 
     folder = path.parent
     if not folder.is_dir():
-        raise write_error(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+        number = errno.ENOTDIR if folder.exists() else errno.ENOENT
+        raise write_error(path, OSError(number, os.strerror(number)))
     if not os.access(folder, os.W_OK):
         raise write_error(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
     check_target(path)

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from erya.errors import DataError, quoted
+from erya.errors import DataError, quoted, typed
 from erya.language import say
 from erya.text.dataset import Reject
 from erya.text.formats import Opened
@@ -22,7 +22,7 @@ def nothing(paths: list[Path], rows: int, empty: bool, rejects: list[Reject]) ->
             "empty-file",
             say(f"{name} is empty", f"{name} 是空的"),
             where=quoted(paths[0], 200),
-            help=f"ls -l '{quoted(paths[0], 200)}'",
+            help=f"ls -l {typed(paths[0])}",
         )
     if rows == 0:
         return DataError(

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from erya.errors import DataError, ResourceError, nearest, quoted
+from erya.errors import DataError, ResourceError, nearest_file, quoted, typed
 from erya.language import say
 
 BLOCK = 1 << 20  # bytes read or unpacked at once
@@ -128,26 +128,28 @@ def unreadable(path: Path, error: OSError) -> DataError:
     """The error for a path that cannot be opened, with the nearest name beside it."""
     if isinstance(error, FileNotFoundError):
         return missing(path)
-    reason = error.strerror or str(error)
+    reason, name = error.strerror or str(error), quoted(path.name or path)
     return DataError(
         "file-unreadable",
-        say(f"{quoted(path.name)} cannot be read: {reason}", f"无法读取 {quoted(path.name)}：{reason}"),
+        say(f"{name} cannot be read: {reason}", f"无法读取 {name}：{reason}"),
         where=quoted(path, 200),
-        help=f"ls -l '{quoted(path, 200)}'",
+        help=f"ls -ld {typed(path)}",
     )
 
 
 def missing(path: Path) -> DataError:
     """The error for a file that is not there, with the nearest name in its folder."""
     folder = path.parent
-    guess = nearest(path.name, _names_in(folder))
-    if guess:
-        meant = quoted(folder / guess, 200)
-        help = say(f"did you mean '{guess}'?  →  {meant}", f"是不是 '{guess}'？  →  {meant}")
+    guess = nearest_file(path.name, _names_in(folder))
+    if path.is_symlink():
+        help = say(f"it is a link that leads nowhere: ls -l {typed(path)}", f"它是失效的链接：ls -l {typed(path)}")
+    elif guess:
+        meant = typed(folder / guess)
+        help = say(f"did you mean '{quoted(guess)}'?  →  {meant}", f"是不是 '{quoted(guess)}'？  →  {meant}")
     elif not folder.is_dir():
         help = say(f"the folder is not there either: {quoted(folder, 200)}", f"文件夹也不存在：{quoted(folder, 200)}")
     else:
-        help = f"ls '{quoted(folder, 200)}'"
+        help = f"ls {typed(folder)}"
     return DataError(
         "file-missing",
         say(f"there is no file {quoted(path.name)}", f"找不到文件 {quoted(path.name)}"),

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from erya.errors import DataError, quoted
+from erya.errors import DataError, quoted, typed
 from erya.language import say
 from erya.text.files import missing, unreadable
 from erya.text.formats import FORMATS, format_of
@@ -36,10 +36,13 @@ def find(source: Path, *, tagged: bool = False) -> Files:
     Raises:
         DataError: nothing is there, or a folder whose files say nothing about their parts.
     """
-    if source.is_dir():
-        return _folder(source, tagged)
-    if source.exists():
-        return Files({"train": [source]})
+    try:
+        if source.is_dir():
+            return _folder(source, tagged)
+        if source.exists():
+            return Files({"train": [source]})
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise unreadable(source, error) from error
     if re.search(r"[*?\[]", str(source)):
         found = sorted(Path(name) for name in glob.glob(str(source), recursive=True))  # noqa: PTH207  (absolute patterns)
         files = [path for path in found if path.is_file()][:_MOST_FILES]
@@ -49,7 +52,7 @@ def find(source: Path, *, tagged: bool = False) -> Files:
             "file-missing",
             say(f"no file matches {quoted(source)}", f"没有匹配 {quoted(source)} 的文件"),
             where=quoted(source, 200),
-            help=f"ls '{quoted(source.parent, 200)}'",
+            help=f"ls {typed(source.parent)}",
         )
     raise missing(source)
 
@@ -61,12 +64,15 @@ def _folder(folder: Path, tagged: bool) -> Files:
         raise unreadable(folder, error) from error
     files = [path for path in names if format_of(path) is not None]
     if not files:
-        seen = ", ".join(path.name for path in names[:5])
+        seen, name = ", ".join(path.name for path in names[:5]), quoted(folder.name or folder)
         raise DataError(
             "empty-folder",
-            say(f"there are no data files in {quoted(folder.name)}", f"文件夹 {quoted(folder.name)} 里没有数据文件"),
+            say(f"there are no data files in {name}", f"文件夹 {name} 里没有数据文件"),
             where=quoted(folder, 200) + (f"   {quoted(seen)}" if seen else ""),
-            help=say("put train.csv (and dev.csv, test.csv) into it", "放入 train.csv（可再加 dev.csv、test.csv）"),
+            help=say(
+                f"put train.csv (and dev.csv, test.csv) into it; what is there: ls -A {typed(folder)}",
+                f"放入 train.csv（可再加 dev.csv、test.csv）；查看现有文件：ls -A {typed(folder)}",
+            ),
         )
     parts: dict[str, dict[str, list[Path]]] = defaultdict(lambda: defaultdict(list))
     for path in files:
