@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from erya.cli import output
-from erya.cli.data_check import examine
+from erya.cli.data_check import UNLEARNABLE, examine
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Columns, Manner, Parts, argument, complete_data
 from erya.cli.reading import data_facts, data_line, how_to_read, part_name, shown_path, tell_notes
 from erya.cli.settings import shown
 from erya.cli.train import score_name
-from erya.errors import quoted
+from erya.errors import DataError, quoted
 from erya.language import say
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ def check(
 
 def _is_zip(path: Path) -> bool:
     try:
+        if not path.is_file():  # a pipe gives its bytes once, and the reader needs them
+            return False
         with path.open("rb") as file:
             return file.read(4) == b"PK\x03\x04"
     except OSError:
@@ -81,10 +83,13 @@ def _check_data(source: str, columns: Columns, parts: Parts, manner: Manner) -> 
     how = how_to_read(source, "classify", lenient, parts)
     if parts.split is None:
         how["split"] = None  # what the user's own files say, not what a split would make of them
+    how["read"]["check"] = False  # what cannot be learned from is listed with the other problems
     dataset = runs.read_data(how)
     found = examine(dataset)
+    unlearnable = any(problem["code"] in UNLEARNABLE for problem in found["problems"])
     if manner.json:
         output.write_document({"schema": "erya.check/1", "kind": "data", "data": data_facts(dataset), **found})
+        _end(unlearnable)
         return
     output.write(output.styled(quoted(source), "bold") + f"  {data_line(dataset)}")
     tell_notes(dataset.reading, manner)
@@ -92,7 +97,14 @@ def _check_data(source: str, columns: Columns, parts: Parts, manner: Manner) -> 
         output.write(line)
     for reject in dataset.reading.rejects[:5] if not manner.verbose else dataset.reading.rejects:
         manner.talk(f"  {quoted(reject.file)}:{reject.line}  {reject.reason}  {quoted(reject.raw, 60)}")
+    _end(unlearnable)
     manner.next(f"erya compare {shown_path(source)}", f"erya train classify/fasttext {shown_path(source)} -o m.erya")
+
+
+def _end(unlearnable: bool) -> None:
+    """Exit 3 where every training would refuse the data: a script must notice."""
+    if unlearnable:
+        raise typer.Exit(DataError.exit)
 
 
 def _part_lines(parts: dict[str, Any]) -> list[str]:

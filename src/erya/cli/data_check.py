@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from erya.errors import quoted
+from erya.errors import DataError, quoted
 from erya.language import say
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ ENOUGH_ROWS = 50  # rows of a label from which a linear model usually learns it
 UNBALANCED = 20  # times the rarest label, for the most frequent
 LONG_TEXT = 20_000  # characters
 EXAMPLES = 3
+UNLEARNABLE = ("too-few-rows", "all-same", "one-class", "labels-unique")
 
 Problem = dict[str, Any]
 
@@ -61,6 +62,17 @@ def _problem(code: str, severity: str, message: str, help: str | None = None, ro
 
 
 # ---- the checks -----------------------------------------------------------------------------------------------
+
+
+def _unlearnable(dataset: Dataset) -> list[Problem]:
+    """What every training would refuse: one row, one label, one text, a label of its own for each row."""
+    from erya.text.judge import learnable
+
+    try:
+        learnable(dataset)
+    except DataError as refused:
+        return [_problem(refused.code, "error", refused.message, (refused.help or "").partition("  →  ")[0])]
+    return []
 
 
 def _rejected(dataset: Dataset) -> list[Problem]:
@@ -274,6 +286,7 @@ def _enough(dataset: Dataset) -> list[Problem]:
 
 
 CHECKS: tuple[Callable[[Dataset], list[Problem]], ...] = (
+    _unlearnable,
     _rejected,
     _leakage,
     _unseen,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from erya.errors import DataError, quoted
+from erya.errors import DataError, quoted, typed
 from erya.language import say
 from erya.text.dataset import Dataset, Part
 from erya.text.tokenizers import HAN
@@ -19,8 +19,7 @@ def judge(data: Dataset, *, strict: bool = False) -> None:
         DataError: ``too-few-rows``, ``all-same``, ``one-class``, ``labels-unique``; under ``strict`` also ``label-unseen``
             and ``leakage``.
     """
-    if data.task == "classify" and data.train.targets is not None:
-        _learnable(data, data.train.targets)
+    learnable(data)
     unseen = data.unseen_labels()
     if unseen:
         shown = ", ".join(f"{quoted(label, 30)} ({count:,})" for label, count in list(unseen.items())[:5])
@@ -30,7 +29,7 @@ def judge(data: Dataset, *, strict: bool = False) -> None:
         )
         if strict:
             raise DataError(
-                "label-unseen", sentence, where=quoted(data.source, 200), help=f"erya check {quoted(data.source, 200)}"
+                "label-unseen", sentence, where=quoted(data.source, 200), help=f"erya check {typed(data.source)}"
             )
         data.reading.notes.append(sentence)
     leaked = len(data.duplicates()) if data.dev is not None or data.test is not None else 0
@@ -38,20 +37,29 @@ def judge(data: Dataset, *, strict: bool = False) -> None:
         sentence = say(f"{leaked:,} inputs occur in more than one part", f"有 {leaked:,} 条输入同时出现在多个部分中")
         if strict:
             raise DataError(
-                "leakage", sentence, where=quoted(data.source, 200), help=f"erya check {quoted(data.source, 200)}"
+                "leakage", sentence, where=quoted(data.source, 200), help=f"erya check {typed(data.source)}"
             )
         data.reading.notes.append(sentence)
 
 
-def _learnable(data: Dataset, targets: list[str]) -> None:
+def learnable(data: Dataset) -> None:
+    """Refuse rows and labels from which no classifier can be learned.
+
+    Raises:
+        DataError: ``too-few-rows``, ``all-same``, ``one-class``, ``labels-unique``.
+    """
+    targets = data.train.targets
+    if data.task != "classify" or targets is None:
+        return
     rows, source = len(data.train), quoted(data.source, 200)
     column = quoted(data.columns.get("label", "label"))
+    look = f"  →  erya check {typed(data.source)}"
     if rows < 2:
         raise DataError(
             "too-few-rows",
             say("one row is not enough to learn from", "只有一行数据，无法训练"),
             where=source,
-            help=say("two labels with some rows each are the least", "至少需要两个类别，各有几行"),
+            help=say("two labels with some rows each are the least", "至少需要两个类别，各有几行") + look,
         )
     if len(set(data.train.inputs)) == 1:
         shown = data.train.inputs[0] if isinstance(data.train.inputs[0], str) else " | ".join(data.train.inputs[0])
@@ -59,7 +67,7 @@ def _learnable(data: Dataset, targets: list[str]) -> None:
             "all-same",
             say(f"all {rows:,} rows have the same text", f"全部 {rows:,} 行的文本都相同"),
             where=f"{source}   {quoted(shown)}",
-            help=say("is this the right column? --text COL", "这一列对吗？--text 列名"),
+            help=say("is this the right column? --text COL", "这一列对吗？--text 列名") + look,
         )
     kinds = len(set(targets))
     if kinds == 1:
@@ -73,7 +81,8 @@ def _learnable(data: Dataset, targets: list[str]) -> None:
             help=say(
                 "a classifier needs two; is this the right column? --label COL",
                 "分类至少要有两个类别；这一列对吗？--label 列名",
-            ),
+            )
+            + look,
         )
     if (kinds == rows and rows > 2) or (rows >= 20 and kinds > 0.8 * rows):
         raise DataError(
@@ -83,7 +92,7 @@ def _learnable(data: Dataset, targets: list[str]) -> None:
                 f"列 '{column}' 的 {rows:,} 行里有 {kinds:,} 个不同的标签，不像是类别",
             ),
             where=f"{source}   {quoted(', '.join(targets[:3]))}",
-            help=say("name the right column: --label COL", "请指定正确的列：--label 列名"),
+            help=say("name the right column: --label COL", "请指定正确的列：--label 列名") + look,
         )
 
 
