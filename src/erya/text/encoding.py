@@ -57,7 +57,7 @@ def find(first: bytes, told: str | None) -> Found:
         return Found({"utf-16": "utf-16-le", "utf-32": "utf-32-le", "utf-8-sig": "utf-8"}.get(name, name), 0, None)
     if marked:
         return Found(*marked, None)
-    return Found("utf-8", 0, _wide(first[:4096]))
+    return Found("utf-8", 0, _wide(first[:4096]) or _wide_chinese(first[:4096]))
 
 
 def checked(name: str) -> str:
@@ -201,10 +201,21 @@ def _eastern(leads: list[int], trails: list[int]) -> str | None:
 
 def _wide_chinese(sample: bytes) -> str | None:
     """UTF-16 Chinese without a mark has few NULs, but as UTF-16 nearly all of it is Han."""
+    if b"\0" not in sample or _is_utf8(sample):
+        return None
     for name in ("utf-16-le", "utf-16-be"):
         text = sample[: len(sample) // 2 * 2].decode(name, "replace")
         han = sum("\u4e00" <= character <= "\u9fff" for character in text)
         plain = sum(character in "，。！？、：；\n\r\t ,." or character.isascii() for character in text)
-        if text and han + plain > 0.9 * len(text) and plain and han and b"\0" in sample:
+        if text and han + plain > 0.9 * len(text) and plain and han:
             return name
     return None
+
+
+def _is_utf8(sample: bytes) -> bool:
+    """Whether these bytes may be the beginning of a UTF-8 file."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
