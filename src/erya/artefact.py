@@ -27,7 +27,7 @@ from typing import Any
 from erya import container, strict_json, tensors
 from erya.atomic import atomic_write, remove_strays
 from erya.container import Piece, Refused
-from erya.errors import DivergedError, ModelFileError, UsageError, nearest, quoted
+from erya.errors import DivergedError, ModelFileError, UsageError, nearest, quoted, typed
 from erya.language import say
 from erya.manifest import (
     CARD,
@@ -261,10 +261,14 @@ def _missing(path: Path) -> ModelFileError:
     except OSError:
         names = []
     guess = nearest(path.name, names)
+    meant = typed(path.parent / guess) if guess else ""
     return ModelFileError(
         "model-missing",
-        say(f"there is no file {quoted(path)}", f"没有文件 {quoted(path)}"),
-        help=say(f"did you mean {quoted(guess)}?", f"是不是 {quoted(guess)}？") if guess else None,
+        say(f"there is no file {quoted(path.name or path)}", f"没有文件 {quoted(path.name or path)}"),
+        where=quoted(path, 200),
+        help=say(f"did you mean '{quoted(guess)}'?  →  {meant}", f"是不是 '{quoted(guess)}'？  →  {meant}")
+        if guess
+        else f"ls {typed(path.parent)}",
     )
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import BinaryIO
 
-from erya.errors import EryaError, ResourceError, UsageError, quoted
+from erya.errors import EryaError, ResourceError, UsageError, quoted, typed
 from erya.language import say
 
 fcntl: ModuleType | None
@@ -94,20 +94,34 @@ def write_error(path: Path, error: OSError) -> EryaError:
             "disk-full",
             say(f"no space left while writing {name}", f"写入 {name} 时磁盘空间不足"),
             where=folder,
-            help=say("free some space, then run the same command again", "腾出空间后重新运行同一条命令"),
+            help=say(
+                f"free some space, then run the same command again; how full: df -h {typed(path.parent)}",
+                f"腾出空间后重新运行同一条命令；查看用量：df -h {typed(path.parent)}",
+            ),
         )
     if error.errno in _CLOSED:
         return ResourceError(
             "read-only",
             say(f"{name} cannot be written: {error.strerror}", f"无法写入 {name}：{error.strerror}"),
             where=folder,
-            help=say("choose a folder that you may write to", "请换一个可以写入的文件夹"),
+            help=say(
+                f"choose a folder that you may write to; this one: ls -ld {typed(path.parent)}",
+                f"请换一个可以写入的文件夹；查看这一个：ls -ld {typed(path.parent)}",
+            ),
         )
-    if error.errno == errno.ENOENT:
+    if error.errno == errno.ENOTDIR:
+        return ResourceError(
+            "folder-missing",
+            say(f"{folder} is a file, not a folder", f"{folder} 是文件，不是文件夹"),
+            where=folder,
+            help=f"ls -ld {typed(path.parent)}",
+        )
+    if error.errno == errno.ENOENT and not path.parent.is_dir():
         return ResourceError(
             "folder-missing",
             say(f"the folder {folder} does not exist", f"文件夹 {folder} 不存在"),
-            help=f'mkdir -p "{folder}"',
+            where=folder,
+            help=f"mkdir -p {typed(path.parent)}",
         )
     reason = error.strerror or str(error)
     return ResourceError(

@@ -87,8 +87,8 @@ def check_seal(data: memoryview) -> None:
         digest.update(sealed[start : start + _BLOCK])
     if digest.hexdigest().encode("ascii") != tail[len(SEAL) :]:
         part = _changed_part(data)
-        shown = part or say("the zip around the parts", "各部分之外的 zip 结构")
-        raise Refused(part, say(f"{shown} does not match its SHA-256", f"{shown}与其 SHA-256 不符"))
+        shown = part or say("the zip around the parts", "各部分之外的 zip")
+        raise Refused(part, say(f"{shown} does not match its SHA-256", f"{shown} 与其 SHA-256 不符"))
 
 
 def first_part(data: memoryview, name: str, largest: int) -> bytes:

@@ -17,7 +17,7 @@ from typing import Any
 
 from erya import artefact, strict_json
 from erya.atomic import atomic_write, remove_strays, write_error
-from erya.errors import ModelFileError, ResourceError, UsageError, nearest, quoted
+from erya.errors import ModelFileError, ResourceError, UsageError, nearest, quoted, typed
 from erya.language import say
 
 fcntl: ModuleType | None
@@ -50,10 +50,19 @@ class RunFolder:
 
     Args:
         path: the artefact, ``m.erya``, or the folder itself, ``m.erya.run``.
+
+    Raises:
+        UsageError: a path without a name, such as ``.``.
     """
 
     def __init__(self, path: str | Path) -> None:
         given = Path(path)
+        if given.name in ("", ".."):
+            raise UsageError(
+                "output-not-a-file",
+                say(f"{quoted(given)} is a folder, not a model file", f"{quoted(given)} 是文件夹，不是模型文件"),
+                help=say("name the model file: m.erya", "请写出模型文件名：m.erya"),
+            )
         if given.name.endswith(SUFFIX) and given.name != SUFFIX:
             given = given.with_name(given.name.removesuffix(SUFFIX))
         self.artefact = given
@@ -68,8 +77,7 @@ class RunFolder:
     @property
     def resume_command(self) -> str:
         """What a user types to continue."""
-        name = str(self.artefact)
-        return f'erya resume "{name}"' if " " in name else f"erya resume {name}"
+        return f"erya resume {typed(self.artefact)}"
 
     # ---- whose it is ------------------------------------------------------------------------------------------
 
