@@ -262,13 +262,13 @@ def _told(folder: RunFolder, run: dict[str, Any], error: BaseException) -> BaseE
     saved = folder.checkpoint.exists()
     if isinstance(error, Interrupted):
         return _interrupted(folder, run["id"], saved)
-    if isinstance(error, MemoryError) or _torch_out_of_memory(error):
+    if isinstance(error, MemoryError) or _out_of_memory(error):
         return ResourceError(
             "out-of-memory",
             say(f"{run['id']} ran out of memory", f"{run['id']} 内存不足"),
             help=folder.resume_command
             if saved
-            else say("a smaller model or batch: --set …", "用更小的模型或批次：--set …"),
+            else say("a smaller model: --preset tiny", "用更小的模型：--preset tiny"),
         )
     if isinstance(error, ResourceError) and error.code == "disk-full" and saved:
         resume = folder.resume_command
@@ -281,9 +281,11 @@ def _told(folder: RunFolder, run: dict[str, Any], error: BaseException) -> BaseE
     return error
 
 
-def _torch_out_of_memory(error: BaseException) -> bool:
-    """Torch raises RuntimeErrors, on a CPU without a type of their own."""
+def _out_of_memory(error: BaseException) -> bool:
+    """Torch raises RuntimeErrors, on a CPU without a type of their own; NumPy ValueErrors for what no memory could hold."""
     text = str(error)
+    if isinstance(error, ValueError):
+        return "array is too big" in text or "Maximum allowed dimension exceeded" in text
     return isinstance(error, RuntimeError) and (
         type(error).__name__ == "OutOfMemoryError" or "allocate memory" in text or "not enough memory" in text
     )

@@ -127,7 +127,7 @@ def test_exit_codes(erya, monkeypatch, problem, exit, code):
     found = erya("list", "--json")
     assert found.code == exit
     assert found.document["code"] == code
-    assert erya("list").err.startswith("error: ")
+    assert erya("list").err.startswith("stopped" if exit == 130 else "error: ")
 
 
 def test_a_block_has_three_lines(erya, monkeypatch):

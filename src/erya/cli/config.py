@@ -58,7 +58,10 @@ def _overlay(context: Any, param: Any, value: str | None) -> str | None:
 
 def settings_in(path: str | None) -> dict[str, Any]:
     """The ``[settings]`` of the file behind ``--config``."""
-    return {} if path is None else dict(read_config(Path(path)).get("settings", {}))
+    found = {} if path is None else read_config(Path(path)).get("settings", {})
+    if not isinstance(found, dict):
+        raise _no_table("settings", Path(str(path)))
+    return found
 
 
 # ---- reading one ----------------------------------------------------------------------------------------------
@@ -107,7 +110,9 @@ def options_of(config: dict[str, Any], verbs: dict[str, list[str]], path: Path) 
         name = key.replace("-", "_")
         if name in ("lang", "settings"):
             continue
-        if name in verbs and isinstance(value, dict):
+        if name in verbs and name not in everywhere:
+            if not isinstance(value, dict):
+                raise _no_table(name, path)
             for inner, item in value.items():
                 if inner.replace("-", "_") not in verbs[name]:
                     raise _unknown_key(inner, verbs[name], path)
@@ -126,6 +131,15 @@ def _as_typed(value: Any) -> Any:
     if isinstance(value, list):
         return [_as_typed(item) for item in value]
     return value if isinstance(value, bool | str) else shown(value)
+
+
+def _no_table(name: str, path: Path) -> UsageError:
+    return UsageError(
+        "bad-config",
+        say(f"'{name}' is a table: [{name}]", f"'{name}' 应是一个表：[{name}]"),
+        where=str(path),
+        help=f"[{name}]",
+    )
 
 
 def _unknown_key(key: str, known: Sequence[str], path: Path) -> UsageError:

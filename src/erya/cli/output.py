@@ -20,7 +20,13 @@ WIDEST = 100  # help and prose wider than this are hard to read
 
 
 def use_utf8() -> None:
-    """Make the three streams UTF-8 whatever the locale; a character that cannot be written never ends the program."""
+    """Make the three streams UTF-8 whatever the locale; a character that cannot be written never ends the program.
+
+    A stream that the caller closed (``>&-``) becomes the null device, or the next file opened would take its place.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(

@@ -88,13 +88,16 @@ def predict(
     if manner.json:
         output.write_document({"schema": "erya.predict/1", "model": loaded.id, "rows": list(answers)})
         return
-    failed = 0
+    given = failed = 0
     for answer in answers:
+        given += 1
         failed += "error" in answer
         if jsonl:
             output.write_line(answer)
         else:
             output.write(_plain_line(answer))
+    if not given:
+        manner.talk(output.fact(say("rows", "行"), say("none: there was no text to answer", "无：没有可回答的文本")))
     if failed:
         manner.talk(output.fact(say("rows", "行"), say(f"{failed:,} without an answer", f"{failed:,} 行没有答案")))
     if not jsonl and sys.stdout.isatty():

@@ -49,11 +49,11 @@ def document(problem: EryaError) -> dict[str, Any]:
 
 def block(problem: EryaError) -> str:
     """What, where, and what to do: three lines at most."""
-    if isinstance(problem, Interrupted):  # the user's own wish, not a fault
-        first = output.styled(say("stopped:", "已停止："), "bold yellow", sys.stderr)
+    if isinstance(problem, Interrupted):  # the user's own wish, not a fault: "stopped; the training is saved"
+        lines = [output.styled(problem.message, "bold yellow", sys.stderr)]
     else:
         first = output.styled(say("error:", "错误："), "bold red", sys.stderr)
-    lines = [f"{first}{say(' ', '')}{problem.message}"]
+        lines = [f"{first}{say(' ', '')}{problem.message}"]
     if problem.where:
         lines.append(f"  {output.styled('-->', 'cyan', sys.stderr)} {problem.where}")
     if problem.help:
@@ -172,7 +172,8 @@ def from_os(problem: OSError) -> ResourceError:
             f"the operating system refused: {problem.strerror or problem}",
             f"操作系统拒绝了：{problem.strerror or problem}",
         ),
-        where=str(problem.filename) if problem.filename else None,
+        where=quoted(problem.filename, 200) if problem.filename else None,
+        help=say("ERYA_DEBUG=1 shows where", "设置 ERYA_DEBUG=1 可看到出错位置") if not problem.filename else None,
     )
 
 

@@ -170,7 +170,7 @@ def _number(kind: type[Any], text: str) -> tuple[bool, Any]:
         value = float(text.replace("_", ""))
     except ValueError:
         return False, None
-    if not math.isfinite(value) or (kind is int and value != int(value)):
+    if not math.isfinite(value) or (kind is int and (value != int(value) or abs(value) >= 2**63)):
         return False, None
     return True, int(value) if kind is int else value
 
