@@ -104,7 +104,7 @@ def _each(model: Any, task: str, seeds: list[int]) -> Iterator[Contestant]:
     elif isinstance(model, str) and model in tasks.names():
         for id in catalog.ids(model):
             yield _by_id(id, seeds)
-    elif str(model).endswith(".erya"):
+    elif str(model).endswith(".erya") or _is_artefact(Path(model)):
         yield Contestant(str(model), "artefact", Path(model), seeds[:1])
     elif isinstance(model, str) and model in catalog.ids():
         yield _by_id(model, seeds)
@@ -113,6 +113,15 @@ def _each(model: Any, task: str, seeds: list[int]) -> Iterator[Contestant]:
     else:
         catalog.card_of(str(model))  # raises, naming the nearest
         raise UsageError("unknown-model", say(f"'{model}' is no {task} model", f"'{model}' 不是 {task} 模型"))
+
+
+def _is_artefact(path: Path) -> bool:
+    """Whether a file is a model whatever its name: it begins like a zip, as no file of predictions does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"PK\x03\x04"
+    except OSError:
+        return False
 
 
 def _by_id(id: str, seeds: list[int]) -> Contestant:
@@ -315,13 +324,23 @@ def _read_predictions(path: Path, dataset: Dataset) -> Run:
         DataError: another number of rows than the test part, or a line that is no answer.
     """
     answers: list[str] = []
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            text = line.rstrip("\r\n")
-            if path.suffix in (".jsonl", ".json") or text.startswith("{"):
-                answers.append(_answer_in(text, path, number))
-            else:
-                answers.append(text)
+    try:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+                if path.suffix in (".jsonl", ".json") or text.startswith("{"):
+                    answers.append(_answer_in(text, path, number))
+                else:
+                    answers.append(text)
+    except UnicodeDecodeError as error:
+        raise DataError(
+            "bad-encoding",
+            say(f"{quoted(path)} is not UTF-8, as predictions are", f"{quoted(path)} 不是 UTF-8；预测文件应为 UTF-8"),
+            where=f"{quoted(path)}:{len(answers) + 1}",
+            help=say(
+                "write them with: erya predict m.erya FILE --jsonl", "可这样生成：erya predict m.erya 文件 --jsonl"
+            ),
+        ) from error
     expected = len(test_part(dataset))
     if len(answers) != expected:
         raise DataError(
