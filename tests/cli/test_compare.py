@@ -40,7 +40,7 @@ def test_the_document_with_a_file_and_predictions(erya, reviews, trained, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [
-        (["--set", "alpa=1"], "alpha"),
+        (["--set", "smothing=1"], "smoothing"),
         (["--seeds", "0"], "--seeds 1"),
         (["--sed", "1"], "--seed"),
         (["--budget", "soon"], "5m"),

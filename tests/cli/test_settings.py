@@ -111,7 +111,7 @@ def test_flag_beats_environment_beats_config_beats_own_config_beats_default(erya
 
 
 def test_config_with_settings_and_options(erya, reviews, tmp_path):
-    (tmp_path / "c.toml").write_text('label = "stars"\nbad-rows = "skip"\n[settings]\nalpha = 0.25\n')
+    (tmp_path / "c.toml").write_text('label = "stars"\nbad-rows = "skip"\n[settings]\nsmoothing = 0.25\n')
     arguments = [
         "train",
         "classify/naive_bayes",
@@ -123,13 +123,13 @@ def test_config_with_settings_and_options(erya, reviews, tmp_path):
         "--config",
         "c.toml",
     ]
-    assert erya(*arguments).document["settings"]["alpha"] == 0.25
-    assert erya(*arguments, "--set", "alpha=2").document["settings"]["alpha"] == 2
+    assert erya(*arguments).document["settings"]["smoothing"] == 0.25
+    assert erya(*arguments, "--set", "smoothing=2").document["settings"]["smoothing"] == 2
 
 
 @pytest.mark.parametrize(
     ("text", "help"),
-    [("sed = 1", "seed"), ("[train]\nlable = 'x'", "label"), ("[settings]\nalpa = 1", "alpha"), ("x = [", "c.toml")],
+    [("sed = 1", "seed"), ("[train]\nlable = 'x'", "label"), ("[settings]\nsmothing = 1", "smoothing"), ("x = [", "c.toml")],
 )
 def test_a_wrong_config_is_named(erya, reviews, tmp_path, text, help):
     (tmp_path / "c.toml").write_text(text)
