@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import doctest
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -198,3 +201,11 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights_change(monkeypat
     assert caught.value.exit == 6
     net, before = seen[-1]
     assert all(torch.equal(one, other) for one, other in zip(net.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_readme_computes_what_it_says(name):
+    path = Path(__file__).parent / name
+    failures, tried = doctest.testfile(str(path), module_relative=False, encoding="utf-8")
+    assert tried
+    assert not failures
