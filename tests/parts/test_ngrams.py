@@ -9,6 +9,7 @@ import pytest
 
 from erya.parts import ngrams
 from erya.parts.ngrams import Ngrams, Tokens, joined, pieces_of
+from erya.state import State
 from erya.text import SEPARATOR
 
 DOCUMENTS = [
@@ -148,10 +149,10 @@ def test_occurrences_are_the_counts():
                 assert tokens[one.token][start:end] == found.name(one.feature).strip("…")
 
 
-def test_arrays_and_back():
+def test_state_and_back():
     documents = [["tea", "time", "春", "风"], ["tea", "time", "\n", "\ud800"], ["春", "风"]]
     found = learned(documents, word_ngrams=3, min_n=2, max_n=3)
-    again = Ngrams.from_arrays(found.to_arrays(), word_ngrams=3, min_n=2, max_n=3)
+    again = Ngrams.from_state(found.state())
     assert [again.name(feature) for feature in range(len(again))] == [found.name(f) for f in range(len(found))]
     assert as_dicts(again, documents) == as_dicts(found, documents)
     assert "春风" in as_dicts(again, documents)[2]
@@ -169,13 +170,20 @@ def test_arrays_and_back():
     ],
     ids=["descending", "twice", "negative", "beyond", "floats", "two axes"],
 )
-def test_damaged_arrays_are_refused(damage):
-    arrays = learned(DOCUMENTS).to_arrays()
-    arrays["ngrams.2"] = damage(arrays["ngrams.2"])
+def test_damaged_keys_are_refused(damage):
+    state = learned(DOCUMENTS).state()
+    state.arrays["ngrams.2"] = damage(state.arrays["ngrams.2"])
     with pytest.raises(ValueError, match=r"ngrams\.2"):
-        Ngrams.from_arrays(arrays, word_ngrams=2, min_n=0, max_n=0)
+        Ngrams.from_state(state)
+
+
+def test_missing_or_senseless_parts_are_refused():
+    state = learned(DOCUMENTS).state()
+    for name, value in (("word_ngrams", 10**9), ("min_n", -1), ("max_n", "3"), ("max_n", True)):
+        with pytest.raises(ValueError, match="out of range"):
+            Ngrams.from_state(State(state.arrays, state.data | {name: value}))
     with pytest.raises(KeyError):
-        Ngrams.from_arrays(arrays | {"ngrams.2": learned(DOCUMENTS).keys[0]}, word_ngrams=3, min_n=0, max_n=0)
+        Ngrams.from_state(State(state.arrays, state.data | {"word_ngrams": 3}))
 
 
 @pytest.mark.parametrize("documents", [[], [[]], [[], ["x"]]])

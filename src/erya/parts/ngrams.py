@@ -23,10 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from erya.parts import settings
 from erya.parts.integers import Integers, Lists, frequencies, integers, numbering
-from erya.state import Arrays, pack_strings, unpack_strings
+from erya.state import State, pack_strings, unpack_strings
 from erya.text.tokenizers import SEPARATOR
 
+LONGEST = 100  # words or characters of an n-gram
 TOKENS_AT_ONCE = 200_000  # counted together: bounds the memory, whatever the size of the corpus
 
 
@@ -263,19 +265,24 @@ class Ngrams:
             words.append(self.words[word])
         return joined([self.words[feature], *reversed(words)])
 
-    def to_arrays(self) -> Arrays:
-        """The list as arrays; ``from_arrays`` is the inverse."""
+    def state(self) -> State:
+        """The list as arrays and plain data; ``from_state`` is the inverse."""
         keys = {f"ngrams.{length}": keys for length, keys in enumerate(self.keys, 2)}
-        return {**pack_strings("ngrams.words", self.words), **keys, **pack_strings("ngrams.pieces", self.pieces)}
+        arrays = {**pack_strings("ngrams.words", self.words), **keys, **pack_strings("ngrams.pieces", self.pieces)}
+        return State(arrays, {"word_ngrams": len(self.keys) + 1, "min_n": self.min_n, "max_n": self.max_n})
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, *, word_ngrams: int, min_n: int, max_n: int) -> Ngrams:
-        """The list from its arrays.
+    def from_state(cls, state: State) -> Ngrams:
+        """The list from a state that holds what ``state`` gave, beside whatever else.
 
         Raises:
-            KeyError: an array is missing.
-            ValueError: keys that are not ascending, or that point outside the list.
+            KeyError: something is missing.
+            ValueError: lengths that are none; keys that are not ascending, or that point outside the list.
         """
+        arrays = state.arrays
+        word_ngrams, min_n, max_n = (state.data[name] for name in ("word_ngrams", "min_n", "max_n"))
+        if not all(type(length) is int and 0 <= length <= LONGEST for length in (word_ngrams, min_n, max_n)):
+            raise ValueError("lengths of n-grams out of range")
         words, keys = unpack_strings("ngrams.words", arrays), []
         prefixes = len(words)
         for length in range(2, word_ngrams + 1):
@@ -287,6 +294,20 @@ class Ngrams:
             keys.append(found)
             prefixes = len(found)
         return cls(words, keys, unpack_strings("ngrams.pieces", arrays), min_n, max_n)
+
+
+def check_settings(model: Any) -> None:
+    """The settings of a model over n-grams: ``word_ngrams min_n max_n min_count min_count_ngrams``.
+
+    Raises:
+        UsageError: one is out of its range.
+    """
+    for name in ("word_ngrams", "min_n", "max_n", "min_count", "min_count_ngrams"):
+        settings.whole(name, getattr(model, name), 0 if name == "max_n" else 1)
+    for name in ("word_ngrams", "max_n"):
+        settings.require(getattr(model, name) <= LONGEST, name, getattr(model, name), f"≤ {LONGEST}")
+    fits = model.max_n == 0 or model.min_n <= model.max_n
+    settings.require(fits, "min_n", model.min_n, f"≤ max_n ({model.max_n})")
 
 
 def pieces_of(word: str, min_n: int, max_n: int) -> Iterator[tuple[int, str]]:

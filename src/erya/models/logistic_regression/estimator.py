@@ -1,0 +1,280 @@
+"""Logistic regression: how much does each n-gram speak for each label? All weights learned together.
+
+Berger, Della Pietra and Della Pietra 1996, "A Maximum Entropy Approach to Natural Language Processing" (the binary form:
+Cox 1958). The discriminative model: it describes p(label | text) and nothing else – its counterpart is ``naive_bayes``.
+How counts become features is in ``tfidf.py``, what is minimised in ``objective.py``, how in ``solver.py``.
+
+Not here: an L1 penalty, stochastic steps for data that does not fit into memory, several labels for one text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from erya.contract import Model
+from erya.errors import UsageError
+from erya.language import say
+from erya.models.logistic_regression.objective import softmax
+from erya.models.logistic_regression.tfidf import inverse_document_frequency, tfidf
+from erya.parts import settings
+from erya.parts.ngram_evidence import counted, evidence_of, explanation, logits, tokenized, trace_of
+from erya.parts.ngrams import Counts, Ngrams, check_settings
+from erya.progress import Report, quiet
+from erya.state import State
+from erya.tasks import classify
+from erya.text import tokenizers
+
+if TYPE_CHECKING:
+    from erya.parts.ngram_evidence import Evidence
+    from erya.trace import Trace
+
+Floats = NDArray[np.float64]
+
+
+class LogisticRegression(Model):
+    """Multinomial logistic regression over the tf-idf of word n-grams and of character n-grams inside words.
+
+    Args:
+        word_ngrams: most words (for Chinese: characters, see ``tokenizer``) of an n-gram; 1: words alone.
+        min_n: fewest characters of a piece of a word; ``<`` and ``>`` at its ends count.
+        max_n: most; 0: no pieces.
+        character_weight: the length of a text's pieces as a vector, where its words have length 1.
+        min_count: a word of fewer documents is left out.
+        min_count_ngrams: likewise for word n-grams and pieces.
+        l2: strength of the penalty l2/2 · ‖W‖²; scikit-learn's 1/C.
+        steps: most steps of the solver.
+        tolerance: the solver is done when no slope is larger.
+        class_weight: None, ``"balanced"`` or ``{label: weight}``.
+        tokenizer: a name or a tokenizer; ``"auto"``: words, and each Chinese character by itself.
+
+    Attributes:
+        classes_: (C,) labels, sorted.
+        tokenizer_: the tokenizer used.
+        ngrams_: the V features.
+        idf_: (V,) float32.
+        weights_: (C, V) float32.
+        bias_: (C,).
+        curve_: a row a step: epoch, loss, and for validation data validation_loss, validation_accuracy.
+
+    Example:
+        >>> LogisticRegression().fit(["a fine film", "a dull film"], ["good", "bad"]).predict(["fine"]).tolist()
+        ['good']
+    """
+
+    id: ClassVar[str] = "classify/logistic_regression"
+
+    def __init__(
+        self,
+        *,
+        word_ngrams: int = 2,
+        min_n: int = 2,
+        max_n: int = 4,
+        character_weight: float = 0.5,
+        min_count: int = 1,
+        min_count_ngrams: int = 2,
+        l2: float = 0.1,
+        steps: int = 200,
+        tolerance: float = 1e-4,
+        class_weight: str | dict[Any, float] | None = None,
+        tokenizer: Any = "auto",
+    ) -> None:
+        self.word_ngrams = word_ngrams
+        self.min_n = min_n
+        self.max_n = max_n
+        self.character_weight = character_weight
+        self.min_count = min_count
+        self.min_count_ngrams = min_count_ngrams
+        self.l2 = l2
+        self.steps = steps
+        self.tolerance = tolerance
+        self.class_weight = class_weight
+        self.tokenizer = tokenizer
+
+    # ---- learning ---------------------------------------------------------------------------------------------
+
+    def fit(
+        self, X: Any, y: Any = None, *, sample_weight: Any = None, validation: Any = None, report: Report = quiet
+    ) -> Self:
+        """Find the weights of least loss.
+
+        Args:
+            X: N texts or pairs of texts.
+            y: N labels.
+            sample_weight: N weights; a row of weight 2 is that row twice.
+            validation: ``(X, y)``, scored after every step for the curve. The problem is convex: nothing stops early.
+            report: told about steps, asked whether to stop.
+
+        Raises:
+            DataError: no rows, one class, lengths that differ.
+            UsageError: a setting out of its range.
+            Interrupted: the report asked for it.
+        """
+        from scipy.sparse import csr_matrix
+
+        from erya.models.logistic_regression.solver import Problem, minimise  # SciPy: only for training
+
+        self._check_settings()
+        examples = classify.examples(X, y, sample_weight=sample_weight, class_weight=self.class_weight)
+        tokenizer = tokenizers.make(self.tokenizer)
+        tokens = tokenized(tokenizer, examples.documents, report)
+        # a fraction of a row is still one sighting of its words
+        copies = np.where(examples.weights > 0, np.maximum(examples.weights, 1.0), 0.0)
+        ngrams = Ngrams.learn(
+            tokens,
+            word_ngrams=self.word_ngrams,
+            min_n=self.min_n,
+            max_n=self.max_n,
+            min_count=self.min_count,
+            min_count_ngrams=self.min_count_ngrams,
+            copies=copies,
+        )
+        counts = ngrams.count(tokens)
+        self.classes_, self.tokenizer_, self.ngrams_ = examples.classes, tokenizer, ngrams
+        self.character_weight_ = float(self.character_weight)
+        self.idf_ = inverse_document_frequency(counts, copies).astype(np.float32)
+        X_sparse = csr_matrix((self._values(counts), counts.features, counts.offsets), (len(counts), counts.width))
+        problem = Problem(X_sparse, examples.targets, examples.weights, len(examples.classes), float(self.l2))
+        parameters, self.curve_ = minimise(
+            problem, steps=self.steps, tolerance=self.tolerance, report=report, validate=self._validate(validation)
+        )
+        self.weights_ = np.ascontiguousarray(parameters[:-1].T, dtype=np.float32)
+        self.bias_ = parameters[-1].copy()
+        return self
+
+    def _validate(self, validation: Any) -> Callable[[Floats], dict[str, float]] | None:
+        """A function that scores parameters on the validation data, which is counted once."""
+        if validation is None:
+            return None
+        documents, targets = classify.documents(validation[0]), list(validation[1])
+        if len(documents) != len(targets):
+            raise UsageError(
+                "lengths-differ",
+                say(
+                    f"validation: {len(documents)} texts but {len(targets)} labels",
+                    f"验证数据：{len(documents)} 条文本，却有 {len(targets)} 个标签",
+                ),
+            )
+        if not documents:
+            return None
+        from scipy.sparse import csr_matrix
+
+        found = [*counted(self.ngrams_, self.tokenizer_, documents)]
+        matrices = [
+            csr_matrix((self._values(counts), counts.features, counts.offsets), (len(counts), counts.width))
+            for counts in found
+        ]
+
+        def score(parameters: Floats) -> dict[str, float]:
+            probabilities = np.concatenate([softmax(X @ parameters[:-1] + parameters[-1])[0] for X in matrices])
+            return {
+                "validation_loss": float(classify.row_losses(targets, probabilities, self.classes_).mean()),
+                "validation_accuracy": classify.headline(targets, self.classes_[probabilities.argmax(axis=1)]),
+            }
+
+        return score
+
+    def _check_settings(self) -> None:
+        check_settings(self)
+        settings.whole("steps", self.steps)
+        settings.number("character_weight", self.character_weight, 0, 1e6)
+        settings.number("l2", self.l2, 0, 1e12, closed=False)
+        settings.number("tolerance", self.tolerance, 0, 1, closed=False)
+
+    # ---- answering --------------------------------------------------------------------------------------------
+
+    def predict_proba(self, X: Any) -> Floats:
+        """(N, C) the probability of each class; rows sum to 1."""
+        return softmax(self._logits(X))[0]
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """(N,) the most probable class of each text."""
+        answers: NDArray[Any] = self.classes_[self._logits(X).argmax(axis=1)]
+        return answers
+
+    def _logits(self, X: Any) -> Floats:
+        self._check_fitted()
+        found = [np.zeros((0, len(self.classes_)))]
+        for counts in counted(self.ngrams_, self.tokenizer_, classify.documents(X)):
+            found.append(logits(counts, self._values(counts), self.weights_, self.bias_))
+        return np.concatenate(found)
+
+    def _values(self, counts: Counts) -> Floats:
+        return tfidf(counts, self.idf_, self.ngrams_.first_piece, self.character_weight_)
+
+    # ---- looking inside ---------------------------------------------------------------------------------------
+
+    def trace(self, x: Any) -> Trace:
+        """The way of one text: features, counts, tf-idf, weights (m, C), contributions (m, C), bias, logits, probabilities."""
+        evidence = self._evidence(x)
+        return trace_of(self.id, evidence, self.classes_, softmax(evidence.logits[None])[0][0], _words())
+
+    def explain(self, x: Any, label: Any = None) -> Trace:
+        """Why this label and not its strongest rival: the exact parts of the log-odds.
+
+        Args:
+            x: one text or pair.
+            label: one of ``classes_``; None: the predicted one.
+
+        Raises:
+            UsageError: no such label.
+        """
+        evidence = self._evidence(x)
+        answer = softmax(evidence.logits[None])[0][0]
+        return explanation(self.id, evidence, self.classes_, answer, label, _words())
+
+    def _evidence(self, x: Any) -> Evidence:
+        self._check_fitted()
+        (document,) = classify.documents([x])
+        return evidence_of(document, self.ngrams_, self.tokenizer_, self.weights_, self.bias_, self._values)
+
+    # ---- what was learned -------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """Weights, biases, idf, the features; classes, tokenizer and the curve."""
+        self._check_fitted()
+        features = self.ngrams_.state()
+        return State(
+            {"weights": self.weights_, "bias": self.bias_, "idf": self.idf_, **features.arrays},
+            {
+                "classes": self.classes_.tolist(),
+                "tokenizer": self.tokenizer_.to_plain(),
+                "character_weight": self.character_weight_,
+                "curve": self.curve_,
+                **features.data,
+            },
+        )
+
+    def set_state(self, state: State) -> None:
+        """The inverse of ``state``.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: shapes, numbers or values that do not fit one another.
+        """
+        data = state.data
+        weights, bias, idf = (state.arrays[name] for name in ("weights", "bias", "idf"))
+        ngrams = Ngrams.from_state(state)
+        classes = np.array(data["classes"])
+        if classes.ndim != 1 or len(classes) < 2 or classes.tolist() != np.unique(classes).tolist():
+            raise ValueError("the classes are not two or more sorted labels")
+        if weights.dtype != np.float32 or weights.shape != (len(classes), len(ngrams)):
+            raise ValueError("the weights do not fit the classes and features")
+        if bias.dtype != np.float64 or bias.shape != classes.shape:
+            raise ValueError("the biases do not fit the classes")
+        if idf.dtype != np.float32 or idf.shape != (len(ngrams),) or not (idf > 0).all():
+            raise ValueError("the idf does not fit the features")
+        if not (np.isfinite(weights).all() and np.isfinite(bias).all() and np.isfinite(idf).all()):
+            raise ValueError("there are values that are not finite")
+        settings.number("character_weight", data["character_weight"], 0, 1e6)
+        self.classes_, self.ngrams_, self.idf_ = classes, ngrams, idf
+        self.weights_, self.bias_ = weights, bias
+        self.character_weight_ = float(data["character_weight"])
+        self.tokenizer_, self.curve_ = tokenizers.from_plain(data["tokenizer"]), list(data["curve"])
+
+
+def _words() -> dict[str, str]:
+    return {"value": "tf-idf", "weight": say("weight difference", "权重之差"), "bias": say("bias", "偏置")}
