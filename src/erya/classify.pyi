@@ -1,0 +1,6 @@
+# Written by `python -m erya.catalog`; a test compares.
+from erya.models.fasttext.estimator import FastText as FastText
+from erya.models.logistic_regression.estimator import LogisticRegression as LogisticRegression
+from erya.models.lstm.estimator import LSTM as LSTM
+from erya.models.naive_bayes.estimator import NaiveBayes as NaiveBayes
+from erya.models.textcnn.estimator import TextCNN as TextCNN
