@@ -101,8 +101,8 @@ def test_a_misspelt_id_names_the_nearest(wrong, right):
     with pytest.raises(UsageError) as caught:
         catalog.find(wrong)
     assert right in str(caught.value)
-    with pytest.raises(UsageError, match="alpa"):
-        catalog.model("classify/naive_bayes", settings={"alpa": 1})
+    with pytest.raises(UsageError, match="smothing"):
+        catalog.model("classify/naive_bayes", settings={"smothing": 1})
     with pytest.raises(UsageError, match="preset"):
         catalog.model("classify/naive_bayes", "huge")
 

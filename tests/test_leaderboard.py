@@ -44,7 +44,7 @@ def board(data, tmp_path_factory):
         trained,
         folder / "answers.jsonl",
         dummy,
-        catalog.model("classify/naive_bayes", settings={"alpha": 9.0}),
+        catalog.model("classify/naive_bayes", settings={"smoothing": 9.0}),
     ]
     found = erya.compare(models, data, watch=events.append)
     return found, events

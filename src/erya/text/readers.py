@@ -87,7 +87,7 @@ def _undecodable(line: Line, error: UnicodeDecodeError, encoding: str, wide: boo
         shown = " ".join(f"0x{byte:02X}" for byte in line.raw[error.start : error.start + 2])
         name = encoding.upper()
         summary = say(f"not valid {name}", f"不是有效的 {name}")
-        reason = say(f"{shown} is {summary}", f"{shown} {summary}")
+        reason = say(f"{shown} is {summary}", f"字节 {shown} {summary}")
         place = line.start + error.start
     raw = line.raw[:RAW].decode(encoding, "backslashreplace")
     return Reject(0, reason, raw, "bad-encoding", line.number, place, summary=summary)

@@ -251,6 +251,6 @@ def _words() -> dict[str, str]:
 
     return {
         "value": say("count", "次数"),
-        "weight": say("ln θ / θ′", "ln θ / θ′"),
+        "weight": "ln θ / θ′",
         "bias": say("prior", "先验"),
     }
