@@ -204,10 +204,11 @@ def model(id: str, preset: str = "default", settings: Mapping[str, Any] | None =
 
     entry = card_of(id).tasks[id.split("/")[0]]
     if preset not in entry.presets:
+        guess = nearest(preset, PRESETS)
         raise UsageError(
             "unknown-preset",
             say(f"{id} has no preset '{preset}'", f"{id} 没有名为 '{preset}' 的预设"),
-            help=", ".join(PRESETS),
+            help=say(f"did you mean '{guess}'?", f"是不是 '{guess}'？") if guess else ", ".join(PRESETS),
         )
     kind = find(id)
     values = {**entry.presets[preset], **(settings or {})}
