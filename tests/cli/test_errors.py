@@ -40,6 +40,7 @@ MISTAKES = [
     (["train", "classify/naive_bayes", "nowhere.csv", "-o", "no/m.erya"], 5, "", "mkdir"),
     (["compare", "nowhere.csv", "-o", "no/r.html"], 5, "", "mkdir"),
     (["compare", "reviews.csv", "classify/naive_bays"], 2, "unknown-model", "classify/naive_bayes"),
+    (["compare", "reviews.csv", "reviws.csv"], 3, "file-missing", "reviews.csv"),
     (["compare", "reviews.csv", "m.erya"], 4, "model-missing", "m"),
     (["compare", "reviews.csv", "--task", "clasify"], 2, "unknown-task", "classify"),
     (["predict", "nowhere.erya", "--input", "x"], 4, "model-missing", ""),

@@ -129,7 +129,12 @@ def test_config_with_settings_and_options(erya, reviews, tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "help"),
-    [("sed = 1", "seed"), ("[train]\nlable = 'x'", "label"), ("[settings]\nsmothing = 1", "smoothing"), ("x = [", "c.toml")],
+    [
+        ("sed = 1", "seed"),
+        ("[train]\nlable = 'x'", "label"),
+        ("[settings]\nsmothing = 1", "smoothing"),
+        ("x = [", "c.toml"),
+    ],
 )
 def test_a_wrong_config_is_named(erya, reviews, tmp_path, text, help):
     (tmp_path / "c.toml").write_text(text)

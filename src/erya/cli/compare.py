@@ -149,6 +149,7 @@ def _end(board: Board) -> None:
 def _check(name: str, task: str) -> None:
     """A misspelt model is said before the data is read."""
     from erya import catalog, tasks
+    from erya.text.files import missing
 
     if name in tasks.names() or name in catalog.ids():
         return
@@ -157,6 +158,8 @@ def _check(name: str, task: str) -> None:
 
         artefact.load(name)
     elif not Path(name).is_file():
+        if "." in Path(name).name:
+            raise missing(Path(name))
         guess = nearest(name, [*catalog.ids(task), task])
         if guess is None or "/" in name:
             catalog.card_of(name)

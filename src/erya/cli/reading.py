@@ -43,10 +43,10 @@ def how_to_read(source: str, task: str, columns: Columns, parts: Parts | None) -
 def data_line(dataset: Dataset) -> str:
     """``100,412 rows · zh 71 % en 29 % · 5 labels · 212 rejected``."""
     rows = sum(len(part) for _, part in dataset.parts())
-    split = " ".join(f"{part_name(name)} {len(part):,}" for name, part in dataset.parts())
+    split = say(" ", "、").join(f"{part_name(name)} {len(part):,}" for name, part in dataset.parts())
     pieces = [
         say(f"{rows:,} rows", f"{rows:,} 行")
-        + (say(f" ({split})", f"（其中 {split}）") if dataset.dev or dataset.test else "")
+        + (say(f" ({split})", f"（其中{split}）") if dataset.dev or dataset.test else "")
     ]
     shares = [(share, name) for name, share in dataset.languages.items() if share >= 0.005]
     if shares:

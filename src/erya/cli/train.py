@@ -159,9 +159,11 @@ def resume(
     model: Annotated[str, argument("m.erya", "the file that was to be written", "当初要写出的文件")],
 ) -> None:
     """Continue a training."""
-    from erya import runs
+    from erya import artefact, runs
 
-    _show_trained(runs.resume(model, quiet=manner.quiet), manner, None, {})
+    trained = runs.resume(model, quiet=manner.quiet)
+    source = (artefact.load(trained.path).training.get("data") or {}).get("source")
+    _show_trained(trained, manner, source, {})
 
 
 # ---- what is shown --------------------------------------------------------------------------------------------
