@@ -64,18 +64,18 @@ def test_every_setting_of_every_model_is_explained(erya, id):
 
 
 def test_learn_copies_notes_and_notebook(erya, tmp_path):
-    found = erya("learn", MODEL, "-o", "study")
+    found = erya("learn", "classify/fasttext", "-o", "study")
     assert found.code == 0, found.err
     assert sorted(path.name for path in (tmp_path / "study").iterdir()) == ["README.md", "train.ipynb"]
-    assert erya("learn", MODEL, "-o", "study").code == 0  # the same files again: fine
+    assert erya("learn", "classify/fasttext", "-o", "study").code == 0  # the same files again: fine
     (tmp_path / "study" / "README.md").write_text("my own notes")
-    refused = erya("learn", MODEL, "-o", "study")
+    refused = erya("learn", "classify/fasttext", "-o", "study")
     assert refused.code == 2
     assert (tmp_path / "study" / "README.md").read_text() == "my own notes"
-    assert erya("learn", MODEL, "-o", "study", "--force").code == 0
+    assert erya("learn", "classify/fasttext", "-o", "study", "--force").code == 0
     assert (tmp_path / "study" / "README.md").read_text() != "my own notes"
-    assert erya("learn", MODEL, "--lang", "zh").code == 0
-    assert "README.zh.md" in [path.name for path in (tmp_path / "naive_bayes").iterdir()]
+    assert erya("learn", "classify/fasttext", "--lang", "zh").code == 0
+    assert "README.zh.md" in [path.name for path in (tmp_path / "fasttext").iterdir()]
 
 
 def test_data_lists_describes_shows_and_exports(erya, tmp_path):
