@@ -19,11 +19,11 @@ if sys.platform == "win32":
 def reviews(count: int = 60, seed: int = 0) -> list[tuple[str, str]]:
     """Short texts that a small model learns at once, half of them good."""
     generator = random.Random(seed)
-    words = {"good": "good great lovely fine superb".split(), "bad": "bad awful dull poor boring".split()}
+    words = {"good": ["good", "great", "lovely", "superb"], "bad": ["bad", "awful", "dull", "boring"]}
     rows = []
     for number in range(count):
         label = ("good", "bad")[number % 2]
-        text = generator.choices("the film was and story with actor plot".split(), k=5) + generator.choices(
+        text = generator.choices(["the", "film", "was", "and", "story", "with", "actor"], k=5) + generator.choices(
             words[label], k=2
         )
         rows.append((" ".join(text) + f" {number}", label))
