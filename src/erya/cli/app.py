@@ -123,7 +123,7 @@ def _fail(problem: EryaError, as_json: bool) -> int:
     try:
         problems.show(problem, as_json=as_json)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:  # nobody listens, or the answers go to a full disk: what is still held back cannot be written
         _close_quietly()
     return problem.exit
 
@@ -144,6 +144,6 @@ def _terminate_like_interrupt() -> None:
 
 
 def _close_quietly() -> None:
-    """The reader of our stdout went away (``| head``): nothing more to say, and no complaint at exit either."""
+    """Nothing more can be written to stdout, its reader went away (``| head``): no complaint at exit either."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

@@ -135,5 +135,7 @@ def check_output(path: Path) -> None:
         number = errno.ENOTDIR if folder.exists() else errno.ENOENT
         raise write_error(path, OSError(number, os.strerror(number)))
     if not os.access(folder, os.W_OK):
-        raise write_error(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+        closed = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
+        number = errno.EROFS if closed else errno.EACCES
+        raise write_error(path, OSError(number, os.strerror(number)))
     check_target(path)
