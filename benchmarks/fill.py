@@ -116,7 +116,36 @@ def startup(room: str, lang: str) -> str | None:
     )
 
 
-RENDERERS: dict[str, Callable[[str, str], str | None]] = {"accuracy": accuracy, "ladder": ladder, "startup": startup}
+def learning_curve(room: str, lang: str) -> str | None:
+    """Generative against discriminative on growing shares of the training data."""
+    document = results_file.read("learning_curve")
+    if document is None:
+        return None
+    parts = []
+    for name, curve in document["curves"].items():
+        rows = []
+        for row in curve:
+            scores = [row["accuracy"][model] for model in document["models"]]
+            best = max(score["mean"] for score in scores)
+            cells = [
+                f"{score['mean']:.4f}" + (f" ({score['low']:.3f} – {score['high']:.3f})" if row["draws"] > 1 else "")
+                for score in scores
+            ]
+            cells = [
+                f"**{cell}**" if score["mean"] == best else cell for cell, score in zip(cells, scores, strict=True)
+            ]
+            rows.append([f"{row['share']:.1%}", f"{row['rows']:,}", str(row["draws"]), *cells])
+        head = {"en": ["share", "rows", "draws"], "zh": ["比例", "行数", "抽样次数"]}[lang]
+        parts.append(f"\n**{name}**\n\n" + table([*head, *(f"`{model}`" for model in document["models"])], rows))
+    return "".join(parts) + footnote(document, lang)
+
+
+RENDERERS: dict[str, Callable[[str, str], str | None]] = {
+    "accuracy": accuracy,
+    "ladder": ladder,
+    "startup": startup,
+    "learning_curve": learning_curve,
+}
 
 
 def filled(path: Path) -> str:

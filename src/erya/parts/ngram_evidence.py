@@ -31,7 +31,7 @@ Span = tuple[int, int]
 
 DOCUMENTS_AT_ONCE = 4096  # when predicting: bounds the memory
 STRONGEST = 15  # parts listed in an explanation
-DRAWN = 40  # features drawn in a trace
+DRAWN = 20  # features drawn in a trace
 
 
 # ---- answers ------------------------------------------------------------------------------------------------------
@@ -253,7 +253,7 @@ def _strongest(
     """The strongest parts, all others in one line, the bias, and the sum: the log-odds to the last digit."""
     order = np.argsort(-np.abs(parts), kind="stable")
     rows: list[list[Any]] = [
-        [evidence.names[place], float(evidence.values[place]), float(differences[place]), float(parts[place])]
+        [evidence.names[place], _number(evidence.values[place]), float(differences[place]), float(parts[place])]
         for place in order[:STRONGEST].tolist()
     ]
     rest = order[STRONGEST:]
@@ -265,6 +265,11 @@ def _strongest(
     return Table(say(f"strongest parts: {against}", f"影响最大的部分：{against}"), columns, rows)
 
 
+def _number(value: float) -> int | float:
+    """Counts look like counts."""
+    return int(value) if float(value).is_integer() else float(value)
+
+
 def trace_of(
     model: str, evidence: Evidence, classes: NDArray[Any], probabilities: Floats, words: dict[str, str]
 ) -> Trace:
@@ -272,7 +277,7 @@ def trace_of(
     names = [str(name) for name in classes.tolist()]
     contributions = evidence.contributions
     spread = contributions.max(axis=1, initial=-np.inf) - contributions.min(axis=1, initial=np.inf)  # (m,)
-    drawn = np.sort(np.argsort(-spread, kind="stable")[:DRAWN])
+    drawn = np.argsort(-spread, kind="stable")[:DRAWN]
     note = ""
     if len(drawn) < len(spread):
         note = say(
