@@ -11,6 +11,7 @@ for each n-gram. That is the whole explanation, and it is exact: nothing is samp
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -157,18 +158,19 @@ def laid_out(evidence: Evidence, parts: Floats) -> tuple[Floats, list[Span], Flo
     by_token = np.zeros(len(evidence.tokens))
     whole = np.zeros(len(evidence.tokens))  # what belongs to all characters of a token alike
     cuts = [_characters(evidence.shown, span) for span in evidence.spans]
+    starts = [[begin for begin, _ in cut] for cut in cuts]
     by_character = [np.zeros(len(cut)) for cut in cuts]
     for one in evidence.occurrences:
         by_token[one.token : one.token + one.length] += part[one.feature] / one.length
         if one.characters is None:
             whole[one.token : one.token + one.length] += part[one.feature] / one.length
         else:
-            start, _ = evidence.spans[one.token]
-            first, last = (start + place for place in one.characters)
-            covered = np.array([first < end and begin < last for begin, end in cuts[one.token]])
-            if not covered.any():  # lower-casing changed the number of characters
-                covered[:] = True
-            by_character[one.token][covered] += part[one.feature] / covered.sum()
+            start, end = evidence.spans[one.token]
+            first, last = (min(start + place, end) for place in one.characters)
+            begins = starts[one.token]
+            low = max(0, bisect_right(begins, first) - 1)
+            high = max(low + 1, bisect_left(begins, last))  # lower-casing may have changed the number of characters
+            by_character[one.token][low:high] += part[one.feature] / (min(high, len(begins)) - low)
     for place, values in enumerate(by_character):
         values += whole[place] / max(1, len(values))
     return by_token, [span for cut in cuts for span in cut], np.concatenate([np.zeros(0), *by_character])
