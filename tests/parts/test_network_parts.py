@@ -200,3 +200,26 @@ def test_without_torch_the_help_can_be_pasted(monkeypatch):
     assert caught.value.code == "extra-missing"
     assert caught.value.exit == 5
     assert caught.value.help.startswith('pip install "erya[neural]"')
+
+
+def test_very_long_texts_are_learned_from_in_pieces_and_none_is_cut(monkeypatch):
+    monkeypatch.setattr("erya.parts.held_out.LONGEST", 4)
+    sentences = []
+
+    class Listening(Report):
+        def note(self, sentence):
+            sentences.append(sentence)
+
+    X = ["one two three four five six seven eight nine", "one", ""]
+    examples = classify.examples(X, ["a", "b", "a"], sample_weight=[3.0, 1.0, 1.0])
+    _, learned, _ = corpora(examples, None, Words(), min_count=1, patience=2, seed=0, report=Listening())
+    assert learned.lengths.tolist() == [4, 4, 1, 1, 0]
+    assert learned.targets.tolist() == [0, 0, 0, 1, 0]
+    np.testing.assert_allclose(learned.weights.numpy(), np.ones(5))
+    assert "1 texts" in sentences[0]
+
+
+def test_batches_of_long_texts_hold_fewer(monkeypatch):
+    monkeypatch.setattr("erya.parts.token_batches.TOKENS_A_STEP", 100)
+    corpus = Corpus([[1] * 30] * 20, 2)
+    assert max(len(rows) for rows in corpus.shuffled(8, [0])) == 3

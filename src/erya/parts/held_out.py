@@ -17,6 +17,7 @@ from erya.text.vocabulary import Vocabulary
 
 SHARE = 0.1  # of the training rows
 FEWEST_ROWS = 100  # of fewer rows a tenth says nothing
+LONGEST = 16_384  # tokens; a longer text is learned from in several pieces of equal weight
 
 
 def corpora(
@@ -50,14 +51,31 @@ def corpora(
     learned = np.flatnonzero(~held).tolist()
     vocabulary = Vocabulary.build((documents[row] for row in learned), min_count=min_count)
 
-    def some(rows: NDArray[np.int64]) -> Corpus:
-        sequences = [vocabulary.ids(documents[row]) for row in rows.tolist()]
-        return Corpus(sequences, len(vocabulary), examples.targets[rows], examples.weights[rows])
+    def some(rows: NDArray[np.int64], longest: int) -> Corpus:
+        pieces = [(row, piece) for row in rows.tolist() for piece in _pieces(vocabulary.ids(documents[row]), longest)]
+        origins = np.array([row for row, _ in pieces], dtype=np.int64)
+        shares = np.bincount(origins, minlength=len(documents))[origins]  # pieces of the same text
+        weights = examples.weights[origins] / shares
+        return Corpus([piece for _, piece in pieces], len(vocabulary), examples.targets[origins], weights)
 
-    listened: Corpus | None = some(np.flatnonzero(held)) if held.any() else None
+    long = sum(len(documents[row]) > LONGEST for row in learned)
+    if long:
+        report.note(
+            say(
+                f"{long} texts of more than {LONGEST:,} tokens are learned from in pieces",
+                f"{long} 条文本超过 {LONGEST:,} 个词，将分段学习",
+            )
+        )
+    everything = max(map(len, documents)) + 1
+    listened: Corpus | None = some(np.flatnonzero(held), everything) if held.any() else None
     if validation is not None:
         listened = _given(validation, tokenizer, vocabulary, examples.classes)
-    return vocabulary, some(np.flatnonzero(~held)), listened
+    return vocabulary, some(np.flatnonzero(~held), LONGEST), listened
+
+
+def _pieces(ids: list[int], longest: int) -> list[list[int]]:
+    """The ids in pieces of at most ``longest``; those of an empty text are one empty piece."""
+    return [ids[start : start + longest] for start in range(0, max(1, len(ids)), longest)]
 
 
 def _drawn(targets: NDArray[np.int64], seed: int) -> NDArray[np.bool_]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from erya.text.batches import bucketed
 
 POOL = 32  # batches that are sorted by length together
+TOKENS_A_STEP = 65_536  # padding counted: of long texts a batch holds fewer, so that memory stays bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,5 +119,6 @@ class Corpus:
         batches: list[NDArray[np.int64]] = []
         for start in range(0, len(order), batch_size * POOL):
             pool = order[start : start + batch_size * POOL]
-            batches.extend(pool[rows] for rows in bucketed(self.lengths[pool], batch_size, generator))
+            some = bucketed(self.lengths[pool], batch_size, generator, max_tokens=TOKENS_A_STEP)
+            batches.extend(pool[rows] for rows in some)
         return batches

@@ -64,7 +64,7 @@ class LSTM(Model):
         dropout: float = 0.5,
         tokenizer: str | tokenizers.Tokenizer = "auto",
         min_count: int = 2,
-        epochs: int = 12,
+        epochs: int = 10,
         batch_size: int = 128,
         learning_rate: float = 0.002,
         weight_decay: float = 0.0,

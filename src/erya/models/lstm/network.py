@@ -2,7 +2,7 @@
 
 Hochreiter & Schmidhuber 1997, "Long Short-Term Memory", with the forget gate of Gers, Schmidhuber & Cummins 2000; two
 directions as in Graves & Schmidhuber 2005. Forward and backward pass are written out, from the equations: see
-``Recurrence``. ``cell`` is the same step as a textbook has it, for reading and for the trace; tests compare both with
+``read`` and ``Recurrence``. ``cell`` is the same step as a textbook has it, for reading and for the trace; tests compare both with
 torch.nn.LSTM. Not here: several layers, peepholes, text, files, the training loop.
 
     i = σ(x W_i + h W_i' + b_i)      how much of the candidate is written
@@ -39,6 +39,8 @@ from erya.parts.dropout import dropout
 from erya.parts.token_batches import TokenBatch
 
 Tensors = tuple[torch.Tensor, ...]
+
+STEPS_AT_ONCE = 1024  # when predicting
 
 
 class BiLSTM(nn.Module):
@@ -92,15 +94,51 @@ class BiLSTM(nn.Module):
 
     def forward(self, batch: TokenBatch, generator: torch.Generator | None = None) -> torch.Tensor:
         """Logits (B, C)."""
-        hidden = self.hidden(batch, generator)  # (T, 2, B, H)
-        features = dropout(strongest(hidden, batch.lengths), self.dropout_rate, generator)  # (B, 2H)
+        features = dropout(self.features(batch, generator), self.dropout_rate, generator)  # (B, 2H)
         return features @ self.output + self.output_bias  # (B, C)
+
+    def features(self, batch: TokenBatch, generator: torch.Generator | None = None) -> torch.Tensor:
+        """Each unit's greatest value over a text's own steps, (B, 2H); zeros for a text without tokens."""
+        if torch.is_grad_enabled():
+            pooled = strongest(self.hidden(batch, generator), batch.lengths)  # (2, B, H)
+        else:
+            pooled = self._strongest_in_pieces(batch)
+        pooled = pooled.masked_fill((batch.lengths == 0)[:, None], 0.0)
+        return pooled.transpose(0, 1).flatten(1)
 
     def hidden(self, batch: TokenBatch, generator: torch.Generator | None = None) -> torch.Tensor:
         """h_t of both readers in the order they read, (T, 2, B, H): the backward one's first step is a text's last token.
 
         Zeros where a text has ended.
         """
+        projected, recurrent = self._projected(batch, generator)
+        counts = unfinished(batch.lengths, batch.places.shape[1])
+        if not counts:
+            return projected.new_zeros(0, 2, len(batch.lengths), self.recurrent.shape[1])
+        steps = rows_of_steps(reading_order(batch.places, batch.lengths), counts)
+        found: torch.Tensor = Recurrence.apply(  # type: ignore[no-untyped-call]
+            projected, recurrent, steps, counts, len(batch.lengths)
+        )
+        return found
+
+    def _strongest_in_pieces(self, batch: TokenBatch) -> torch.Tensor:
+        """The same maximum (2, B, H) for predicting: memory is that of some steps, however long the text."""
+        projected, recurrent = self._projected(batch, None)
+        counts = unfinished(batch.lengths, batch.places.shape[1])
+        order = reading_order(batch.places, batch.lengths)
+        h = projected.new_zeros(2, len(batch.lengths), self.recurrent.shape[1])
+        c, pooled = h, torch.full_like(h, -1.0)
+        for start in range(0, len(counts), STEPS_AT_ONCE):
+            some = counts[start : start + STEPS_AT_ONCE]
+            steps = rows_of_steps(order[start : start + STEPS_AT_ONCE], some)
+            n = some[0]  # texts that reach this piece
+            hidden, h, c = read(projected, recurrent, steps, some, h[:, :n], c[:, :n], None)
+            found = strongest(hidden, batch.lengths[:n] - start)
+            pooled[:, :n] = torch.maximum(pooled[:, :n], found)
+        return pooled
+
+    def _projected(self, batch: TokenBatch, generator: torch.Generator | None) -> tuple[torch.Tensor, torch.Tensor]:
+        """The sums x W + b of the batch's distinct tokens, (2U, 4H), and W' (2, H, 4H), both with the candidate doubled."""
         vectors = functional.embedding(batch.tokens, self.embedding, padding_idx=0, sparse=True)  # (U, D)
         vectors = dropout(vectors, self.dropout_rate, generator)
         hidden_width = self.recurrent.shape[1]
@@ -109,16 +147,7 @@ class BiLSTM(nn.Module):
         double[3 * hidden_width :] = 2
         # what a token says to the gates is the same wherever it stands: once per distinct token
         projected = vectors @ (self.input * double).flatten(1) + (self.bias * double).flatten()  # (U, 2·4H)
-        counts = unfinished(batch.lengths, batch.places.shape[1])
-        if not counts:
-            return projected.new_zeros(0, 2, len(batch.lengths), hidden_width)
-        rows = reading_order(batch.places, batch.lengths)  # (T, 2, B)
-        steps = [row[:, :count].flatten() for row, count in zip(rows, counts, strict=True)]  # (2n,) each
-        recurrent = self.recurrent * double
-        found: torch.Tensor = Recurrence.apply(  # type: ignore[no-untyped-call]
-            projected.view(-1, 4 * hidden_width), recurrent, steps, counts, len(batch.lengths), torch.is_grad_enabled()
-        )
-        return found
+        return projected.view(-1, 4 * hidden_width), self.recurrent * double
 
 
 def unfinished(lengths: torch.Tensor, steps: int) -> list[int]:
@@ -137,15 +166,17 @@ def reading_order(places: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
     return both.permute(2, 0, 1) * 2 + torch.arange(2)[:, None]  # (T, 2, B)
 
 
+def rows_of_steps(order: torch.Tensor, counts: Sequence[int]) -> list[torch.Tensor]:
+    """Of each step the rows that are read, (2n,): those of the n texts that have not ended."""
+    return [rows[:, :count].flatten() for rows, count in zip(order, counts, strict=False)]
+
+
 def strongest(hidden: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """Each unit's greatest value over a text's own steps, (B, 2H); zeros for a text without tokens."""
-    steps, _, texts, hidden_width = hidden.shape
-    if steps == 0:
-        return hidden.new_zeros(texts, 2 * hidden_width)
-    outside = lengths <= torch.arange(steps)[:, None]  # (T, B)
-    filled = hidden.masked_fill(outside[:, None, :, None], -1.0)  # no hidden state is below −1
-    pooled = filled.amax(dim=0).masked_fill((lengths == 0)[:, None], 0.0)  # (2, B, H)
-    return pooled.transpose(0, 1).flatten(1)
+    """Each unit's greatest value over a text's own steps, (2, B, H); −1 for a text that has none of these steps."""
+    if len(hidden) == 0:
+        return hidden.new_full(hidden.shape[1:], -1.0)
+    outside = lengths <= torch.arange(len(hidden))[:, None]  # (T, B)
+    return hidden.masked_fill(outside[:, None, :, None], -1.0).amax(dim=0)  # no hidden state is below −1
 
 
 def cell(projected: torch.Tensor, hidden: torch.Tensor, memory: torch.Tensor, recurrent: torch.Tensor) -> Tensors:
@@ -163,12 +194,46 @@ def cell(projected: torch.Tensor, hidden: torch.Tensor, memory: torch.Tensor, re
     return i, f, o, g, memory, o * torch.tanh(memory)
 
 
-class Recurrence(torch.autograd.Function):
-    """Both readers over all steps, and backpropagation through time, by hand.
+def read(
+    projected: torch.Tensor,
+    recurrent: torch.Tensor,
+    steps: Sequence[torch.Tensor],
+    counts: Sequence[int],
+    h: torch.Tensor,
+    c: torch.Tensor,
+    kept: list[torch.Tensor] | None,
+) -> Tensors:
+    """Both readers over some steps: hidden states (T, 2, B, H), and h and c after the last one, (2, n, H).
 
-    The texts of a batch stand longest first, so step t concerns the first n of them. The candidate and the cell are squashed
-    as tanh(a) = 2σ(2a) − 1; s and q below are these σ: g = 2s − 1 and tanh(c) = 2q − 1.
+    The candidate and the cell are squashed as tanh(a) = 2σ(2a) − 1; s and q below are these σ: g = 2s − 1, tanh(c) = 2q − 1.
+
+    Args:
+        projected: (2U, 4H), the candidate's part doubled.
+        recurrent: W' (2, H, 4H), likewise.
+        steps: of each step the rows of ``projected`` that are read, (2n,).
+        counts: n of each step; texts stand longest first, so these are the first n.
+        h, c: before the first step, (2, B, H).
+        kept: takes what the backward pass needs of each step: gates, the cell before, q, h before.
     """
+    hidden_width = recurrent.shape[1]
+    result = projected.new_zeros(len(counts), *h.shape)
+    for step, (rows, n) in enumerate(zip(steps, counts, strict=True)):
+        h, c = h[:, :n], c[:, :n]
+        gates = projected.index_select(0, rows).view(2, n, 4 * hidden_width)
+        gates.baddbmm_(h, recurrent).sigmoid_()  # (2, n, 4H)
+        i, f, o, s = gates.chunk(4, dim=-1)
+        before = c
+        c = (f * before).addcmul_(i, s, value=2).sub_(i)  # f c + i (2s − 1)
+        q = (c * 2).sigmoid_()
+        if kept is not None:
+            kept += [gates, before, q, h]
+        h = (o * q).mul_(2).sub_(o)  # o (2q − 1)
+        result[step, :, :n] = h
+    return result, h, c
+
+
+class Recurrence(torch.autograd.Function):
+    """``read`` from the first step to the last, and backpropagation through time, by hand."""
 
     @staticmethod
     def forward(
@@ -178,26 +243,11 @@ class Recurrence(torch.autograd.Function):
         steps: Sequence[torch.Tensor],
         counts: Sequence[int],
         texts: int,
-        learning: bool,
     ) -> torch.Tensor:
-        """(T, 2, B, H) from projections (2U, 4H), W' (2, H, 4H), the rows that each step reads (2n,), and n itself."""
-        hidden_width = recurrent.shape[1]
-        result = projected.new_zeros(len(counts), 2, texts, hidden_width)
-        h = projected.new_zeros(2, counts[0], hidden_width)
-        c = torch.zeros_like(h)
+        """Hidden states (T, 2, B, H); see ``read``."""
         kept: list[torch.Tensor] = []
-        for step, (rows, n) in enumerate(zip(steps, counts, strict=True)):
-            h, c = h[:, :n], c[:, :n]
-            gates = projected.index_select(0, rows).view(2, n, 4 * hidden_width)
-            gates.baddbmm_(h, recurrent).sigmoid_()  # (2, n, 4H)
-            i, f, o, s = gates.chunk(4, dim=-1)
-            before = c
-            c = (f * before).addcmul_(i, s, value=2).sub_(i)  # f c + i (2s − 1)
-            q = (c * 2).sigmoid_()
-            if learning:
-                kept += [gates, before, q, h]
-            h = (o * q).mul_(2).sub_(o)  # o (2q − 1)
-            result[step, :, :n] = h
+        zeros = projected.new_zeros(2, texts, recurrent.shape[1])
+        result, _, _ = read(projected, recurrent, steps, counts, zeros, zeros, kept)
         ctx.save_for_backward(recurrent, *steps, *kept)
         ctx.counts, ctx.shape = counts, projected.shape
         return result
@@ -219,7 +269,7 @@ class Recurrence(torch.autograd.Function):
             d_recurrent.baddbmm_(h.transpose(1, 2), d_gates)
             d_projected.index_add_(0, steps[step], d_gates.view(2 * n, -1))
             d_h = torch.bmm(d_gates, recurrent.transpose(1, 2))
-        return d_projected, d_recurrent, None, None, None, None
+        return d_projected, d_recurrent, None, None, None
 
 
 def _through_cell(

@@ -90,7 +90,7 @@ def test_gradcheck_of_backpropagation_through_time():
     steps = [row[:, :count].flatten() for row, count in zip(rows, counts, strict=True)]
 
     def scan(one, other):
-        return Recurrence.apply(one, other, steps, counts, len(TEXTS), True)
+        return Recurrence.apply(one, other, steps, counts, len(TEXTS))
 
     assert torch.autograd.gradcheck(scan, (projected, recurrent))
 
@@ -209,3 +209,13 @@ def test_the_readme_computes_what_it_says(name):
     failures, tried = doctest.testfile(str(path), module_relative=False, encoding="utf-8")
     assert tried
     assert not failures
+
+
+def test_long_texts_are_read_in_pieces_with_the_same_answer(monkeypatch):
+    net = network()
+    batch = corpus().batch(np.arange(len(TEXTS)))
+    whole = net(batch).detach()
+    for steps in (1, 2, 3, 100):
+        monkeypatch.setattr(network_module, "STEPS_AT_ONCE", steps)
+        with torch.no_grad():
+            torch.testing.assert_close(net(batch), whole, atol=1e-12, rtol=0)

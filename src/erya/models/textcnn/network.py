@@ -29,6 +29,8 @@ from torch.nn import functional
 from erya.parts.dropout import dropout
 from erya.parts.token_batches import TokenBatch
 
+PLACES_AT_ONCE = 16_384  # bounds the memory of a long text
+
 
 class TextCNN(nn.Module):
     """Word vectors → filters → max over time → dropout → classes.
@@ -112,8 +114,11 @@ class StrongestResponse(torch.autograd.Function):
         """(B, F) from shares (U, w·F), whose row 0 is zero, and places (B, T)."""
         table = shares.view(len(shares) * window, -1)  # (U·w, F): row u·w + j is token u at position j
         windows = window_rows(places, window)  # (B, P, w)
-        responses = functional.embedding_bag(windows.flatten(0, 1), table, mode="sum")  # (B·P, F)
-        strongest, place = responses.view(*windows.shape[:2], -1).max(dim=1)  # (B, F) both
+        strongest, place = _strongest(table, windows[:, :PLACES_AT_ONCE])  # (B, F) both
+        for start in range(PLACES_AT_ONCE, windows.shape[1], PLACES_AT_ONCE):  # texts so long are rare
+            more, there = _strongest(table, windows[:, start : start + PLACES_AT_ONCE])
+            place = torch.where(more > strongest, there + start, place)
+            strongest = torch.maximum(strongest, more)
         ctx.save_for_backward(windows, place)
         ctx.shape = shares.shape
         return strongest
@@ -129,6 +134,13 @@ class StrongestResponse(torch.autograd.Function):
         for position in range(window):
             table.scatter_add_(0, windows[:, :, position].gather(1, place), gradient)
         return result, None, None
+
+
+def _strongest(table: torch.Tensor, windows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The greatest response over these windows (B, P, w) and its place, (B, F) both."""
+    responses = functional.embedding_bag(windows.flatten(0, 1), table, mode="sum")  # (B·P, F)
+    strongest, place = responses.view(*windows.shape[:2], -1).max(dim=1)
+    return strongest, place
 
 
 def window_rows(places: torch.Tensor, window: int) -> torch.Tensor:

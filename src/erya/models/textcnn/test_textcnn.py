@@ -187,3 +187,16 @@ def test_a_weight_of_two_is_the_row_twice():
     weighted = Corpus(TEXTS[:3], VOCABULARY, targets, np.array([2.0, 1.0, 1.0])).batch(np.arange(3))
     repeated = Corpus([TEXTS[0], *TEXTS[:3]], VOCABULARY, np.array([0, *targets]), np.ones(4)).batch(np.arange(4))
     torch.testing.assert_close(net.loss(weighted), net.loss(repeated))
+
+
+@pytest.mark.parametrize("places", [1, 2, 3])
+def test_long_texts_are_read_in_pieces_with_the_same_answer_and_gradient(monkeypatch, places):
+    net = network()
+    batch = corpus().batch(np.arange(4))
+    whole = net.loss(batch)
+    gradients = torch.autograd.grad(whole, [*net.filters])
+    monkeypatch.setattr(network_module, "PLACES_AT_ONCE", places)
+    pieces = net.loss(batch)
+    torch.testing.assert_close(pieces, whole, atol=1e-12, rtol=0)
+    for one, other in zip(torch.autograd.grad(pieces, [*net.filters]), gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-12, rtol=0)
