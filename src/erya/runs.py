@@ -273,6 +273,11 @@ def _told(folder: RunFolder, run: dict[str, Any], error: BaseException) -> BaseE
     if isinstance(error, ResourceError) and error.code == "disk-full" and saved:
         resume = folder.resume_command
         error.help = say(f"free some space, then: {resume}", f"腾出空间，然后：{resume}")
+    if isinstance(error, UsageError) and error.code == "bad-setting" and error.help and error.help.endswith("=…"):
+        name = error.help.removeprefix("--set ").removesuffix("=…")
+        parameter = catalog.find(run["id"]).parameters().get(name)
+        if parameter is not None and isinstance(parameter.default, int | float | str | None):
+            error.help = f"--set {name}={'none' if parameter.default is None else parameter.default}"
     if isinstance(error, DivergedError) and saved:
         with contextlib.suppress(EryaError):
             folder.write({**run, "ended": _DIVERGED})
