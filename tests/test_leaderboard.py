@@ -216,3 +216,14 @@ def test_advice_on_a_single_model_claims_no_comparison():
     (first, *_) = advice.advise(document([row("only", 0.9)]))["sentences"]
     assert "every other model" not in first
     assert "second model" in first
+
+
+def test_peak_memory_is_the_contestants_own():
+    """A large parent must not be counted: 300 MB here, then a child that holds next to nothing."""
+    import subprocess
+    import sys
+
+    ballast = np.ones(40_000_000)
+    code = "from erya.contest import peak_rss; print(peak_rss())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < ballast.nbytes

@@ -18,7 +18,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def need_torch(model: str) -> None:
-    """Raises ResourceError where torch is not installed; imports nothing."""
+    """Raises ResourceError where torch is not installed, or where another device than the CPU is asked for.
+
+    Imports nothing.
+    """
     if find_spec("torch") is None:
         raise ResourceError(
             "extra-missing",
@@ -27,6 +30,15 @@ def need_torch(model: str) -> None:
                 'pip install "erya[neural]"   # works without: classify/fasttext',
                 'pip install "erya[neural]"   # 不装也可用：classify/fasttext',
             ),
+        )
+    if machine.device() != "cpu":
+        raise ResourceError(
+            "device-missing",
+            say(
+                f"this version of Erya runs {model} on the CPU only, not on '{machine.device()}'",
+                f"这个版本的 Erya 只在 CPU 上运行 {model}，不支持 '{machine.device()}'",
+            ),
+            help="--device cpu",
         )
 
 
