@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import write_csv
+from .conftest import reviews, write_csv
 from .shell import FAST, MODEL, command_in, weights_of
 
 # some 6,000 words with 100 numbers each: 2.4 MB, and one pass over them
@@ -149,3 +149,54 @@ def test_a_folder_that_is_a_file(erya):
     ended = erya("train", MODEL, "reviews.csv", *FAST, "-o", "m.erya/m.erya")
     assert ended.code == 5
     assert ended.first == "error: m.erya is a file, not a folder"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "first", "help"),
+    [
+        (
+            ["train", MODEL, "reviews.csv", "-o", "reviews.csv"],
+            "error: reviews.csv is read by this command; it would be overwritten",
+            "-o reviews-new.erya",
+        ),
+        (
+            ["compare", "reviews.csv", "m.erya", "-o", "m.erya"],
+            "error: m.erya is read by this command; it would be overwritten",
+            "-o m-new.html",
+        ),
+        (
+            ["train", MODEL, "sample:names", "-o", "reviews.csv"],
+            "error: reviews.csv is there and is no model file; it would be overwritten",
+            "-o reviews-new.erya",
+        ),
+        (
+            ["show", "m.erya", "a superb film", "-o", "m.erya"],
+            "error: m.erya is there and is no report; it would be overwritten",
+            "-o m-new.html",
+        ),
+        (
+            ["data", "snips", "-o", "m.erya"],
+            "error: m.erya is there and is no file of rows; it would be overwritten",
+            "-o m-new.jsonl",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_there_is_not_destroyed(erya, arguments, first, help):
+    """A slip behind -o must not cost data or a model of another kind."""
+    before = erya.contents()
+    ended = erya(*arguments)
+    assert (ended.code, ended.first, ended.help) == (2, first, help)
+    assert erya.contents() == before
+
+
+def test_rejects_that_are_mended_are_not_overwritten(erya):
+    """Whoever trains on rejects.jsonl keeps it; a list of an earlier run is replaced, anything else is not."""
+    rows = [f'{{"text": "{text}", "label": "{label}"}}\n' for text, label in reviews(20)]
+    (erya.folder / "rejects.jsonl").write_text("".join(rows) + "[1]\n", encoding="utf-8")
+    mine = (erya.folder / "rejects.jsonl").read_bytes()
+    train = ["train", MODEL, "rejects.jsonl", "--bad-rows", "skip", *FAST, "-o", "m.erya"]
+    for _ in range(2):
+        assert erya(*train).code == 0
+        assert (erya.folder / "rejects.jsonl").read_bytes() == mine
+        assert sorted(path.name for path in erya.folder.glob("rejects*")) == ["rejects-2.jsonl", "rejects.jsonl"]

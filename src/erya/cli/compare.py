@@ -14,8 +14,9 @@ from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.live import Watcher
 from erya.cli.options import Columns, Fitting, Manner, Parts, argument, complete_data, option, training_panel
-from erya.cli.reading import check_output, data_line, how_to_read, shown_path, tell_notes, write_rejects
+from erya.cli.reading import data_line, how_to_read, shown_path, tell_notes
 from erya.cli.settings import parse_settings
+from erya.cli.targets import PAGE, check_output, write_rejects
 from erya.cli.values import seconds, whole
 from erya.errors import ResourceError, UsageError, nearest
 from erya.language import say
@@ -107,15 +108,16 @@ def compare(
     repeats, budget_seconds = whole("--seeds", seeds, default=1, least=1), seconds("--budget", budget)
     settings = _settings(catalog.ids(chosen_task), fitting)
     path = None if out is None and manner.json else Path(out) if out else _free_name()
+    inputs = [data, parts.validation, parts.test, fitting.config, *(models or [])]
     if path is not None:
-        check_output(path)
+        check_output(path, PAGE, inputs)
     for name in models or []:
         _check(name, chosen_task)
     dataset = runs.read_data(how_to_read(data, chosen_task, columns, parts))
     manner.talk(output.fact(say("data", "数据"), data_line(dataset)))
     tell_notes(dataset.reading, manner)
     if path is not None:
-        write_rejects(dataset.reading, path, manner)
+        write_rejects(dataset.reading, path, manner, inputs)
     with Watcher(live=sys.stderr.isatty() and not manner.quiet, silent=manner.quiet) as watcher:
         board = leaderboard.compare(
             models or [chosen_task],

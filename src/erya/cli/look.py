@@ -14,6 +14,7 @@ from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Manner, argument, option
 from erya.cli.reading import shown_path
+from erya.cli.targets import PAGE, check_output
 from erya.cli.views import OWN_VIEWS, choose_view, curve_view
 from erya.errors import UsageError, nearest, quoted
 from erya.language import say
@@ -206,6 +207,7 @@ def _present(trace: Trace, out: str | None, manner: Manner) -> None:
     if out is not None:
         from erya.atomic import atomic_write
 
+        check_output(Path(out), PAGE)
         page = trace.html().encode("utf-8")
         atomic_write(Path(out), lambda file: file.write(page) and None)
         manner.talk(output.fact(say("saved", "已保存"), out))

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import errno
-import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from erya.cli import output
 from erya.cli.options import Columns, Manner, Parts
-from erya.errors import quoted, typed
+from erya.errors import typed
 from erya.language import say
 
 if TYPE_CHECKING:
     from erya.text.dataset import Dataset, Reading
-
-REJECTS = "rejects.jsonl"
 
 
 def how_to_read(source: str, task: str, columns: Columns, parts: Parts | None) -> dict[str, Any]:
@@ -88,19 +83,6 @@ def tell_notes(reading: Reading, manner: Manner) -> None:
         manner.talk(output.fact(say("read", "读取"), note))
 
 
-def write_rejects(reading: Reading, beside: Path, manner: Manner) -> Path | None:
-    """Keep the rejected rows in rejects.jsonl in the folder of ``beside``; None where there are none."""
-    if not reading.rejects:
-        return None
-    from erya.atomic import atomic_write
-
-    path = beside.parent / REJECTS
-    lines = "".join(json.dumps(reject.to_plain(), ensure_ascii=False) + "\n" for reject in reading.rejects).encode()
-    atomic_write(path, lambda file: file.write(lines) and None)
-    manner.talk(output.fact("", say(f"rejected rows: {quoted(path)}", f"被拒收的行：{quoted(path)}")))
-    return path
-
-
 def data_facts(dataset: Dataset) -> dict[str, Any]:
     """The ``"data"`` of JSON documents."""
     return {
@@ -119,23 +101,3 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
 def shown_path(path: str | Path) -> str:
     """A path as one would type it into a shell."""
     return typed(path)
-
-
-def check_output(path: Path) -> None:
-    """Refuse an output that cannot be written before anything long begins.
-
-    Raises:
-        ResourceError: its folder is not there or not writable.
-        UsageError: it is a folder or a device.
-    """
-    from erya.atomic import check_target, write_error
-
-    folder = path.parent
-    if not folder.is_dir():
-        number = errno.ENOTDIR if folder.exists() else errno.ENOENT
-        raise write_error(path, OSError(number, os.strerror(number)))
-    if not os.access(folder, os.W_OK):
-        closed = hasattr(os, "statvfs") and os.statvfs(folder).f_flag & os.ST_RDONLY
-        number = errno.EROFS if closed else errno.EACCES
-        raise write_error(path, OSError(number, os.strerror(number)))
-    check_target(path)

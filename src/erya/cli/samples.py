@@ -14,6 +14,7 @@ from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Manner, argument, option
 from erya.cli.reading import part_name, shown_path
+from erya.cli.targets import ROWS, check_output
 from erya.cli.values import whole
 from erya.errors import UsageError, quoted
 from erya.language import language, say
@@ -142,6 +143,7 @@ def _rows(dataset: Dataset) -> Any:
 def _export(rows: Any, path: Path, manner: Manner) -> None:
     from erya.atomic import atomic_write
 
+    check_output(path, ROWS)
     count = 0
 
     def write(file: Any) -> None:

@@ -22,8 +22,9 @@ from erya.cli.options import (
     option,
     training_panel,
 )
-from erya.cli.reading import check_output, data_facts, data_line, how_to_read, shown_path, tell_notes, write_rejects
+from erya.cli.reading import data_facts, data_line, how_to_read, shown_path, tell_notes
 from erya.cli.settings import parse_settings, shown
+from erya.cli.targets import MODEL_FILE, check_output, write_rejects
 from erya.cli.values import seconds
 from erya.language import say
 
@@ -132,7 +133,8 @@ def train(
         settings.setdefault("seed", parts.seed_number())
     budget_seconds = seconds("--budget", budget)
     catalog.model(model, preset, settings)  # a wrong preset is said before a long file is read
-    check_output(Path(out))
+    inputs = [data, parts.validation, parts.test, fitting.config]
+    check_output(Path(out), MODEL_FILE, inputs)
     how = how_to_read(data, kind.task(), columns, parts)
     dataset = runs.read_data(how)
     wishes = catalog.card_of(model).tasks[kind.task()].presets[preset]
@@ -146,7 +148,7 @@ def train(
         return
     for name, value in built.get_params(deep=False).items():
         manner.detail(output.fact("", f"{name}={shown(value)}"))
-    rejects = write_rejects(dataset.reading, Path(out), manner)
+    rejects = write_rejects(dataset.reading, Path(out), manner, inputs)
     manner.talk(output.fact(say("model", "模型"), f"{built!r}"))
     trained = runs.train(
         built, dataset, out, how=how, budget_seconds=budget_seconds, restart=restart, quiet=manner.quiet
