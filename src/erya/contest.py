@@ -71,7 +71,8 @@ def run(folder: Path, data_path: Path) -> None:
     try:
         result = _contest(job, data, folder)
     except EryaError as problem:
-        result = {"status": "failed", "error": problem.message, "code": problem.code, "help": problem.help}
+        result = {"status": "failed", "error": problem.message, "code": problem.code, "exit": problem.exit}
+        result |= {"where": problem.where, "help": problem.help}
     except MemoryError:
         result = {"status": "failed", "error": "out of memory", "code": "memory", "help": None}
     text = json.dumps(result, ensure_ascii=False).encode("utf-8")

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from erya import artefact, catalog, tasks
-from erya.errors import DataError, EryaError, Interrupted, ModelFileError, UsageError, quoted
+from erya.errors import DataError, EryaError, Interrupted, ModelFileError, ResourceError, UsageError, quoted
 from erya.language import say
 from erya.tasks.classify import Run
 from erya.text.dataset import Dataset, Part
@@ -211,7 +211,8 @@ def _run_apart(
 
 
 def _as_error(result: dict[str, Any]) -> EryaError:
-    return ModelFileError(result["code"], result["error"], help=result.get("help"))
+    kind = ResourceError if result.get("exit") == ResourceError.exit else ModelFileError
+    return kind(result["code"], result["error"], where=result.get("where"), help=result.get("help"))
 
 
 def _run_process(model: str, job_folder: Path, budget: float | None, watch: Watch) -> dict[str, Any]:
