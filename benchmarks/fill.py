@@ -140,10 +140,41 @@ def learning_curve(room: str, lang: str) -> str | None:
     return "".join(parts) + footnote(document, lang)
 
 
+def neural_speed(room: str, lang: str) -> str | None:
+    """One network beside the loop one writes first."""
+    document = results_file.read("neural_speed")
+    if document is None:
+        return None
+    names = {
+        "erya": {"en": "Erya", "zh": "Erya"},
+        "longest row": {"en": "plain loop, padded to the longest row", "zh": "普通循环，补齐到全集最长"},
+        "longest of batch": {"en": "plain loop, padded to the longest of the batch", "zh": "普通循环，补齐到批内最长"},
+    }
+    rows = [
+        [
+            row["data"],
+            names[loop][lang],
+            f"{speed:,.0f}",
+            f"{row['ratio'][loop]:.1f} ×" if loop in row["ratio"] else "",
+            f"{row['accuracy'][loop]:.4f}",
+        ]
+        for row in document["rows"]
+        if row["room"] == room
+        for loop, speed in row["tokens_per_second"].items()
+    ]
+    epochs = document["rows"][0]["epochs"]
+    head = {
+        "en": ["data", "training loop", "tokens/s", "Erya is", f"accuracy after {epochs} epoch(s)"],
+        "zh": ["数据", "训练循环", "词元/秒", "Erya 快", f"{epochs} 轮后的准确率"],
+    }
+    return table(head[lang], rows) + footnote(document, lang)
+
+
 RENDERERS: dict[str, Callable[[str, str], str | None]] = {
     "accuracy": accuracy,
     "ladder": ladder,
     "startup": startup,
+    "neural_speed": neural_speed,
     "learning_curve": learning_curve,
 }
 
