@@ -8,6 +8,7 @@ from erya.language import say
 from erya.tasks.classify import HEADLINE
 
 COSTS = ("train_seconds", "first_answer_seconds", "model_bytes", "peak_rss_bytes")
+CLEARLY = 0.9  # a cost within a tenth of another is the same cost: timings are not that exact
 CONFUSED_SHARE = 0.25  # a pair of labels is worth a sentence when it makes this share of all errors
 WIDE_INTERVAL = 0.04
 RARE_LABEL = 50  # training rows
@@ -63,8 +64,8 @@ def _verdict(
     if chosen is best:
         return say(
             f"Take {best['name']}: accuracy {_score(best)}, the highest, and none of the {len(equals) - 1} models that it does "
-            f"not significantly beat is cheaper to run (always answering the most frequent label: {majority:.1%}).",
-            f"选 {best['name']}：准确率 {_score(best)}，为最高；与它没有显著差别的 {len(equals) - 1} 个模型也都不比它更省"
+            f"not significantly beat is cheaper all in all (always answering the most frequent label: {majority:.1%}).",
+            f"选 {best['name']}：准确率 {_score(best)}，为最高；与它没有显著差别的 {len(equals) - 1} 个模型总体上也不比它更省"
             f"（总猜最常见标签：{majority:.1%}）。",
         )
     return say(
@@ -159,9 +160,9 @@ def _significant(document: dict[str, Any], first: str, second: str) -> bool:
 
 
 def _cost(row: dict[str, Any], rivals: list[dict[str, Any]]) -> float:
-    """Sum of the row's ranks in every cost that was measured for all rivals: no unit outweighs another."""
+    """How often a rival is clearly cheaper, over every cost that was measured for all: no unit outweighs another."""
     ranks = 0.0
     for name in COSTS:
         if all(rival[name] is not None for rival in rivals):
-            ranks += sum(rival[name] < row[name] for rival in rivals)
+            ranks += sum(rival[name] < CLEARLY * row[name] for rival in rivals)
     return ranks
