@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from erya.trace import Bars, TokenHeat, Trace
 
 from erya.contract import Model
 from erya.errors import UsageError
@@ -11,6 +10,7 @@ from erya.progress import quiet
 from erya.state import State, pack_strings, unpack_strings
 from erya.tasks import classify
 from erya.text.tokenizers import from_plain, make, tokens_of
+from erya.trace import Bars, TokenHeat, Trace
 
 
 class LongestWord(Model):
