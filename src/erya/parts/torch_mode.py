@@ -56,18 +56,16 @@ def torch_mode() -> Iterator[None]:
 
     deterministic: Any = torch.utils.deterministic
 
-    threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    warn_only, fill = (
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-        deterministic.fill_uninitialized_memory,
-    )
+    # not use_deterministic_algorithms: it does the same, and imports torch's compiler first, which takes 0.8 s
+    threads, strict = torch.get_num_threads(), torch.get_deterministic_debug_mode()
+    fill = deterministic.fill_uninitialized_memory
     asked = machine.threads()
     try:
         torch.set_num_threads(asked if os.environ.get("ERYA_THREADS") else min(asked, threads))
-        torch.use_deterministic_algorithms(True)
+        torch.set_deterministic_debug_mode("error")
         deterministic.fill_uninitialized_memory = False  # costs time, and shows bugs, not differences
         yield
     finally:
         torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        torch.set_deterministic_debug_mode(strict)
         deterministic.fill_uninitialized_memory = fill
