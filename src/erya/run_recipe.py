@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from erya import artefact, catalog
-from erya.errors import DataError, UsageError, quoted
+from erya.errors import DataError, UsageError, quoted, typed
 from erya.language import say
 from erya.text.dataset import Dataset
 
@@ -35,7 +35,27 @@ def read_data(how: dict[str, Any], absolute: dict[str, str] | None = None) -> Da
         elif Path(path).exists():
             options[name] = path
     dataset: Dataset = read(source, **options)
-    return dataset.split(**how["split"]) if how.get("split") else dataset
+    if not how.get("split"):
+        return dataset
+    dataset = dataset.split(**how["split"])
+    if options.get("check", True) and dataset.train.targets is not None and len(set(dataset.train.targets)) < 2:
+        raise _one_class_left(dataset)
+    return dataset
+
+
+def _one_class_left(dataset: Dataset) -> DataError:
+    """Equal texts stay in one part, so where there are only a few different ones a whole label may go to the test part."""
+    rows, texts = len(dataset.train), len(set(dataset.train.inputs))
+    label, source = quoted((dataset.train.targets or ["–"])[0], 40), quoted(dataset.source, 200)
+    return DataError(
+        "one-class",
+        say(
+            f"the split leaves {rows:,} rows to train on (different texts: {texts:,}), all with the label '{label}'",
+            f"划分后只剩 {rows:,} 行可训练（{texts:,} 条不同的文本），标签都是“{label}”",
+        ),
+        where=source,
+        help=f"erya check {typed(dataset.source)}",
+    )
 
 
 def plain_how(how: dict[str, Any]) -> dict[str, Any]:

@@ -160,6 +160,29 @@ CASES = {
         content=jsonl(SOUND[:3]) + b'{"text": "a film\n[1, 2]\n{"text": NaN, "label": "good"}\n' + jsonl(SOUND[3:]),
         paste="option",
     ),
+    "one label left by the split": Case(
+        "one-class",
+        "error: the split leaves 10 rows to train on (different texts: 1), all with the label 'bad'",
+        "bad.csv",
+        "erya check bad.csv",
+        content=table([("a film", "good"), ("no film", "bad")] * 10),
+    ),
+    "no label at all": Case(
+        "column-missing",
+        "error: bad.csv has no column that looks like the label",
+        "bad.csv:1   text",
+        "add a column and name it: --label COL",
+        content=table([(text,) for text, _ in SOUND], "text"),
+        paste="",
+    ),
+    "a name too long": Case(
+        "file-unreadable",
+        f"error: {'x' * 80}… cannot be read: File name too long",
+        f"{'x' * 200}…",
+        "ls -ld …",
+        data="x" * 300,
+        paste="",
+    ),
     "a truncated archive": Case(
         "archive-damaged",
         "error: bad.csv.gz is not a sound gzip archive: it ends too soon",
@@ -189,7 +212,7 @@ def test_unusable_data(erya, name):
     assert english.code == chinese.code == case.exit
     assert english.first == case.first
     assert matches(english.place, case.place), english.place
-    assert english.help == case.help
+    assert matches(english.help, case.help)
     assert chinese.first.startswith("错误：")
     assert any("\u4e00" <= character <= "\u9fff" for character in chinese.first.removeprefix("错误"))
     assert matches(chinese.place, case.place) or name == "a truncated archive"
@@ -200,7 +223,7 @@ def test_unusable_data(erya, name):
         "exit": case.exit,
         "error": case.first.removeprefix("error: "),
         "where": english.place,
-        "help": case.help,
+        "help": english.help,
     }
     assert chinese.out == ""
     assert erya.contents() == before  # the older model too
@@ -210,7 +233,7 @@ def test_unusable_data(erya, name):
         assert erya.paste(command_in(english)) == case.then
     elif case.paste:
         again = with_option(english) if case.paste == "option" else with_word(english, "revews.csv")
-        ended = erya(*again, "--json")
+        ended = erya(*again, "--dry-run", "--json")
         assert ended.code == case.then, ended.err
         if not ended.code:
             facts = ended.document["data"]
@@ -239,6 +262,15 @@ def test_a_bad_row_costs_itself_only(erya, name):
     lines = case.content.decode().splitlines()
     assert [reject["raw"] for reject in kept] == [lines[reject["line"] - 1] for reject in kept]
     assert [reject["code"] for reject in kept] == [case.code] * bad
+
+
+def test_a_broken_link(erya):
+    (erya.folder / "bad.csv").symlink_to("gone.csv")
+    ended = erya("train", MODEL, "bad.csv", "-o", "new.erya")
+    assert ended.code == 3
+    assert ended.first == "error: there is no file bad.csv"
+    assert ended.help == "it is a link that leads nowhere: ls -l bad.csv"
+    assert erya.paste(command_in(ended)) == 0
 
 
 def test_utf16_that_says_so_is_read(erya):

@@ -115,12 +115,11 @@ def test_settings_that_diverge_by_themselves(erya, model, settings):
     installed(model)
     before = erya.contents()
     arguments = train(model, "m.erya", *[word for setting in settings for word in ("--set", setting)])
-    for lang in ("en", "zh"):
-        ended = erya(*arguments, lang=lang)
-        assert ended.code == 6
-        assert re.search(r"last good (step|one)|最后一个正常的", ended.first)
-        assert ended.help.startswith("--set learning_rate=")
-        assert erya.contents() == before  # the old model, and no run folder
+    ended = erya(*arguments, lang="zh" if model == MODEL else "en")
+    assert ended.code == 6
+    assert re.search(r"last good (step|one)|最后一个正常的", ended.first)
+    assert ended.help.startswith("--set learning_rate=")
+    assert erya.contents() == before  # the old model, and no run folder
 
 
 @pytest.mark.parametrize("value", ["1e30", "-1", "nan"])

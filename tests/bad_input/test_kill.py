@@ -26,7 +26,7 @@ def test_lstm_killed_at_twenty_moments(erya):
 
 
 def test_fasttext_killed_at_moments(erya):
-    killed_and_resumed(erya, [MODEL, "--set", "epochs=3000"], seed=2, kills=6)
+    killed_and_resumed(erya, [MODEL, "--set", "epochs=3000"], seed=2, kills=4)
 
 
 def killed_and_resumed(erya, model: list[str], *, seed: int, kills: int = KILLS) -> None:

@@ -142,6 +142,7 @@ def test_another_name_is_no_harm(erya):
     (erya.folder / "m.erya").rename(erya.folder / "model.bin")
     assert erya("predict", "model.bin", "--input", "a superb film").code == 0
     assert erya("check", "model.bin").code == 0
+    assert erya("compare", "reviews.csv", "model.bin").code == 0
 
 
 def test_missing(erya):

@@ -167,7 +167,7 @@ def test_misspelt(erya, name):
     english.arguments.remove("--json")
     if wrong is not None:
         again = with_word(english, wrong) if wrong else with_option(english)
-        ended = erya(*again, "-q")
+        ended = erya(*again, "--dry-run")
         assert ended.code == 0, ended.err
 
 

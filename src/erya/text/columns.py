@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from erya.errors import DataError, nearest, quoted
+from erya.errors import DataError, nearest, quoted, typed
 from erya.language import say
 from erya.text.dataset import Reject
 from erya.text.readers import Row
@@ -217,7 +217,8 @@ def _roles(file: str, names: list[str], samples: list[list[Any]], wish: Wish, no
         found["label"] = _by_name(LABEL_NAMES, folded, found) or _fewest(names, samples, found) or ""
     for role, name in found.items():
         if not name:
-            raise _no_column(file, role, None, names, shown)
+            free = [column for column in names if column not in found.values()]
+            raise _no_column(file, role, None, free, shown)
     guessed = ", ".join(f"{role} = {quoted(found[role])}" for role in found if role not in wish.named())
     if guessed:
         notes.append(say(f"{file}: {guessed} (guessed)", f"{file}：{guessed}（自动判断）"))
@@ -258,14 +259,18 @@ def _no_column(file: str, role: str, name: str | None, names: list[str], shown: 
             {"text": "text", "label": "label"}.get(role, role), {"text": "文本", "label": "标签"}.get(role, role)
         )
         message = say(f"{file} has no column that looks like the {what}", f"{file} 中没有像{what}的列")
-        help = f"{option} {quoted(names[0], 40)}" if names else option
+        help = (
+            f"{option} {typed(names[0])}"
+            if names
+            else say(f"add a column and name it: {option} COL", f"增加一列，并指明它：{option} 列名")
+        )
     else:
         message = say(f"column '{quoted(name)}' is not in {file}", f"{file} 中没有列 '{quoted(name)}'")
         guess = nearest(name, names)
         if guess:
             help = say(
-                f"did you mean '{quoted(guess)}'?  →  {option} {quoted(guess)}",
-                f"是不是 '{quoted(guess)}'？  →  {option} {quoted(guess)}",
+                f"did you mean '{quoted(guess)}'?  →  {option} {typed(guess)}",
+                f"是不是 '{quoted(guess)}'？  →  {option} {typed(guess)}",
             )
         else:
             help = say("columns: ", "现有的列：") + quoted(", ".join(names), 200)
