@@ -15,7 +15,7 @@ PACKAGE = Path(erya.__file__).parent
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if not path.name.startswith("test_"))
 FLOORS = {
     **dict.fromkeys(["language", "errors", "state", "progress", "machine", "trace", "charts", "drawing", "text"], 0),
-    **dict.fromkeys(["atomic", "strict_json", "tensors", "samples"], 0),
+    **dict.fromkeys(["atomic", "kernel_cache", "strict_json", "tensors", "samples"], 0),
     **dict.fromkeys(["scoring", "tasks"], 1),
     **dict.fromkeys(["container", "manifest", "artefact", "contract", "training", "parts"], 2),
     "models": 3,

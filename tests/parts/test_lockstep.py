@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
+from erya.kernel_cache import kernel
 from erya.parts import lockstep
-from erya.parts.kernel_cache import kernel
 from erya.parts.lockstep import ABORT, atomic_add, atomic_load, atomic_store, barrier, control_block, run_together
 
 

@@ -19,7 +19,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from erya.parts.kernel_cache import kernel
+from erya.kernel_cache import kernel
 
 ARRIVED, GENERATION, ABORT = 0, 16, 32  # places in the control array, 128 bytes apart: one cache line each
 SPINS = 2000  # looks at the counter before the core is given away

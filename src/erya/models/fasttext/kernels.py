@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from erya.parts.kernel_cache import kernel
+from erya.kernel_cache import kernel
 from erya.parts.lockstep import ABORT, atomic_load, atomic_store, barrier
 
 SHARDS = 64  # rows are dealt to this many owners, whatever the number of threads; a power of two

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.errors import DivergedError, Interrupted
+from erya.kernel_cache import announce
 from erya.language import say
 from erya.models.fasttext import kernels
 from erya.models.fasttext.features import Encoded
-from erya.parts.kernel_cache import announce
 from erya.parts.lockstep import run_together
 from erya.progress import Report
 from erya.state import Arrays, State

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from erya.parts import kernel_cache
-from erya.parts.kernel_cache import announce, cache_folder, kernel, source_hash
+from erya import kernel_cache
+from erya.kernel_cache import announce, cache_folder, kernel, source_hash
 from erya.progress import Report
 
 
@@ -79,7 +79,7 @@ def test_only_a_few_old_caches_stay(bases, tmp_path):
 
 PROGRAM = """
 from erya.parts import lockstep
-from erya.parts.kernel_cache import announce
+from erya.kernel_cache import announce
 from erya.progress import Report
 
 class Speaking(Report):

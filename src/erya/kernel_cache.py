@@ -27,7 +27,7 @@ import numpy as np
 from erya.language import say
 from erya.progress import Report
 
-PACKAGE = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
 KEPT = 3  # caches of other versions that stay beside ours; older ones go
 _lock = threading.Lock()
 _config: Any = numba.config
@@ -120,7 +120,9 @@ def source_hash(package: Path = PACKAGE) -> str:
     """Hash of all files of the package that hold kernels, of the compiler and of the kind of machine: 16 hex digits."""
     compiler = (numba.__version__, version("llvmlite"), np.__version__, sys.version, platform.machine())
     digest = hashlib.sha256(repr(compiler).encode())
-    for path in sorted([*package.glob("parts/*.py"), *package.glob("models/*/kernels.py")]):
+    for path in sorted(
+        [*package.glob("parts/*.py"), *package.glob("text/*kernels.py"), *package.glob("models/*/*kernels.py")]
+    ):
         source = path.read_bytes()
         digest.update(f"{path.relative_to(package).as_posix()} {len(source)} ".encode())
         digest.update(source)
