@@ -79,7 +79,8 @@ def _patterns(run: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
     letter, extend = f"[^\\W_{HAN}]", _one_of_marks("\u200c\u200d")  # joiners: Persian and Indic words
     word = f"{letter}++(?:{extend}++{letter}*+)*+"
     tone = f"(?:{_one_of_marks()}|[\U0001f3fb-\U0001f3ff])*+"  # marks and skin tones
-    other = f"[\U0001f1e6-\U0001f1ff]{{2}}|\\S{tone}(?:\u200d[^\\w\\s]{tone})*+"  # a flag is two letters
+    # a flag is two letters; Han that this Python's Unicode does not know yet is no emoji all the same
+    other = f"[\U0001f1e6-\U0001f1ff]{{2}}|\\S{tone}(?:\u200d[^\\w\\s{HAN}]{tone})*+"
     han = f"[{HAN}]{run}" if run else f"[{HAN}]{_one_of_marks()}*+"
     return re.compile(r"[A-Za-z0-9]++|\S"), re.compile(f"{han}|{word}|{other}")
 
@@ -103,7 +104,28 @@ def _lowered(pattern: re.Pattern[str], text: str) -> list[str]:
     return pattern.findall(text.lower())
 
 
-# ---- the four tokenizers -----------------------------------------------------------------------------------------
+@functools.cache
+def _spoken() -> re.Pattern[str]:
+    return re.compile(f"[^\\W_]|[{HAN}]")
+
+
+def _without_punctuation(tokens: list[str]) -> list[str]:
+    """The tokens that begin with a letter, a digit or a Han character: no other token of these tokenizers has any."""
+    match = _spoken().match
+    return [token for token in tokens if match(token)]
+
+
+def _spans_without_punctuation(text: str, spans: list[Span]) -> list[Span]:
+    match = _spoken().match
+    return [span for span in spans if match(text, span[0])]
+
+
+def _plain(kind: str, lower: bool, punctuation: bool) -> dict[str, Any]:
+    """What tokenizers with punctuation are written as has not changed since there were others."""
+    return {"kind": kind, "lower": lower} if punctuation else {"kind": kind, "lower": lower, "punctuation": False}
+
+
+# ---- the five tokenizers -----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +136,11 @@ class Words:
 
     Args:
         lower: whether tokens are lower-cased.
+        punctuation: False: tokens without a letter, digit or Han character (marks, emoji, "_", " ") are left out.
     """
 
     lower: bool = True
+    punctuation: bool = True
 
     @property
     def name(self) -> str:
@@ -126,15 +150,17 @@ class Words:
     def tokens(self, text: str) -> list[str]:
         """The tokens of ``text``, lower-cased if ``lower``."""
         pattern = _patterns("")[0 if text.isascii() else 1]
-        return _lowered(pattern, text) if self.lower else pattern.findall(text)
+        found = _lowered(pattern, text) if self.lower else pattern.findall(text)
+        return found if self.punctuation else _without_punctuation(found)
 
     def spans(self, text: str) -> list[Span]:
         """Where they stand in ``text``."""
-        return [match.span() for match in _patterns("")[0 if text.isascii() else 1].finditer(text)]
+        found = [match.span() for match in _patterns("")[0 if text.isascii() else 1].finditer(text)]
+        return found if self.punctuation else _spans_without_punctuation(text, found)
 
     def to_plain(self) -> dict[str, Any]:
         """``{"kind": "words", "lower": …}``."""
-        return {"kind": "words", "lower": self.lower}
+        return _plain("words", self.lower, self.punctuation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,9 +169,11 @@ class Characters:
 
     Args:
         lower: whether tokens are lower-cased.
+        punctuation: False: tokens without a letter, digit or Han character (marks, emoji, "_", " ") are left out.
     """
 
     lower: bool = True
+    punctuation: bool = True
 
     @property
     def name(self) -> str:
@@ -154,6 +182,10 @@ class Characters:
 
     def tokens(self, text: str) -> list[str]:
         """The characters of ``text``, lower-cased if ``lower``; none for white space at either end."""
+        found = self._all(text)
+        return found if self.punctuation else _without_punctuation(found)
+
+    def _all(self, text: str) -> list[str]:
         text = " ".join(text.split())
         if text.isascii() or not _any_mark().search(text):
             if self.lower and "\u0130" not in text and "\u03a3" not in text:  # İ becomes two characters
@@ -167,11 +199,12 @@ class Characters:
     def spans(self, text: str) -> list[Span]:
         """Where they stand in ``text``; the span of ``" "`` covers the whole run of white space."""
         start = len(text) - len(text.lstrip())
-        return [match.span() for match in _characters().finditer(text, start, max(start, len(text.rstrip())))]
+        found = [match.span() for match in _characters().finditer(text, start, max(start, len(text.rstrip())))]
+        return found if self.punctuation else _spans_without_punctuation(text, found)
 
     def to_plain(self) -> dict[str, Any]:
         """``{"kind": "characters", "lower": …}``."""
-        return {"kind": "characters", "lower": self.lower}
+        return _plain("characters", self.lower, self.punctuation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +213,11 @@ class ChineseWords:
 
     Args:
         lower: whether tokens are lower-cased.
+        punctuation: False: tokens without a letter, digit or Han character (marks, emoji, "_", " ") are left out.
     """
 
     lower: bool = True
+    punctuation: bool = True
 
     @property
     def name(self) -> str:
@@ -192,7 +227,7 @@ class ChineseWords:
     def tokens(self, text: str) -> list[str]:
         """The words of ``text``, lower-cased if ``lower``."""
         if text.isascii():
-            return Words(self.lower).tokens(text)
+            return Words(self.lower, self.punctuation).tokens(text)
         cut, pattern = _segmenter(), _patterns("++")[1]
         found: list[str] = []
         for token in _lowered(pattern, text) if self.lower else pattern.findall(text):
@@ -200,12 +235,12 @@ class ChineseWords:
                 found.extend(cut(token))
             else:
                 found.append(token)
-        return found
+        return found if self.punctuation else _without_punctuation(found)
 
     def spans(self, text: str) -> list[Span]:
         """Where they stand in ``text``."""
         if text.isascii():
-            return Words(self.lower).spans(text)
+            return Words(self.lower, self.punctuation).spans(text)
         cut = _segmenter()
         found: list[Span] = []
         for match in _patterns("++")[1].finditer(text):
@@ -216,11 +251,41 @@ class ChineseWords:
                     start += len(word)
             else:
                 found.append((start, end))
-        return found
+        return found if self.punctuation else _spans_without_punctuation(text, found)
 
     def to_plain(self) -> dict[str, Any]:
         """``{"kind": "chinese_words", "lower": …}``."""
-        return {"kind": "chinese_words", "lower": self.lower}
+        return _plain("chinese_words", self.lower, self.punctuation)
+
+
+@dataclass(frozen=True, slots=True)
+class Whitespace:
+    """What stands between ASCII white space (blank, tab, line ends, vertical tab, form feed), untouched.
+
+    For text that is tokenised already: what word2vec.c reads. A no-break space or U+3000 is part of a token.
+    """
+
+    @property
+    def name(self) -> str:
+        """``"whitespace"``."""
+        return "whitespace"
+
+    def tokens(self, text: str) -> list[str]:
+        """The tokens of ``text``."""
+        return _between_blanks().findall(text)
+
+    def spans(self, text: str) -> list[Span]:
+        """Where they stand in ``text``."""
+        return [match.span() for match in _between_blanks().finditer(text)]
+
+    def to_plain(self) -> dict[str, Any]:
+        """``{"kind": "whitespace"}``."""
+        return {"kind": "whitespace"}
+
+
+@functools.cache
+def _between_blanks() -> re.Pattern[str]:
+    return re.compile(r"[^ \t\n\v\f\r]++")
 
 
 def _is_han(character: str) -> bool:
@@ -236,14 +301,15 @@ def _segmenter() -> Any:
 
 # ---- by name, and as data ----------------------------------------------------------------------------------------
 
-NAMES = ("auto", "words", "characters", "chinese_words")
+NAMES = ("auto", "words", "characters", "chinese_words", "whitespace")
 
 
 def make(tokenizer: str | Tokenizer) -> Tokenizer:
     """A tokenizer by name; one that is a tokenizer already comes back as it is.
 
     Args:
-        tokenizer: ``"auto"`` and ``"words"`` (``Words``), ``"characters"``, ``"chinese_words"``, or an object.
+        tokenizer: ``"auto"`` and ``"words"`` (``Words``), ``"characters"``, ``"chinese_words"``,
+            ``"whitespace"``, or an object.
 
     Raises:
         UsageError: no such name.
@@ -262,6 +328,8 @@ def make(tokenizer: str | Tokenizer) -> Tokenizer:
         return Characters()
     if tokenizer == "chinese_words":
         return ChineseWords()
+    if tokenizer == "whitespace":
+        return Whitespace()
     guess = nearest(tokenizer, NAMES)
     raise UsageError(
         "unknown-tokenizer",
@@ -281,6 +349,8 @@ def from_plain(plain: Any) -> Tokenizer:
     kind = plain.get("kind")
     if kind == "subwords":
         return Subwords.from_plain(plain)
+    if plain == {"kind": "whitespace"}:
+        return Whitespace()
     simple: dict[str, type[Words] | type[Characters] | type[ChineseWords]] = {
         "words": Words,
         "characters": Characters,
@@ -289,11 +359,12 @@ def from_plain(plain: Any) -> Tokenizer:
     if (
         not isinstance(kind, str)
         or kind not in simple
-        or set(plain) != {"kind", "lower"}
+        or set(plain) not in ({"kind", "lower"}, {"kind", "lower", "punctuation"})
         or not isinstance(plain["lower"], bool)
+        or plain.get("punctuation", False) is not False
     ):
         raise ValueError(f"unknown tokenizer: {quoted(plain)}")
-    return simple[kind](lower=plain["lower"])
+    return simple[kind](lower=plain["lower"], punctuation="punctuation" not in plain)
 
 
 # ---- one text or a pair ------------------------------------------------------------------------------------------
