@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from erya.board_table import score_title
 from erya.language import say
 from erya.tasks.classify import HEADLINE
 
@@ -16,6 +17,8 @@ RARE_LABEL = 50  # training rows
 
 def advise(document: dict[str, Any]) -> dict[str, Any]:
     """``{"recommended": model or None, "sentences": [...]}``: verdict first, then what to look at, then what to do."""
+    if document.get("task") == "vectors":
+        return _advise_on_words(document)
     rows = [row for row in document["rows"] if row["scores"]]
     if not rows:
         return {"recommended": None, "sentences": [say("No model finished.", "没有一个模型完成训练。")]}
@@ -33,6 +36,85 @@ def advise(document: dict[str, Any]) -> dict[str, Any]:
             *_about_data(document),
         ],
     }
+
+
+# ---- word vectors -------------------------------------------------------------------------------------------
+
+
+def _advise_on_words(document: dict[str, Any]) -> dict[str, Any]:
+    rows = [row for row in document["rows"] if row["model"] in document["words"]]
+    if not rows:
+        return {"recommended": None, "sentences": [say("No model finished.", "没有一个模型完成训练。")]}
+    ranking = next((name for name in document["columns"] if name in rows[0]["scores"]), None)
+    if ranking is None:
+        return {"recommended": None, "sentences": [_nothing_asked(document)]}
+    best = rows[0]
+    equals = [best, *[row for row in rows[1:] if _no_worse(document, best, row, ranking)]]
+    chosen = min(equals, key=lambda row: _cost(row, equals))
+    sentences = [_take(best, chosen, equals, rows, ranking), *_cheaper(best, chosen, equals)]
+    known = document["words"][chosen["model"]]["analogies"]["total"]
+    if known["known"] < known["asked"] / 4:
+        sentences.append(
+            say(
+                f"Only {known['known']:,} of {known['asked']:,} analogy questions are about words that it knows: "
+                "more text, or similarity sets of your own words, would tell more.",
+                f"{known['asked']:,} 道类比题中只有 {known['known']:,} 道的词它都认识："
+                "换更多的文本，或用自己领域的相似度数据，才看得更清楚。",
+            )
+        )
+    return {"recommended": chosen["model"], "sentences": sentences}
+
+
+def _nothing_asked(document: dict[str, Any]) -> str:
+    return say(
+        "None of the bundled analogies is about words of this corpus, so nothing could be scored: "
+        "use more text, or give a similarity set with --similarity FILE.",
+        "内置类比题中没有一道的词出现在这份语料里，无法评分：请用更多文本，或用 --similarity 给出相似度数据。",
+    )
+
+
+def _no_worse(document: dict[str, Any], best: dict[str, Any], row: dict[str, Any], ranking: str) -> bool:
+    """Whether the difference may be luck: by the test on common questions, else by intervals that overlap."""
+    if ranking not in row["scores"]:
+        return False
+    tested = [pair for pair in document["pairs"] if {pair["a"], pair["b"]} == {best["model"], row["model"]}]
+    if tested and ranking == "analogy_accuracy":
+        return not tested[0]["significant"]
+    return bool(row["scores"][ranking]["high"] >= best["scores"][ranking]["low"])
+
+
+def _take(
+    best: dict[str, Any],
+    chosen: dict[str, Any],
+    equals: list[dict[str, Any]],
+    rows: list[dict[str, Any]],
+    ranking: str,
+) -> str:
+    name = score_title(ranking)
+    if len(rows) == 1:
+        return say(
+            f"{best['name']} reaches {_score(best, ranking)} ({name}). Compare it with a second model before you settle.",
+            f"{best['name']} 的{name}得分为 {_score(best, ranking)}。定下来之前，再找一个模型比一比。",
+        )
+    if len(equals) == 1:
+        return say(
+            f"Take {best['name']}: {_score(best, ranking)} ({name}), clearly better than every other model here.",
+            f"选 {best['name']}：{name} {_score(best, ranking)}，明显好于这里的其他所有模型。",
+        )
+    if chosen is best:
+        return say(
+            f"Take {best['name']}: {_score(best, ranking)} ({name}), the highest; those that may be as good are not cheaper.",
+            f"选 {best['name']}：{name} {_score(best, ranking)}，为最高；可能同样好的模型也不更省。",
+        )
+    return say(
+        f"Take {chosen['name']}: {_score(chosen, ranking)} ({name}). {best['name']} scores highest ({_score(best, ranking)}), but "
+        f"the difference may be luck, and {chosen['name']} is cheaper.",
+        f"选 {chosen['name']}：{name} {_score(chosen, ranking)}。{best['name']} 得分最高（{_score(best, ranking)}），"
+        f"但差别可能只是运气，而 {chosen['name']} 更省。",
+    )
+
+
+# ---- labels -------------------------------------------------------------------------------------------------
 
 
 def _no_better_than_chance(document: dict[str, Any], best: dict[str, Any]) -> str:
@@ -150,8 +232,8 @@ def _about_data(document: dict[str, Any]) -> list[str]:
     return sentences
 
 
-def _score(row: dict[str, Any]) -> str:
-    score = row["scores"][HEADLINE]
+def _score(row: dict[str, Any], name: str = HEADLINE) -> str:
+    score = row["scores"][name]
     return f"{score['value']:.1%} [{score['low']:.1%}, {score['high']:.1%}]"
 
 

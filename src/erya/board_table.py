@@ -6,34 +6,50 @@ import unicodedata
 from typing import Any
 
 from erya.language import say
-from erya.tasks.classify import HEADLINE
 
 
-def columns() -> list[str]:
-    """The table's headings in the user's language."""
+def columns(document: dict[str, Any]) -> list[str]:
+    """The table's headings in the user's language: the score that ranks with its interval, further scores, costs."""
+    first, *others = score_names(document)
     return [
         say("model", "模型"),
-        say("accuracy", "准确率"),
+        score_title(first),
         say("95 % interval", "95% 区间"),
-        say("macro F1", "宏 F1"),
+        *map(score_title, others),
         say("train", "训练"),
         say("first answer", "首次回答"),
-        say("texts/s", "条/秒"),
+        say("queries/s", "查询/秒") if document.get("task") == "vectors" else say("texts/s", "条/秒"),
         say("size", "大小"),
         say("peak memory", "峰值内存"),
     ]
 
 
-def cells(row: dict[str, Any]) -> list[str]:
+def score_names(document: dict[str, Any]) -> list[str]:
+    """The scores that are shown, the one that ranks first."""
+    return list(document.get("columns") or ("accuracy", "macro_f1"))
+
+
+def score_title(name: str) -> str:
+    """A score as a heading."""
+    known = {
+        "accuracy": say("accuracy", "准确率"),
+        "macro_f1": say("macro F1", "宏 F1"),
+        "analogy_accuracy": say("analogies", "类比"),
+    }
+    return known.get(name, name.removeprefix("spearman_"))
+
+
+def cells(row: dict[str, Any], document: dict[str, Any]) -> list[str]:
     """One row of the document, formatted; a dash where nothing was measured."""
-    if not row["scores"]:
-        return [row["model"], f"{status(row)}: {row['error']}", *[""] * 7]
-    score = row["scores"][HEADLINE]
+    first, *others = score_names(document)
+    if not row["scores"] and (row.get("error") or document.get("task") != "vectors"):
+        return [row["model"], f"{status(row)}: {row['error']}", *[""] * (6 + len(others))]
+    score = row["scores"].get(first)
     return [
         row["model"],
-        f"{score['value']:.4f}",
-        f"[{score['low']:.4f}, {score['high']:.4f}]",
-        f"{row['scores']['macro_f1']['value']:.4f}",
+        f"{score['value']:.4f}" if score else "–",
+        f"[{score['low']:.4f}, {score['high']:.4f}]" if score else "–",
+        *(f"{row['scores'][name]['value']:.4f}" if name in row["scores"] else "–" for name in others),
         seconds(row["train_seconds"]) + (" ◷" if row["status"] == "budget" else ""),
         seconds(row["first_answer_seconds"]),
         "–" if row["predictions_per_second"] is None else f"{row['predictions_per_second']:,.0f}",
@@ -52,14 +68,15 @@ def status(row: dict[str, Any]) -> str:
     return words.get(row["status"], str(row["status"]))
 
 
-def aligned(rows: list[list[str]], width: int | None = None) -> list[str]:
+def aligned(rows: list[list[str]], width: int | None = None, document: dict[str, Any] | None = None) -> list[str]:
     """Headings, a rule, and rows of cells; a row with only two cells (name, remark) runs through.
 
     Args:
         rows: lists as ``cells`` gives them.
         width: terminal cells; columns are left out from the right until the table fits. None: all columns.
+        document: the document, or as much of it as names the columns.
     """
-    lines = [columns(), *rows]
+    lines = [columns(document or {}), *rows]
     scored = [line for line in lines if any(line[2:])]
     widths = [max(width_of(line[index]) for line in scored) for index in range(len(lines[0]))]
     widths[0] = max(width_of(line[0]) for line in lines)
@@ -78,10 +95,13 @@ def aligned(rows: list[list[str]], width: int | None = None) -> list[str]:
 
 
 def plain_table(document: dict[str, Any], width: int | None = None) -> str:
-    """The whole table with the majority baseline; ``width`` as for ``aligned``."""
-    majority = document["baseline"]
-    always = [say("always", "总猜") + f" “{majority['label']}”", f"{majority['majority']:.4f}", *[""] * 7]
-    text = aligned([*[cells(row) for row in document["rows"]], always], width)
+    """The whole table, with the majority baseline where there is one; ``width`` as for ``aligned``."""
+    rows = [cells(row, document) for row in document["rows"]]
+    majority = document.get("baseline")
+    if majority:
+        always = say("always", "总猜") + f" “{majority['label']}”"
+        rows.append([always, f"{majority['majority']:.4f}", *[""] * (len(columns(document)) - 2)])
+    text = aligned(rows, width, document)
     if any(row["status"] == "budget" for row in document["rows"]):
         text.append(say("◷ stopped by the budget", "◷ 因预算用完而停止"))
     return "\n".join(text)

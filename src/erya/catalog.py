@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PRESETS = ("tiny", "default", "paper")
 EXTRA_MODULE = {"neural": "torch"}  # extra → the module whose absence means that it is not installed
+# Ready-made vectors are a value, not a room: nothing is trained in them, so no card tells of them.
+READY = {"vectors/keyed": ("erya.parts.keyed_vectors", "KeyedVectors")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +154,12 @@ def card_of(id: str) -> Card:
     for card in cards():
         if id in card.ids:
             return card
+    if id in READY:
+        raise UsageError(
+            "not-trained",
+            say(f"{id} holds ready-made vectors: it is not trained", f"{id} 存放现成的词向量，不需要训练"),
+            help="erya convert vectors.txt v.erya",
+        )
     known = ids()
     by_room = [name for name in known if name.split("/")[1] == id.split("/")[-1]]
     guess = by_room[0] if by_room else nearest(id, known)
@@ -171,11 +179,14 @@ def find(id: str) -> type[Model]:
         UsageError: no such id.
         ResourceError: the room needs an extra that is not installed.
     """
-    card = card_of(id)
-    if not card.installed:
-        raise _missing_extra(id, str(card.extra))
-    module = importlib.import_module(f"erya.models.{card.room}.estimator")
-    found: type[Model] = getattr(module, card.tasks[id.split("/")[0]].class_name)
+    if id in READY:
+        place, name = READY[id]
+    else:
+        card = card_of(id)
+        if not card.installed:
+            raise _missing_extra(id, str(card.extra))
+        place, name = f"erya.models.{card.room}.estimator", card.tasks[id.split("/")[0]].class_name
+    found: type[Model] = getattr(importlib.import_module(place), name)
     return found
 
 
@@ -219,13 +230,16 @@ def model(id: str, preset: str = "default", settings: Mapping[str, Any] | None =
 
 
 def load(path: str | Path) -> Model:
-    """Open an ``.erya`` file: verified first, then restored.
+    """Open an ``.erya`` file: verified first, then restored. A file of word vectors in a foreign format is opened, too.
 
     Raises:
         ModelFileError: missing, damaged, hostile, from a newer Erya, or of a model that this Erya does not have.
         ResourceError: the model needs an extra that is not installed.
     """
     from erya import artefact
+
+    if foreign_format(path) is not None:
+        return open_vectors(path)
 
     content = artefact.load(Path(path))
     try:
@@ -262,12 +276,56 @@ def load(path: str | Path) -> Model:
         ) from problem
 
 
+def foreign_format(path: str | Path) -> str | None:
+    """The format of a file of word vectors that another program wrote; None for model files and for all else."""
+    source = Path(path)
+    if source.suffix == ".erya" or is_artefact(source) or not source.is_file():
+        return None
+    from erya.text import vector_files
+
+    return vector_files.sniff(source)
+
+
+def is_artefact(path: Path) -> bool:
+    """Whether a file is a model whatever its name: it begins like a zip, as no file of vectors or of rows does."""
+    try:
+        if not path.is_file():  # a pipe gives its bytes once, and the reader needs them
+            return False
+        with path.open("rb") as file:
+            return file.read(4) == b"PK\x03\x04"
+    except OSError:
+        return False
+
+
+def open_vectors(
+    path: str | Path, *, format: str | None = None, limit: int | None = None, bad_utf8: str = "stop"
+) -> Model:
+    """A foreign file of word vectors as a model that answers queries.
+
+    Args:
+        path: the file.
+        format: one of ``vector_files.FORMATS``; None: told by the name and the first bytes.
+        limit: only so many words, the first ones.
+        bad_utf8: at words that are not UTF-8: ``"stop"``, ``"replace"`` or ``"skip"``.
+
+    Raises:
+        DataError: the file is missing or is not what its format asks for.
+    """
+    from erya.parts.keyed_vectors import KeyedVectors
+    from erya.text import vector_files
+
+    table = vector_files.read(Path(path), format=format, limit=limit, bad_utf8=bad_utf8)
+    opened: Model = KeyedVectors.of(table.words, table.matrix, table.counts)
+    return opened
+
+
 # ---- the lazy modules erya.classify, … ------------------------------------------------------------------------
 
 
 def class_names(task: str) -> dict[str, str]:
     """Class name → model id, for one task."""
-    return {card.tasks[task].class_name: f"{task}/{card.room}" for card in cards() if task in card.tasks}
+    rooms = {card.tasks[task].class_name: f"{task}/{card.room}" for card in cards() if task in card.tasks}
+    return rooms | {name: id for id, (_, name) in READY.items() if id.split("/")[0] == task}
 
 
 def lazy_class(task: str, name: str) -> type[Model]:
@@ -283,11 +341,13 @@ def lazy_class(task: str, name: str) -> type[Model]:
 def stub(task: str) -> str:
     """The text of ``<task>.pyi``, which lets editors and mypy see through the lazy module. Own rooms only."""
     own = Path(erya.models.__file__).parent
-    lines = sorted(
-        f"from erya.models.{card.room}.estimator import {card.tasks[task].class_name} as {card.tasks[task].class_name}"
+    places = [
+        (f"erya.models.{card.room}.estimator", card.tasks[task].class_name)
         for card in cards()
         if task in card.tasks and card.folder.parent == own
-    )
+    ]
+    places += [place for id, place in READY.items() if id.split("/")[0] == task]
+    lines = sorted(f"from {module} import {name} as {name}" for module, name in places)
     return "# Written by `python -m erya.catalog`; a test compares.\n" + "\n".join(lines) + "\n"
 
 

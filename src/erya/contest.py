@@ -18,8 +18,10 @@ import numpy as np
 
 from erya import artefact, catalog, machine
 from erya.contract import Model
-from erya.errors import EryaError
+from erya.errors import EryaError, UsageError
+from erya.language import say
 from erya.progress import Report
+from erya.run_corpus import takes_corpus
 
 PREDICTION_SECONDS = 0.4  # answering is repeated until it took this long, so that a fast model is timed too
 
@@ -82,8 +84,12 @@ def run(folder: Path, data_path: Path) -> None:
 def _contest(job: dict[str, Any], data: dict[str, Any], folder: Path) -> dict[str, Any]:
     report = ContestReport(job.get("budget_seconds"), job.get("budget_steps"))
     result: dict[str, Any] = {"status": "ok", "error": None, "threads": machine.threads()}
+    path = folder / "model.erya"
     if job.get("artefact"):
-        model = catalog.load(job["artefact"])
+        path = Path(job["artefact"])
+        model = catalog.load(path)
+        if model.task() != job["task"]:
+            raise _other_task(model, job["task"])
         result |= {"train_seconds": None, "model_bytes": Path(job["artefact"]).stat().st_size}
     else:
         known = catalog.find(job["id"]).parameters()
@@ -92,10 +98,15 @@ def _contest(job: dict[str, Any], data: dict[str, Any], folder: Path) -> dict[st
         started = time.perf_counter()
         _fit(model, data, report)
         result["train_seconds"] = time.perf_counter() - started
-        path = model.save(folder / "model.erya", training={"data": job.get("digest"), "curve": report.curve})
+        model.save(path, training={"data": job.get("digest"), "curve": report.curve})
         result["model_bytes"] = path.stat().st_size
-    inputs = _inputs(data["test"])
-    result["predictions_per_second"] = _answer(model, inputs, folder)
+    if takes_corpus(model.task()):
+        from erya.trial_words import queries_per_second
+
+        (folder / "opened").write_text(str(path), encoding="utf-8")
+        result["predictions_per_second"] = queries_per_second(model)
+    else:
+        result["predictions_per_second"] = _answer(model, _inputs(data["test"]), folder)
     result |= {
         "id": model.id,
         "settings": model.plain_params(),
@@ -109,7 +120,18 @@ def _contest(job: dict[str, Any], data: dict[str, Any], folder: Path) -> dict[st
     return result
 
 
+def _other_task(model: Model, task: str) -> UsageError:
+    return UsageError(
+        "other-task",
+        say(f"this is a {model.id}, no model for the task {task}", f"这是 {model.id}，不是 {task} 任务的模型"),
+        help=f"erya list {task}",
+    )
+
+
 def _fit(model: Model, data: dict[str, Any], report: ContestReport) -> None:
+    if takes_corpus(model.task()):
+        model.fit([Path(file) for file in data["files"]] if data.get("files") else data["texts"], report=report)
+        return
     train, dev = data["train"], data["dev"]
     model.fit(
         _inputs(train),

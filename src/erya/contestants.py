@@ -16,15 +16,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol
 
 from erya import artefact, catalog, tasks
 from erya.errors import DataError, EryaError, Interrupted, ModelFileError, ResourceError, UsageError, quoted
 from erya.language import say
-from erya.tasks.classify import Run
-from erya.text.dataset import Dataset, Part
 
 Watch = Callable[[dict[str, Any]], None]
 FIRST_ANSWERS = 2  # fresh processes that are timed for the first answer; the faster one counts
@@ -40,7 +36,7 @@ class Contestant:
     value: Any = None
     seeds: list[int] = field(default_factory=list)
     results: list[dict[str, Any]] = field(default_factory=list)  # one a seed
-    runs: list[Run] = field(default_factory=list)
+    runs: list[Any] = field(default_factory=list)  # the answers, one a seed
     first_answer: float | None = None
     status: str = "ok"
     error: str | None = None
@@ -51,33 +47,64 @@ def unwatched(event: dict[str, Any]) -> None:
     """Nobody looks on."""
 
 
-def test_part(dataset: Dataset) -> Part:
-    """The rows that everybody answers. Raises DataError where there are none."""
-    if dataset.test is None or not len(dataset.test):
-        raise DataError("no-test", say("there are no test rows", "没有测试数据"), help="--split 0.8/0.1/0.1")
-    return dataset.test
+class Trial(Protocol):
+    """What is compared: on which data, by which questions. One kind for rows with labels, one for a corpus."""
+
+    @property
+    def task(self) -> str:
+        """The task of the models."""
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """Scores that the table shows; the first one that a model has ranks it."""
+
+    @property
+    def digest(self) -> str:
+        """Of the data."""
+
+    @property
+    def tokenizer(self) -> str | None:
+        """What the data recommends."""
+
+    @property
+    def takes_predictions(self) -> bool:
+        """Whether a file of answers can take part."""
+
+    def facts(self) -> dict[str, Any]:
+        """The document's ``"data"``."""
+
+    def write(self, path: Path) -> None:
+        """The data as JSON, for the processes of the contestants."""
+
+    def answers(self, job_folder: Path) -> Any:
+        """What a contestant's process left there."""
+
+    def fit(self, estimator: Any) -> None:
+        """Train a model or estimator object here."""
+
+    def ask(self, estimator: Any) -> tuple[Any, int]:
+        """Answers of a fitted object, and how many there are."""
+
+    def predictions(self, path: Path) -> Any:
+        """Answers from a file."""
+
+    def scores(self, contestant: Contestant) -> dict[str, Any]:
+        """By name, with intervals."""
+
+    def document(self, scored: list[Contestant], rows: list[dict[str, Any]]) -> dict[str, Any]:
+        """What only this kind of comparison says."""
 
 
-def write_data(dataset: Dataset, path: Path) -> None:
-    """The parts as JSON, for the processes of the contestants."""
-    _write_json(
-        path,
-        {
-            name: None if part is None else {"inputs": part.inputs, "targets": part.targets, "weights": part.weights}
-            for name, part in (("train", dataset.train), ("dev", dataset.dev), ("test", test_part(dataset)))
-        },
-    )
-
-
-def _write_json(path: Path, data: Any) -> None:
+def write_json(path: Path, data: Any) -> None:
+    """Data for another process of ours; lone surrogates survive."""
     path.write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8", errors="surrogatepass")
 
 
 # ---- who takes part ---
 
 
-def resolve(models: Sequence[Any] | None, task: str, seeds: int, seed: int) -> list[Contestant]:
-    """The contestants that ``models`` names; none: all models of the task. No two of them have one name.
+def resolve(models: Sequence[Any] | None, trial: Trial, seeds: int, seed: int) -> list[Contestant]:
+    """The contestants that ``models`` names; none: all models of the trial's task. No two of them have one name.
 
     Raises:
         UsageError: a bare string, or a name that is neither a model, a task nor a file; the message names the nearest.
@@ -87,8 +114,9 @@ def resolve(models: Sequence[Any] | None, task: str, seeds: int, seed: int) -> l
             "bare-string", say("models is a list", "models 应为列表"), help=f"erya.compare([{models!r}], …)"
         )
     found: list[Contestant] = []
-    for model in models if models else [task]:
-        found.extend(_each(model, task, list(range(seed, seed + seeds))))
+    for model in models if models else [trial.task]:
+        found.extend(_each(model, trial.task, list(range(seed, seed + seeds))))
+    _check_tasks(found, trial)
     seen: dict[str, int] = {}
     for contestant in found:  # two rows may not have one name
         seen[contestant.model] = seen.get(contestant.model, 0) + 1
@@ -104,24 +132,29 @@ def _each(model: Any, task: str, seeds: list[int]) -> Iterator[Contestant]:
     elif isinstance(model, str) and model in tasks.names():
         for id in catalog.ids(model):
             yield _by_id(id, seeds)
-    elif str(model).endswith(".erya") or _is_artefact(Path(model)):
+    elif str(model).endswith(".erya") or catalog.is_artefact(Path(model)):
         yield Contestant(str(model), "artefact", Path(model), seeds[:1])
     elif isinstance(model, str) and model in catalog.ids():
         yield _by_id(model, seeds)
     elif Path(model).is_file():
-        yield Contestant(str(model), "predictions", Path(model), seeds[:1])
+        kind = "artefact" if catalog.foreign_format(model) else "predictions"
+        yield Contestant(str(model), kind, Path(model), seeds[:1])
     else:
         catalog.card_of(str(model))  # raises, naming the nearest
         raise UsageError("unknown-model", say(f"'{model}' is no {task} model", f"'{model}' 不是 {task} 模型"))
 
 
-def _is_artefact(path: Path) -> bool:
-    """Whether a file is a model whatever its name: it begins like a zip, as no file of predictions does."""
-    try:
-        with path.open("rb") as file:
-            return file.read(4) == b"PK\x03\x04"
-    except OSError:
-        return False
+def _check_tasks(contestants: list[Contestant], trial: Trial) -> None:
+    """One comparison asks one kind of question. Raises UsageError for a model of another task."""
+    for contestant in contestants:
+        other = contestant.kind == "id" and not contestant.model.startswith(f"{trial.task}/")
+        if other or (contestant.kind == "predictions" and not trial.takes_predictions):
+            name = quoted(contestant.model)
+            raise UsageError(
+                "other-task",
+                say(f"'{name}' is no model for the task {trial.task}", f"'{name}' 不是 {trial.task} 任务的模型"),
+                help=f"erya list {trial.task}",
+            )
 
 
 def _by_id(id: str, seeds: list[int]) -> Contestant:
@@ -155,9 +188,9 @@ class Budget:
 
 
 def take_part(
-    contestant: Contestant, dataset: Dataset, settings: dict[str, Any], folder: Path, clock: Budget, watch: Watch
+    contestant: Contestant, trial: Trial, settings: dict[str, Any], folder: Path, clock: Budget, watch: Watch
 ) -> None:
-    """Let one contestant answer the test rows; what goes wrong with a model becomes its row, not an exception.
+    """Let one contestant answer; what goes wrong with a model becomes its row, not an exception.
 
     Raises:
         EryaError: a file that the user named does not fit.
@@ -167,11 +200,11 @@ def take_part(
         return
     try:
         if contestant.kind == "predictions":
-            contestant.runs = [_read_predictions(contestant.value, dataset)]
+            contestant.runs = [trial.predictions(contestant.value)]
         elif contestant.kind == "estimator":
-            _run_here(contestant, dataset)
+            _run_here(contestant, trial)
         else:
-            _run_apart(contestant, settings, folder, clock, watch, dataset.digest)
+            _run_apart(contestant, trial, settings, folder, clock, watch)
     except Interrupted:
         raise
     except EryaError as problem:
@@ -181,20 +214,21 @@ def take_part(
 
 
 def _run_apart(
-    contestant: Contestant, settings: dict[str, Any], folder: Path, clock: Budget, watch: Watch, digest: str
+    contestant: Contestant, trial: Trial, settings: dict[str, Any], folder: Path, clock: Budget, watch: Watch
 ) -> None:
     share = clock.share() if contestant.kind == "id" else None
     for seed in contestant.seeds:
         job_folder = Path(tempfile.mkdtemp(dir=folder))
         job: dict[str, Any] = {
-            "digest": digest,
+            "digest": trial.digest,
+            "task": trial.task,
             "budget_seconds": None if share is None else share / len(contestant.seeds),
         }
         if contestant.kind == "artefact":
             job["artefact"] = str(Path(contestant.value).resolve())
         else:
             job |= {"id": contestant.model, "wishes": {**settings, "seed": seed}}
-        _write_json(job_folder / "job.json", job)
+        write_json(job_folder / "job.json", job)
         result = _run_process(contestant.model, job_folder, job["budget_seconds"], watch)
         contestant.results.append(result)
         if result["status"] == "failed":
@@ -203,7 +237,7 @@ def _run_apart(
             contestant.status, contestant.error = "failed", result["error"]
             return
         contestant.status = result["status"] if contestant.status == "ok" else contestant.status
-        contestant.runs.append(_read_answers(job_folder))
+        contestant.runs.append(trial.answers(job_folder))
         if "seed" not in result["settings"]:
             break  # a model without a seed gives the same bits each time: once is enough
     path = Path(job["artefact"]) if contestant.kind == "artefact" else job_folder / "model.erya"
@@ -211,7 +245,8 @@ def _run_apart(
 
 
 def _as_error(result: dict[str, Any]) -> EryaError:
-    kind = ResourceError if result.get("exit") == ResourceError.exit else ModelFileError
+    kinds = (ResourceError, UsageError, DataError)
+    kind = next((kind for kind in kinds if result.get("exit") == kind.exit), ModelFileError)
     return kind(result["code"], result["error"], where=result.get("where"), help=result.get("help"))
 
 
@@ -255,7 +290,10 @@ def _environment() -> dict[str, str]:
 
 def _first_answer(path: Path, folder: Path) -> float | None:
     """Seconds from nothing to the first answer: start Python, load the file, predict one text."""
-    code = "import sys, erya; print(erya.load(sys.argv[1]).predict([sys.argv[2]])[0])"
+    code = (
+        "import sys, erya; model = erya.load(sys.argv[1])\n"
+        "print(model.predict([sys.argv[2]])[0] if hasattr(model, 'predict_proba') else model.most_similar(model.words_[0]))"
+    )
     seconds = []
     for _ in range(FIRST_ANSWERS):
         started = time.perf_counter()
@@ -271,13 +309,7 @@ def _first_answer(path: Path, folder: Path) -> float | None:
     return min(seconds) if seconds else None
 
 
-def _read_answers(job_folder: Path) -> Run:
-    with np.load(job_folder / "answers.npz", allow_pickle=False) as arrays:
-        probabilities, classes = arrays["probabilities"], arrays["classes"]
-    return Run(classes[probabilities.argmax(axis=1)], probabilities, classes)
-
-
-def _run_here(contestant: Contestant, dataset: Dataset) -> None:
+def _run_here(contestant: Contestant, trial: Trial) -> None:
     """A model or estimator object: fitted here unless it already is, so its peak memory is not known."""
     from erya.contract import Model
 
@@ -288,23 +320,17 @@ def _run_here(contestant: Contestant, dataset: Dataset) -> None:
 
         estimator = clone(estimator)
         started = time.perf_counter()
-        estimator.fit(dataset.train.inputs, dataset.train.targets)
+        trial.fit(estimator)
         result["train_seconds"] = time.perf_counter() - started
-    test = test_part(dataset).inputs
     started = time.perf_counter()
-    if hasattr(estimator, "predict_proba"):
-        probabilities = np.asarray(estimator.predict_proba(test), dtype=np.float64)
-        classes = np.asarray([str(label) for label in estimator.classes_])
-        run = Run(classes[probabilities.argmax(axis=1)], probabilities, classes)
-    else:
-        run = Run(np.asarray([str(label) for label in estimator.predict(test)]))
-    result["predictions_per_second"] = len(test) / (time.perf_counter() - started)
+    answers, count = trial.ask(estimator)
+    result["predictions_per_second"] = count / (time.perf_counter() - started) if count else None
     if isinstance(estimator, Model):
         with tempfile.TemporaryDirectory() as folder:
             path = estimator.save(Path(folder) / "model.erya")
             result |= {"model_bytes": path.stat().st_size, "settings": estimator.plain_params()}
             contestant.first_answer = _first_answer(path, Path(folder))
-    contestant.results, contestant.runs = [result], [run]
+    contestant.results, contestant.runs = [result], [answers]
 
 
 def _is_fitted(estimator: Any) -> bool:
@@ -316,56 +342,3 @@ def _is_fitted(estimator: Any) -> bool:
     except NotFittedError:
         return False
     return True
-
-
-def _read_predictions(path: Path, dataset: Dataset) -> Run:
-    """A file with one answer a test row: ``erya predict --jsonl`` lines, or plain labels.
-
-    Raises:
-        DataError: another number of rows than the test part, or a line that is no answer.
-    """
-    answers: list[str] = []
-    try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, 1):
-                text = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-                if path.suffix in (".jsonl", ".json") or text.startswith("{"):
-                    answers.append(_answer_in(text, path, number))
-                else:
-                    answers.append(text)
-    except UnicodeDecodeError as error:
-        raise DataError(
-            "bad-encoding",
-            say(f"{quoted(path)} is not UTF-8, as predictions are", f"{quoted(path)} 不是 UTF-8；预测文件应为 UTF-8"),
-            where=f"{quoted(path)}:{len(answers) + 1}",
-            help=say(
-                "write them with: erya predict m.erya FILE --jsonl", "可这样生成：erya predict m.erya 文件 --jsonl"
-            ),
-        ) from error
-    expected = len(test_part(dataset))
-    if len(answers) != expected:
-        raise DataError(
-            "predictions-differ",
-            say(
-                f"{path} holds {len(answers)} answers, the test part has {expected} rows",
-                f"{path} 有 {len(answers)} 个回答，而测试集有 {expected} 行",
-            ),
-            help=say("one answer a test row, in order", "每个测试行一个回答，按顺序排列"),
-        )
-    return Run(np.asarray(answers))
-
-
-def _answer_in(line: str, path: Path, number: int) -> str:
-    try:
-        found = json.loads(line)
-        for key in ("answer", "label", "prediction"):
-            if isinstance(found, dict) and found.get(key) is not None:
-                return str(found[key])
-    except ValueError:
-        pass
-    raise DataError(
-        "bad-prediction",
-        say('this line has no "answer"', '这一行没有 "answer"'),
-        where=f"{path}:{number}   {quoted(line)}",
-        help='{"row": 1, "answer": "label"}',
-    )

@@ -11,23 +11,18 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from erya import artefact, catalog
+from erya import artefact, catalog, tasks
 from erya.advice import advise
-from erya.contestants import Budget, Contestant, Watch, resolve, take_part, test_part, unwatched, write_data
+from erya.contestants import Budget, Contestant, Trial, Watch, resolve, take_part, unwatched
 from erya.errors import UsageError
 from erya.language import language, say
-from erya.scoring import holm
-from erya.tasks import classify
-from erya.tasks.classify import Run
+from erya.run_corpus import Corpus, takes_corpus
 from erya.text.dataset import Dataset
-
-MISTAKES = 30
 
 
 @dataclass(slots=True)
@@ -74,8 +69,10 @@ class Board:
 
 def compare(
     models: Sequence[Any] | None = None,
-    data: Dataset | str | Path | None = None,
+    data: Dataset | Corpus | str | Path | list[str] | None = None,
     *,
+    task: str | None = None,
+    similarity: Sequence[str | Path] = (),
     seeds: int = 1,
     seed: int = 0,
     budget: float | None = None,
@@ -87,7 +84,10 @@ def compare(
     Args:
         models: ids, tasks (all their models), paths of trained ``.erya`` files or of prediction files, fitted or new model
             objects, scikit-learn estimators. Default: all models of the data's task.
-        data: a Dataset, or whatever ``erya.read`` takes.
+        data: a Dataset, or whatever ``erya.read`` takes. For word vectors a corpus: a file, a folder, a pattern, a list of
+            texts.
+        task: ``"classify"``, ``"vectors"``; None: that of the data or of the first model that tells.
+        similarity: files of similarity judgements on which word vectors are scored, besides the bundled analogies.
         seeds: how often each model that has a ``seed`` is trained; scores are means over the seeds.
         seed: the first seed, and the one for the split and the bootstrap.
         budget: seconds for all training together; what is stopped by it is shown with the step at which it stopped.
@@ -98,70 +98,63 @@ def compare(
         DataError, UsageError: as ``erya.read``; an unknown model; predictions that do not fit the test rows.
     """
     started = time.perf_counter()
-    dataset = _dataset(data, seed)
+    trial = _trial(data, task or _task_of(models, data), similarity, seed)
     settings = dict(settings or {})
-    if dataset.tokenizer and "tokenizer" not in settings:
-        settings["tokenizer"] = dataset.tokenizer
-    contestants = resolve(models, dataset.task, seeds, seed)
-    watch({"event": "begin", "models": [contestant.model for contestant in contestants], "data": _data_facts(dataset)})
-    with tempfile.TemporaryDirectory(prefix="erya-compare-") as folder:
-        write_data(dataset, Path(folder) / "data.json")
+    if trial.tokenizer and "tokenizer" not in settings:
+        settings["tokenizer"] = trial.tokenizer
+    contestants = resolve(models, trial, seeds, seed)
+    names = [contestant.model for contestant in contestants]
+    watch(
+        {"event": "begin", "models": names, "data": trial.facts(), "columns": list(trial.columns), "task": trial.task}
+    )
+    with tempfile.TemporaryDirectory(prefix="erya-compare-", ignore_cleanup_errors=True) as folder:
+        trial.write(Path(folder) / "data.json")
         clock = Budget(budget, sum(contestant.kind == "id" for contestant in contestants))
         for contestant in contestants:
             watch({"event": "start", "model": contestant.model})
-            take_part(contestant, dataset, settings, Path(folder), clock, watch)
-            contestant.row = _row(contestant, dataset)
+            take_part(contestant, trial, settings, Path(folder), clock, watch)
+            contestant.row = _row(contestant, trial)
             watch({"event": "done", **contestant.row})
-    document = _document(contestants, dataset, settings)
+    document = _document(contestants, trial, settings)
     document["seconds"] = time.perf_counter() - started
     return Board(document)
 
 
-def _dataset(data: Dataset | str | Path | None, seed: int) -> Dataset:
+def _task_of(models: Sequence[Any] | None, data: Any) -> str:
+    """The task of the data, else of the first model that names one; classify where nothing does."""
+    if isinstance(data, Dataset):
+        return data.task
+    for model in models or []:
+        task = str(getattr(model, "id", model)).split("/")[0]
+        if not isinstance(model, Path) and task in tasks.names():
+            return task
+    return "vectors" if isinstance(data, Corpus) else "classify"
+
+
+def _trial(data: Any, task: str, similarity: Sequence[str | Path], seed: int) -> Trial:
     if data is None:
         raise UsageError(
             "no-data", say("compare needs data", "compare 需要数据"), help='erya.compare(data="sample:snips")'
         )
+    if takes_corpus(task):
+        from erya.trial_words import WordsTrial, corpus_of
+
+        return WordsTrial(corpus_of(data, task), similarity)
+    from erya.trial_rows import RowsTrial
+
     if isinstance(data, Dataset):
-        return data.split(seed=seed)
+        return RowsTrial(data.split(seed=seed))
     from erya.text.read import read
 
-    return read(data).split(seed=seed)
+    return RowsTrial(read(data).split(seed=seed))
 
 
 # ---- the document ---------------------------------------------------------------------------------------------
 
 
-def _data_facts(dataset: Dataset) -> dict[str, Any]:
-    labels, counts = np.unique([str(label) for label in dataset.train.targets or []], return_counts=True)
-    return {
-        "source": dataset.source,
-        "task": dataset.task,
-        "columns": dataset.columns,
-        "rows": {
-            "train": len(dataset.train),
-            "dev": len(dataset.dev) if dataset.dev else 0,
-            "test": len(test_part(dataset)),
-        },
-        "labels": labels.tolist(),
-        "label_counts": dict(zip(labels.tolist(), counts.tolist(), strict=True)),
-        "languages": dataset.languages,
-        "rejected": dataset.reading.rejected,
-        "duplicates_across_splits": len(dataset.duplicates()),
-        "digest": dataset.digest,
-    }
-
-
-def _row(contestant: Contestant, dataset: Dataset) -> dict[str, Any]:
+def _row(contestant: Contestant, trial: Trial) -> dict[str, Any]:
     """One row of the table; None where something was not measured, never 0."""
-    targets = test_part(dataset).targets
-    found: dict[str, Any] = {}
-    if contestant.runs:
-        found = {name: score.to_plain() for name, score in classify.scores(targets, contestant.runs).items()}
-        for name in found:
-            found[name]["per_seed"] = [
-                classify.scores(targets, [run], resamples=1)[name].value for run in contestant.runs
-            ]
+    first = contestant.results[0] if contestant.results else {}
     return {
         "model": contestant.model,
         "name": _shown_name(contestant),
@@ -169,15 +162,15 @@ def _row(contestant: Contestant, dataset: Dataset) -> dict[str, Any]:
         "status": contestant.status,
         "error": contestant.error,
         "seeds": contestant.seeds[: len(contestant.runs)],
-        "scores": found,
+        "scores": trial.scores(contestant) if contestant.runs else {},
         "first_answer_seconds": contestant.first_answer,
         **{
             name: _median(contestant, name)
             for name in ("train_seconds", "predictions_per_second", "model_bytes", "peak_rss_bytes", "parameters")
         },
-        "settings": contestant.results[0].get("settings") if contestant.results else None,
-        "stopped_at_step": contestant.results[0].get("stopped_at_step") if contestant.results else None,
-        "curve": contestant.results[0].get("curve", []) if contestant.results else [],
+        "settings": first.get("settings"),
+        "stopped_at_step": first.get("stopped_at_step"),
+        "curve": first.get("curve", []),
     }
 
 
@@ -193,89 +186,29 @@ def _median(contestant: Contestant, name: str) -> float | None:
     return float(np.median(values)) if values else None
 
 
-def _document(contestants: list[Contestant], dataset: Dataset, settings: dict[str, Any]) -> dict[str, Any]:
-    targets = test_part(dataset).targets or []
-    contestants = sorted(contestants, key=_rank)
+def _document(contestants: list[Contestant], trial: Trial, settings: dict[str, Any]) -> dict[str, Any]:
+    contestants = sorted(contestants, key=lambda contestant: _rank(contestant, trial.columns))
     rows = [contestant.row for contestant in contestants]
-    scored = [contestant for contestant in contestants if contestant.runs]
-    label, majority = classify.majority(dataset.train.targets or [], targets)
     document: dict[str, Any] = {
         "schema": "erya.compare/1",
         "language": language(),
-        "data": _data_facts(dataset),
+        "task": trial.task,
+        "columns": list(trial.columns),
+        "data": trial.facts(),
         "settings": settings,
-        "baseline": {"majority": majority, "label": label},
         "rows": rows,
-        "pairs": _pairs(scored, targets),
-        "confusion": {},
-        "per_label": {},
-        "calibration": {},
-        "mistakes": _mistakes(scored, dataset),
+        **trial.document([contestant for contestant in contestants if contestant.runs], rows),
         "environment": environment(),
     }
-    for contestant in scored:
-        run = contestant.runs[0]
-        labels, counts = classify.confusion(targets, run.predictions)
-        document["confusion"][contestant.model] = {"labels": labels, "counts": counts.tolist()}
-        document["per_label"][contestant.model] = [
-            {"label": one.label, "precision": one.precision, "recall": one.recall, "f1": one.f1, "support": one.support}
-            for one in classify.per_label(targets, run.predictions)
-        ]
-        if run.probabilities is not None and run.classes is not None:
-            bins = classify.calibration_bins(targets, run.probabilities, run.classes)
-            document["calibration"][contestant.model] = {"bins": bins}
-    document["beats_chance"] = any(row["scores"] and row["scores"][classify.HEADLINE]["low"] > majority for row in rows)
     document["advice"] = advise(document)
     return document
 
 
-def _rank(contestant: Contestant) -> tuple[bool, float]:
-    row = contestant.row
-    return (not row["scores"], -row["scores"][classify.HEADLINE]["value"] if row["scores"] else 0.0)
-
-
-def _pairs(scored: list[Contestant], targets: Any) -> list[dict[str, Any]]:
-    """Every pair of models on the same rows (first seed); significant together, by Holm's correction."""
-    both = list(combinations(scored, 2))
-    tests = [classify.paired_test(targets, a.runs[0].predictions, b.runs[0].predictions) for a, b in both]
-    return [
-        {
-            "a": a.model,
-            "b": b.model,
-            "difference": test.difference,
-            "low": test.low,
-            "high": test.high,
-            "p_value": test.p_value,
-            "significant": significant,
-        }
-        for (a, b), test, significant in zip(both, tests, holm([test.p_value for test in tests]), strict=True)
-    ]
-
-
-def _mistakes(scored: list[Contestant], dataset: Dataset) -> list[dict[str, Any]]:
-    """The test rows that the models get most confidently wrong together: hard texts, or wrong labels."""
-    test = test_part(dataset)
-    targets = np.asarray([str(label) for label in test.targets or []])
-    wrongness = np.zeros(len(targets))
-    for contestant in scored:
-        run = contestant.runs[0]
-        wrong = np.asarray(run.predictions, dtype=np.str_) != targets
-        wrongness += wrong * (1.0 if run.probabilities is None else run.probabilities.max(axis=1))
-    worst = [int(index) for index in np.argsort(-wrongness, kind="stable")[:MISTAKES] if wrongness[index] > 0]
-    return [
-        {
-            "row": test.rows[index],
-            "text": test.inputs[index] if isinstance(test.inputs[index], str) else " ⟂ ".join(test.inputs[index]),
-            "label": str(targets[index]),
-            "answers": {contestant.model: _answer_of(contestant.runs[0], index) for contestant in scored},
-        }
-        for index in worst
-    ]
-
-
-def _answer_of(run: Run, index: int) -> dict[str, Any]:
-    probability = None if run.probabilities is None else float(run.probabilities[index].max())
-    return {"label": str(run.predictions[index]), "probability": probability}
+def _rank(contestant: Contestant, columns: Sequence[str]) -> tuple[float, ...]:
+    """What finished first, then by the scores of the table, the best first."""
+    scores = contestant.row["scores"]
+    values = [-scores[name]["value"] if name in scores else 1.0 for name in columns]
+    return (not contestant.runs, not scores, *values)
 
 
 def environment() -> dict[str, Any]:

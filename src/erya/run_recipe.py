@@ -13,27 +13,44 @@ from typing import Any
 from erya import artefact, catalog
 from erya.errors import DataError, UsageError, quoted, typed
 from erya.language import say
+from erya.run_corpus import Corpus, read_corpus, takes_corpus
 from erya.text.dataset import Dataset
 
 # Another version of one of these may change bits: of the arithmetic, or of the tokens.
 _VERSIONED = ("numpy", "scipy", "numba", "tokenizers", "rjieba")
 
 
-def read_data(how: dict[str, Any], absolute: dict[str, str] | None = None) -> Dataset:
-    """The data set that ``how`` describes: ``{"source": …, "read": {arguments of erya.read}, "split": {…} or None}``.
+def read_data(how: dict[str, Any], absolute: dict[str, str] | None = None) -> Dataset | Corpus:
+    """The data that ``how`` describes: ``{"source": …, "read": {arguments of erya.read}, "split": {…} or None}``.
 
     Args:
         how: as given to ``train``.
         absolute: paths to use in place of those in ``how``, where they still exist.
-    """
-    from erya.text.read import read
 
+    Returns:
+        A ``Corpus`` where ``how["read"]["task"]`` is a task that takes one, else a ``Dataset``.
+    """
+    if takes_corpus(how.get("read", {}).get("task", "classify")):
+        return read_corpus(*_where(how, absolute))
+    return read_rows(how, absolute)
+
+
+def _where(how: dict[str, Any], absolute: dict[str, str] | None) -> tuple[str, dict[str, Any]]:
+    """The source and the arguments of ``erya.read``, with those paths that still lead somewhere."""
     source, options = str(how["source"]), dict(how.get("read", {}))
     for name, path in (absolute or {}).items():
         if name == "source":
             source = path
         elif Path(path).exists():
             options[name] = path
+    return source, options
+
+
+def read_rows(how: dict[str, Any], absolute: dict[str, str] | None = None) -> Dataset:
+    """As ``read_data``, for tasks that take rows."""
+    from erya.text.read import read
+
+    source, options = _where(how, absolute)
     dataset: Dataset = read(source, **options)
     if not how.get("split"):
         return dataset

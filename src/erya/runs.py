@@ -16,6 +16,7 @@ from erya.atomic import check_target
 from erya.contract import Model
 from erya.errors import DivergedError, EryaError, Interrupted, ResourceError, UsageError, quoted
 from erya.language import say
+from erya.run_corpus import Corpus
 from erya.run_display import display
 from erya.run_folder import RunFolder
 from erya.run_recipe import (
@@ -25,6 +26,7 @@ from erya.run_recipe import (
     name_only,
     plain_how,
     read_data,
+    read_rows,
     running_as,
     versions,
 )
@@ -32,7 +34,7 @@ from erya.run_report import RunReport
 from erya.scoring import Score
 from erya.text.dataset import Dataset, Part
 
-__all__ = ["Trained", "read_data", "resume", "train"]
+__all__ = ["Trained", "read_data", "read_rows", "resume", "train"]
 
 _DIVERGED = "diverged"
 
@@ -63,7 +65,7 @@ class Trained:
 
 def train(
     model: Model,
-    dataset: Dataset,
+    dataset: Dataset | Corpus,
     path: str | Path,
     *,
     how: dict[str, Any],
@@ -155,7 +157,7 @@ def resume(path: str | Path, *, quiet: bool = False, stream: TextIO | None = Non
 
 
 def _carry_out(
-    folder: RunFolder, run: dict[str, Any], model: Model, dataset: Dataset, quiet: bool, stream: TextIO | None
+    folder: RunFolder, run: dict[str, Any], model: Model, dataset: Dataset | Corpus, quiet: bool, stream: TextIO | None
 ) -> Trained:
     report = RunReport(
         folder,
@@ -177,7 +179,10 @@ def _carry_out(
         raise told from error
 
 
-def _fit(model: Model, dataset: Dataset, report: RunReport) -> None:
+def _fit(model: Model, dataset: Dataset | Corpus, report: RunReport) -> None:
+    if isinstance(dataset, Corpus):
+        model.fit(dataset.inputs, validation=dataset.validation, report=report)
+        return
     train, dev = dataset.train, dataset.dev
     model.fit(
         train.inputs,
@@ -188,20 +193,23 @@ def _fit(model: Model, dataset: Dataset, report: RunReport) -> None:
     )
 
 
-def _finish(folder: RunFolder, run: dict[str, Any], model: Model, dataset: Dataset, report: RunReport) -> Trained:
-    """Score, write the artefact, and only then take the run away."""
+def _finish(
+    folder: RunFolder, run: dict[str, Any], model: Model, dataset: Dataset | Corpus, report: RunReport
+) -> Trained:
+    """Score where there are labelled rows, write the artefact, and only then take the run away."""
     seconds = report.seconds()
-    scored_on, part = _scored_part(dataset)
-    scores = _scores(model, part) if part is not None else {}
-    baseline = _baseline(model, dataset, part)
+    scored_on, part, scores, baseline = None, None, {}, None
+    data: dict[str, Any] = {"source": name_only(run["how"]["source"]), "digest": run["digest"]}
+    if isinstance(dataset, Corpus):
+        data |= dataset.facts()
+    else:
+        scored_on, part = _scored_part(dataset)
+        scores = _scores(model, part) if part is not None else {}
+        baseline = _baseline(model, dataset, part)
+        data |= {"rows": {name: len(part) for name, part in dataset.parts()}, "split": run["how"]["split"]}
     training = {
         "seed": run["params"].get("seed"),
-        "data": {
-            "source": name_only(run["how"]["source"]),
-            "digest": run["digest"],
-            "rows": {name: len(part) for name, part in dataset.parts()},
-            "split": run["how"]["split"],
-        },
+        "data": data,
         "threads": run["threads"],
         "device": run["device"],
         "versions": run["versions"],
@@ -243,14 +251,16 @@ def _baseline(model: Model, dataset: Dataset, part: Part | None) -> tuple[str, f
 
 def _card(model: str, training: dict[str, Any]) -> str:
     """The page inside the file. Both languages, since the same training gives the same bytes everywhere."""
-    rows = " · ".join(f"{name} {count:,}" for name, count in training["data"]["rows"].items())
+    data = training["data"]
+    rows = " · ".join(f"{name} {count:,}" for name, count in data.get("rows", {}).items()) or f"{data['bytes']:,} B"
     lines = [f"# {model}", "", f"Data 数据: {training['data']['source']} ({rows})", ""]
     if training["scores"]:
         lines += [f"| {training['scored_on']} | | 95 % |", "|---|---|---|"]
         for name, score in training["scores"].items():
             lines.append(f"| {name} | {score['value']:.4f} | {score['low']:.4f} – {score['high']:.4f} |")
         lines.append("")
-    lines.append("Written by Erya 由尔雅写成: `erya predict FILE.erya --input TEXT`")
+    first = getattr(tasks.find(model.split("/")[0]), "FIRST_USE", "erya predict FILE.erya --input TEXT")
+    lines.append(f"Written by Erya 由尔雅写成: `{first}`")
     return "\n".join(lines) + "\n"
 
 

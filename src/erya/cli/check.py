@@ -84,7 +84,7 @@ def _check_data(source: str, columns: Columns, parts: Parts, manner: Manner) -> 
     if parts.split is None:
         how["split"] = None  # what the user's own files say, not what a split would make of them
     how["read"]["check"] = False  # what cannot be learned from is listed with the other problems
-    dataset = runs.read_data(how)
+    dataset = runs.read_rows(how)
     found = examine(dataset)
     unlearnable = any(problem["code"] in UNLEARNABLE for problem in found["problems"])
     if manner.json:

@@ -14,7 +14,7 @@ from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.live import Watcher
 from erya.cli.options import Columns, Fitting, Manner, Parts, argument, complete_data, option, training_panel
-from erya.cli.reading import data_line, how_to_read, shown_path, tell_notes
+from erya.cli.reading import any_line, how_to_read, shown_path, tell_notes
 from erya.cli.settings import parse_settings
 from erya.cli.targets import PAGE, check_output, write_rejects
 from erya.cli.values import seconds, whole
@@ -47,6 +47,10 @@ def register(app: typer.Typer) -> None:
                 "erya compare sample:poetry --seeds 3 --budget 5m",
                 say("means over seeds, within five minutes", "多个种子取平均，限时五分钟"),
             ),
+            (
+                "erya compare corpus.txt vectors glove.txt --similarity ws353.tsv",
+                say("word vectors from one corpus, and a foreign file", "同一语料的各种词向量，加一个现成文件"),
+            ),
         ],
     )
 
@@ -65,10 +69,29 @@ def compare(
     models: Annotated[
         list[str] | None,
         argument(
-            "MODEL", "an id, a task, a trained m.erya, a file of predictions", "模型名、任务、训练好的 m.erya、预测文件"
+            "MODEL",
+            "an id, a task, a trained m.erya, a file of predictions or of word vectors",
+            "模型名、任务、训练好的 m.erya、预测文件或词向量文件",
         ),
     ] = None,
-    task: Annotated[str | None, option("--task", "TASK", "default: classify", "默认 classify")] = None,
+    task: Annotated[
+        str | None,
+        option(
+            "--task",
+            "TASK",
+            "classify, vectors; default: that of the models, else classify",
+            "classify、vectors；默认取模型所属任务，否则 classify",
+        ),
+    ] = None,
+    similarity: Annotated[
+        list[str] | None,
+        option(
+            "--similarity",
+            "FILE",
+            "for word vectors: judgements to score on, word, word and number a line; may be repeated",
+            "词向量：用于评分的相似度数据，每行为词、词、分数；可重复",
+        ),
+    ] = None,
     seeds: Annotated[
         str | None,
         option(
@@ -102,7 +125,7 @@ def compare(
     """Train and compare models; table to stdout, report to a file."""
     from erya import catalog, leaderboard, runs, tasks
 
-    chosen_task = task or "classify"
+    chosen_task = task or _task_of(models or [])
     tasks.find(chosen_task)
     fitting.use_machine()
     repeats, budget_seconds = whole("--seeds", seeds, default=1, least=1), seconds("--budget", budget)
@@ -114,7 +137,7 @@ def compare(
     for name in models or []:
         _check(name, chosen_task)
     dataset = runs.read_data(how_to_read(data, chosen_task, columns, parts))
-    manner.talk(output.fact(say("data", "数据"), data_line(dataset)))
+    manner.talk(output.fact(say("data", "数据"), any_line(dataset)))
     tell_notes(dataset.reading, manner)
     if path is not None:
         write_rejects(dataset.reading, path, manner, inputs)
@@ -122,6 +145,8 @@ def compare(
         board = leaderboard.compare(
             models or [chosen_task],
             dataset,
+            task=chosen_task,
+            similarity=similarity or [],
             seeds=repeats,
             seed=parts.seed_number(),
             budget=budget_seconds,
@@ -144,8 +169,22 @@ def compare(
 
 def _end(board: Board) -> None:
     """Exit 5 where not one model finished: a script must notice."""
-    if not any(row["scores"] for row in board.rows):
+    if all(row["status"] in ("failed", "skipped") for row in board.rows):
         raise typer.Exit(ResourceError.exit)
+
+
+def _task_of(models: list[str]) -> str:
+    """The task of the first model that names one; of a file, what it holds."""
+    from erya import artefact, catalog, tasks
+
+    for name in models:
+        if name.split("/")[0] in tasks.names() and not Path(name).is_file():
+            return name.split("/")[0]
+        if catalog.is_artefact(Path(name)):
+            return artefact.load(name).model.split("/")[0]
+        if catalog.foreign_format(name) is not None:
+            return "vectors"
+    return "classify"
 
 
 def _check(name: str, task: str) -> None:

@@ -71,7 +71,7 @@ def evaluate(
     training = artefact.load(model).training
     how = how_to_read(data, loaded.task(), columns, None)
     how["read"]["check"] = False  # one class or one row cannot be learned from, but can be scored
-    dataset = runs.read_data(how)
+    dataset = runs.read_rows(how)
     name, part = scored_part(dataset, training)
     task = tasks.find(loaded.task())
     unseen = unseen_labels(loaded, part)

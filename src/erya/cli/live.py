@@ -25,6 +25,7 @@ class Watcher:
     def __init__(self, *, live: bool, silent: bool = False) -> None:
         self.silent = silent
         self.models: list[str] = []
+        self.began: dict[str, Any] = {}  # names the columns
         self.rows: dict[str, dict[str, Any]] = {}
         self.standing: dict[str, str] = {}
         self._spoken = time.monotonic()
@@ -51,7 +52,7 @@ class Watcher:
         """One event: begin, start, note, progress, done."""
         model = str(event.get("model", ""))
         if event["event"] == "begin":
-            self.models = list(event["models"])
+            self.models, self.began = list(event["models"]), event
         elif event["event"] == "start":
             self.standing[model] = say("starting", "启动中")
             self._say(f"{model} …")
@@ -63,7 +64,7 @@ class Watcher:
                 self._say(f"{model} {self.standing[model]}")
         elif event["event"] == "done":
             self.rows[model] = event
-            self._say(f"{model} {_done(event)}")
+            self._say(f"{model} {_done(event, self.began)}")
         self._draw(force=event["event"] != "progress")
 
     def _say(self, sentence: str) -> None:
@@ -82,14 +83,16 @@ class Watcher:
 
     def lines(self) -> list[str]:
         """The table as it stands: scores of the models that are done, where the others are."""
-        from erya.board_table import aligned, cells
+        from erya.board_table import aligned, cells, columns
 
         shown = [
-            cells(self.rows[model]) if model in self.rows else [model, self.standing.get(model, "·"), *[""] * 7]
+            cells(self.rows[model], self.began)
+            if model in self.rows
+            else [model, self.standing.get(model, "·"), *[""] * (len(columns(self.began)) - 2)]
             for model in self.models
         ]
         width = output.columns()
-        return [output.cut(line, width) for line in aligned(shown, width)]
+        return [output.cut(line, width) for line in aligned(shown, width, self.began)]
 
 
 def _standing(event: dict[str, Any]) -> str:
@@ -102,10 +105,10 @@ def _standing(event: dict[str, Any]) -> str:
     return "  ".join(pieces)
 
 
-def _done(event: dict[str, Any]) -> str:
-    from erya.board_table import cells, status
+def _done(event: dict[str, Any], began: dict[str, Any]) -> str:
+    from erya.board_table import cells, seconds, status
 
-    if not event["scores"]:
+    shown = cells(event, began)
+    if not any(shown[2:]):
         return f"{status(event)}: {event['error']}"
-    shown = cells(event)
-    return f"{shown[1]} {shown[2]}  {shown[4]}"
+    return f"{shown[1]} {shown[2]}  {seconds(event['train_seconds'])}"

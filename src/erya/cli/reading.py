@@ -11,6 +11,9 @@ from erya.errors import typed
 from erya.language import say
 
 if TYPE_CHECKING:
+    from erya.artefact import Content
+    from erya.contract import Model
+    from erya.run_corpus import Corpus
     from erya.text.dataset import Dataset, Reading
 
 
@@ -32,6 +35,53 @@ def how_to_read(source: str, task: str, columns: Columns, parts: Parts | None) -
         "source": source,
         "read": read,
         "split": {"train": train, "dev": dev, "test": test, "seed": parts.seed_number()},
+    }
+
+
+def opened(path: str) -> tuple[Model, Content | None]:
+    """A model file with what it says of itself; of a foreign file of word vectors, the words alone."""
+    from erya import artefact, catalog
+
+    model = catalog.load(path)
+    return model, None if catalog.foreign_format(path) else artefact.load(path)
+
+
+def any_line(data: Dataset | Corpus) -> str:
+    """One line on what was read, or will be."""
+    from erya.text.dataset import Dataset
+
+    return data_line(data) if isinstance(data, Dataset) else corpus_line(data)
+
+
+def any_facts(data: Dataset | Corpus) -> dict[str, Any]:
+    """The ``"data"`` of JSON documents."""
+    from erya.text.dataset import Dataset
+
+    return data_facts(data) if isinstance(data, Dataset) else corpus_facts(data)
+
+
+def corpus_line(corpus: Corpus) -> str:
+    """``6 files · 45.2 MB``, or ``13,084 texts · 0.9 MB``."""
+    pieces = [
+        say(f"{corpus.rows:,} texts", f"{corpus.rows:,} 条文本")
+        if corpus.rows is not None
+        else say(
+            "1 file" if len(corpus.files) == 1 else f"{len(corpus.files):,} files", f"{len(corpus.files):,} 个文件"
+        ),
+        output.size(corpus.bytes),
+    ]
+    if corpus.reading.rejected:
+        pieces.append(rejected(corpus.reading))
+    return " · ".join(pieces)
+
+
+def corpus_facts(corpus: Corpus) -> dict[str, Any]:
+    """The ``"data"`` of JSON documents about a corpus."""
+    return {
+        "source": corpus.source,
+        **corpus.facts(),
+        "rejected": corpus.reading.rejected,
+        "notes": corpus.reading.notes,
     }
 
 
@@ -84,7 +134,7 @@ def tell_notes(reading: Reading, manner: Manner) -> None:
 
 
 def data_facts(dataset: Dataset) -> dict[str, Any]:
-    """The ``"data"`` of JSON documents."""
+    """The ``"data"`` of JSON documents about rows."""
     return {
         "source": dataset.source,
         "columns": dataset.columns,

@@ -22,14 +22,16 @@ from erya.cli.options import (
     option,
     training_panel,
 )
-from erya.cli.reading import data_facts, data_line, how_to_read, shown_path, tell_notes
+from erya.cli.reading import any_facts, any_line, how_to_read, shown_path, tell_notes
 from erya.cli.settings import parse_settings, shown
 from erya.cli.targets import MODEL_FILE, check_output, write_rejects
 from erya.cli.values import seconds
+from erya.cli.words import example_word
 from erya.language import say
 
 if TYPE_CHECKING:
     from erya.contract import Model
+    from erya.run_corpus import Corpus
     from erya.runs import Trained
     from erya.text.dataset import Dataset
 
@@ -54,6 +56,10 @@ def register(app: typer.Typer) -> None:
                 say("quick, on bundled data", "用内置数据快速试一下"),
             ),
             ("erya train classify/fasttext reviews.csv --set dim=50 --set epochs=10 -o m.erya", ""),
+            (
+                "erya train vectors/word2vec corpus.txt -o v.erya",
+                say("word vectors from running text", "从普通文本训练词向量"),
+            ),
         ],
         more=say(
             "Ctrl-C stops and keeps what was learned so far; erya resume continues and ends with the same bits. "
@@ -141,7 +147,7 @@ def train(
     if dataset.tokenizer and "tokenizer" in kind.parameters() and "tokenizer" not in wishes:
         settings.setdefault("tokenizer", dataset.tokenizer)
     built = catalog.model(model, preset, settings)
-    manner.talk(output.fact(say("data", "数据"), data_line(dataset)))
+    manner.talk(output.fact(say("data", "数据"), any_line(dataset)))
     tell_notes(dataset.reading, manner)
     if dry_run:
         _show_plan(built, dataset, out, preset, manner)
@@ -153,7 +159,7 @@ def train(
     trained = runs.train(
         built, dataset, out, how=how, budget_seconds=budget_seconds, restart=restart, quiet=manner.quiet
     )
-    _show_trained(trained, manner, data, {"data": data_facts(dataset), "rejects": str(rejects) if rejects else None})
+    _show_trained(trained, manner, data, {"data": any_facts(dataset), "rejects": str(rejects) if rejects else None})
 
 
 def resume(
@@ -171,7 +177,7 @@ def resume(
 # ---- what is shown --------------------------------------------------------------------------------------------
 
 
-def _show_plan(model: Model, dataset: Dataset, out: str, preset: str, manner: Manner) -> None:
+def _show_plan(model: Model, dataset: Dataset | Corpus, out: str, preset: str, manner: Manner) -> None:
     from erya import machine
 
     settings = {name: value for name, value in model.get_params(deep=False).items()}
@@ -181,7 +187,7 @@ def _show_plan(model: Model, dataset: Dataset, out: str, preset: str, manner: Ma
             "model": model.id,
             "preset": preset,
             "settings": model.plain_params(),
-            "data": data_facts(dataset),
+            "data": any_facts(dataset),
             "threads": machine.threads(),
             "device": machine.device(),
             "output": out,
@@ -208,6 +214,9 @@ def _show_trained(trained: Trained, manner: Manner, data: str | None, more: dict
         return
     task = tasks.find(trained.model.task())
     line = f"{trained.path}  {output.size(trained.size)}  {output.duration(trained.seconds)}"
+    words = getattr(trained.model, "words_", None) if task.INPUT == "corpus" else None
+    if words is not None:
+        line += "   " + say(f"{len(words):,} words", f"{len(words):,} 个词")
     if trained.scores:
         score = trained.scores[task.HEADLINE]
         line += f"   {score_name(task.HEADLINE)} {score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
@@ -235,6 +244,9 @@ def _show_trained(trained: Trained, manner: Manner, data: str | None, more: dict
             )
         )
     name = shown_path(trained.path)
+    if words is not None:
+        manner.next(f"erya show {name} near {example_word(words)}", f"erya evaluate {name}")
+        return
     manner.next(
         f'erya predict {name} --input "…"',
         f'erya explain {name} "…"',
@@ -250,6 +262,7 @@ def score_name(name: str) -> str:
         "micro_f1": say("micro F1", "微平均 F1"),
         "log_loss": say("log loss", "对数损失"),
         "calibration_error": say("calibration error", "校准误差"),
+        "analogy_accuracy": say("analogies", "类比"),
     }.get(name, name)
 
 

@@ -22,6 +22,8 @@ from erya.scoring import Measure, Paired, Score, bootstrap, mean_of, paired
 Document = str | tuple[str, str]
 Labels = NDArray[Any]
 
+INPUT = "rows"  # of texts with labels; "corpus": of running text
+FIRST_USE = "erya predict FILE.erya --input TEXT"
 HEADLINE = "accuracy"
 SCORE_NAMES = ("accuracy", "macro_f1", "micro_f1", "log_loss", "calibration_error")
 LOWER_IS_BETTER = ("log_loss", "calibration_error")
