@@ -182,7 +182,8 @@ def _factors(cosines: Floats) -> tuple[Floats, Floats]:
 def _combined(method: str, sides: tuple[Floats, Floats], parts: NDArray[np.int64], buffer: Floats) -> Floats:
     """(q, n) how well each word of a block answers each question: b − a + c, or b · c / a."""
     above, below = sides
-    scores, other = buffer[0], buffer[1]
+    scores: Floats = buffer[0]
+    other: Floats = buffer[1]
     merge = np.multiply if method == "mul" else np.add
     np.take(above, parts[:, 1], axis=0, out=scores, mode="clip")
     np.take(above, parts[:, 2], axis=0, out=other, mode="clip")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,8 @@ __all__ = [
     "SimilarityScore",
     "analogy_scores",
     "bundled_analogies",
+    "gensim_analogies",
+    "gensim_pairs",
     "headline",
     "language_of",
     "read_analogies",
@@ -47,6 +50,8 @@ __all__ = [
     "toy_check",
 ]
 
+INPUT = "corpus"  # of running text
+FIRST_USE = "erya show FILE.erya near WORD"
 HEADLINE = "analogy_accuracy"
 SCORE_NAMES = ("analogy_accuracy", "analogy_accuracy_mul")  # and "spearman_<set>" for every similarity set given
 LOWER_IS_BETTER: tuple[str, ...] = ()
@@ -335,6 +340,57 @@ def _share(right: NDArray[np.float64], generator: np.random.Generator, resamples
     draws = generator.multinomial(len(right), counts / len(right), size=resamples)  # (resamples, distinct values)
     low, high = np.percentile(draws @ values / len(right), [2.5, 97.5])
     return Score(float(right.mean()), float(low), float(high))
+
+
+# ---- in gensim's form -----------------------------------------------------------------------------------------------
+
+
+def gensim_analogies(
+    queries: Queries,
+    analogies: str | Path | None,
+    *,
+    restrict: int | None,
+    case_insensitive: bool,
+    unknown_is_wrong: bool,
+    method: str,
+) -> tuple[float, list[dict[str, Any]]]:
+    """What ``KeyedVectors.evaluate_word_analogies`` returns: accuracy, and the questions by section, the total last."""
+    questions = bundled_analogies(language_of(queries)) if analogies is None else read_analogies(analogies)
+    solved = solve(queries, questions, restrict=restrict, methods=(method,), case_insensitive=case_insensitive)
+    fold = folded if case_insensitive else str
+    sections: dict[str, dict[str, Any]] = {}
+    total: dict[str, Any] = {"section": "Total accuracy", "correct": [], "incorrect": []}
+    for question, known, right in zip(questions, solved.known.tolist(), solved.right[method].tolist(), strict=True):
+        name = question.section
+        section = sections.setdefault(name, {"section": name, "correct": [], "incorrect": []})
+        if known or unknown_is_wrong:
+            verdict = "correct" if right else "incorrect"
+            four = tuple(fold(word) for word in question[2:])
+            section[verdict].append(four)
+            total[verdict].append(four)
+    asked = len(total["correct"]) + len(total["incorrect"])
+    return (len(total["correct"]) / asked if asked else 0.0), [*sections.values(), total]
+
+
+def gensim_pairs(
+    queries: Queries, pairs: Sequence[Pair], *, restrict: int | None, case_insensitive: bool, unknown_is_zero: bool
+) -> tuple[tuple[float, float], tuple[float, float], float]:
+    """What ``KeyedVectors.evaluate_word_pairs`` returns: Pearson's r and Spearman's ρ with p-values, % of pairs unknown."""
+    from scipy import stats
+
+    unit = _unit_vectors(queries, [word for pair in pairs for word in pair[:2]], restrict, case_insensitive)
+    known = [pair for pair in pairs if pair.first in unit and pair.second in unit]
+    cosines = [float(unit[pair.first] @ unit[pair.second]) for pair in known]
+    judged = [pair.score for pair in known]
+    lost = len(pairs) - len(known)
+    if unknown_is_zero:
+        judged += [pair.score for pair in pairs if pair.first not in unit or pair.second not in unit]
+        cosines += [0.0] * lost
+    if len(judged) < 2:
+        raise DataError("no-rows", say("fewer than two pairs have known words", "两个词都已知的词对不足两对"))
+    found = [test(judged, cosines) for test in (stats.pearsonr, stats.spearmanr)]
+    linear, ranked = ((float(one.statistic), float(one.pvalue)) for one in found)
+    return linear, ranked, 100 * lost / len(pairs)
 
 
 # ---- all scores of a model ------------------------------------------------------------------------------------------
