@@ -48,7 +48,7 @@ class Tokenizer(Protocol):
 
 
 @functools.cache
-def _marks() -> tuple[str, str]:
+def marks() -> tuple[str, str]:
     """All combining marks as the insides of two character classes (below and above U+FFFF), looked up, since ``re`` cannot
     name the category. Two, since ``re`` tests the lower by a bit map and walks through the upper range by range.
     """
@@ -63,7 +63,7 @@ def _marks() -> tuple[str, str]:
 
 def _one_of_marks(more: str = "") -> str:
     """A group that matches one mark, or one character of ``more``."""
-    low, high = _marks()
+    low, high = marks()
     return f"(?:[{low}{more}]|(?![\\x00-\\uffff])[{high}])"
 
 
@@ -286,6 +286,19 @@ class Whitespace:
 @functools.cache
 def _between_blanks() -> re.Pattern[str]:
     return re.compile(r"[^ \t\n\v\f\r]++")
+
+
+def word_at_start(data: bytes, start: int) -> tuple[bytes, int]:
+    """The word of letters that begins at ``data[start]``, in lower case, and how many bytes it takes there."""
+    pattern, size = _patterns("")[1], 256
+    while True:
+        text = data[start : start + size].decode("utf-8", "ignore")
+        match = pattern.match(text)
+        assert match is not None
+        if match.end() < len(text) - 1 or start + size >= len(data):
+            word = match.group()
+            return word.lower().encode(), len(word.encode())
+        size *= 16
 
 
 def _is_han(character: str) -> bool:
