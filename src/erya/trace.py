@@ -138,7 +138,37 @@ class Table:
             _same_length("Table", columns=self.columns, row=row)
 
 
-View = TokenHeat | Bars | Matrix | Lines | Table
+@dataclass(frozen=True, slots=True, eq=False)
+class Points:
+    """Named points of the plane, and arrows between some of them: words near their like, king → queen.
+
+    Args:
+        title: what is shown.
+        labels: n names.
+        points: (n, 2) finite numbers, both axes in one unit.
+        arrows: pairs of places in ``labels``, from and to.
+        axes: what stands across and up; empty where the axes mean nothing.
+        note: one sentence under the title.
+    """
+
+    title: str
+    labels: Sequence[str]
+    points: Sequence[Sequence[float]] | NDArray[Any]
+    arrows: Sequence[tuple[int, int]] = ()
+    axes: tuple[str, str] = ("", "")
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        array = np.asarray(self.points, dtype=np.float64)
+        if array.shape != (len(self.labels), 2) and len(self.labels):
+            raise ValueError(f"Points: {len(self.labels)} labels, but points of shape {array.shape}")
+        if not np.isfinite(array).all():
+            raise ValueError("Points: not all of them are finite")
+        if any(not 0 <= end < len(self.labels) for arrow in self.arrows for end in arrow):
+            raise ValueError("Points: an arrow leads to no point")
+
+
+View = TokenHeat | Bars | Matrix | Lines | Table | Points
 
 
 @dataclass(slots=True, eq=False)

@@ -56,14 +56,14 @@ class ToyVectors(Model, WordQueries):
         if not kept:
             raise DataError("no-words", f"no word occurs {self.min_count} times")
         self.words_, self.counts_ = kept, np.array([counts[word] for word in kept], dtype=np.int64)
-        target = self._target(lines, {word: index for index, word in enumerate(kept)})
+        target = self._associations(lines, {word: index for index, word in enumerate(kept)})
         self._learn(target, sum(map(len, lines)), report)
         return self
 
     def _tokens(self, line):
         return list(line) if not isinstance(line, str) else [t for t in self.tokenizer_.tokens(line) if t.isalnum()]
 
-    def _target(self, lines, index):
+    def _associations(self, lines, index):
         table = np.full((len(index), len(index)), 0.1)
         for line in lines:
             ids = [index[word] for word in line if word in index]

@@ -1,4 +1,7 @@
-"""``evaluate``: a trained model on labelled rows – scores with intervals, per label, and what is mistaken for what."""
+"""``evaluate``: a trained model on labelled rows – scores with intervals, per label, and what is mistaken for what.
+
+Word vectors have no rows: how they are scored is in word_scores.py.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,16 @@ from erya.cli import output
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Columns, Manner, argument, complete_data, option
-from erya.cli.reading import data_facts, data_line, how_to_read, shown_path, tell_notes
+from erya.cli.reading import data_facts, data_line, how_to_read, opened, shown_path, tell_notes
 from erya.cli.train import score_name
+from erya.cli.values import chosen, whole
 from erya.errors import DataError, UsageError, quoted
 from erya.language import say
 
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from erya.artefact import Content
     from erya.contract import Model
     from erya.text.dataset import Dataset, Part
 
@@ -33,16 +38,24 @@ def register(app: typer.Typer) -> None:
         "evaluate",
         flat(evaluate),
         group=say("Use a model", "使用模型"),
-        summary=say("score a trained model on labelled rows", "在带标签的数据上给训练好的模型评分"),
+        summary=say(
+            "score a trained model on labelled rows, or word vectors", "在带标签的数据上给模型评分，或给词向量评分"
+        ),
         examples=[
             ("erya evaluate m.erya test.csv", ""),
             ("erya evaluate m.erya sample:poetry", say("its test part", "用它的测试部分")),
             ("erya evaluate m.erya test.csv --json > scores.json", ""),
+            ("erya evaluate v.erya", say("word vectors: the bundled analogies", "词向量：内置类比题")),
+            ("erya evaluate glove.txt ws353.tsv simlex.tsv", say("similarity sets", "相似度数据")),
         ],
         more=say(
             "A folder or sample is scored on its test part, a single file on all of its rows. On the very data that the model "
-            "was trained on, only the test part of that training is scored.",
-            "文件夹或样本只在测试部分评分，单个文件则用全部行。若就是训练时用的数据，则只用当时留出的测试部分。",
+            "was trained on, only the test part of that training is scored.\n"
+            "Word vectors: without data the bundled analogies (English or Chinese, by the vocabulary); a TSV file has two words "
+            "and a number a line; a file of ': section' lines and four words a line holds analogies. Unknown words are counted.",
+            "文件夹或样本只在测试部分评分，单个文件则用全部行。若就是训练时用的数据，则只用当时留出的测试部分。\n"
+            "词向量：不给数据则做内置类比题（中文或英文，按词表而定）；TSV 文件每行为词、词、分数；"
+            "以“: 小节”开头、每行四个词的文件是类比题。不认识的词会被计数并列出。",
         ),
     )
 
@@ -50,25 +63,77 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     columns: Columns,
     manner: Manner,
-    model: Annotated[str, argument("m.erya", "a trained model", "训练好的模型")],
+    model: Annotated[
+        str, argument("m.erya", "a trained model, or a file of word vectors", "训练好的模型，或词向量文件")
+    ],
     data: Annotated[
-        str,
+        list[str] | None,
         argument(
             "DATA",
-            "labelled rows: a file, a folder, a pattern or sample:NAME",
-            "带标签的数据：文件、文件夹、通配符或 sample:名称",
+            "labelled rows: a file, a folder, a pattern or sample:NAME; for word vectors similarity sets, or nothing",
+            "带标签的数据：文件、文件夹、通配符或 sample:名称；词向量则为相似度数据，也可不给",
             complete_data,
         ),
-    ],
+    ] = None,
     strict: Annotated[
         bool, option("--strict", "", "labels that the model has never seen are an error", "出现模型没见过的标签即报错")
     ] = False,
+    method: Annotated[
+        str | None,
+        option(
+            "--method",
+            "add|mul",
+            "analogies: 3CosAdd or 3CosMul (default: both)",
+            "类比：3CosAdd 或 3CosMul（默认都做）",
+        ),
+    ] = None,
+    restrict: Annotated[
+        str | None,
+        option(
+            "--restrict",
+            "N|all",
+            "analogies: among the N most frequent words (default 30000)",
+            "类比：只在最高频的 N 个词中作答（默认 30000）",
+        ),
+    ] = None,
 ) -> None:
     """Score a trained model."""
-    from erya import artefact, catalog, runs, tasks
+    loaded, content = opened(model)
+    if loaded.task() == "vectors":
+        from erya.cli import word_scores
+        from erya.tasks.vectors import RESTRICT
 
-    loaded = catalog.load(model)
-    training = artefact.load(model).training
+        methods = [chosen("--method", method, list(word_scores.METHODS))] if method else list(word_scores.METHODS)
+        most = None if restrict == "all" else whole("--restrict", restrict, default=RESTRICT, least=1)
+        word_scores.evaluate(model, loaded, data or [], methods, most, manner)
+        return
+    _evaluate_rows(model, loaded, content, _one(data), columns, strict, manner)
+
+
+def _one(data: list[str] | None) -> str:
+    """The one data set that a model of rows is scored on."""
+    if not data:
+        raise UsageError(
+            "missing-argument",
+            say("'erya evaluate' needs DATA for this model", "'erya evaluate' 还缺少 DATA：这个模型需要数据"),
+            help="erya evaluate --help",
+        )
+    if len(data) > 1:
+        extra = quoted(" ".join(data[1:]))
+        raise UsageError(
+            "extra-argument",
+            say(f"one data set at a time; what about: {extra}", f"一次只能评一份数据，多出了：{extra}"),
+            help="erya evaluate --help",
+        )
+    return data[0]
+
+
+def _evaluate_rows(
+    model: str, loaded: Any, content: Content | None, data: str, columns: Columns, strict: bool, manner: Manner
+) -> None:
+    from erya import runs, tasks
+
+    training = content.training if content is not None else {}
     how = how_to_read(data, loaded.task(), columns, None)
     how["read"]["check"] = False  # one class or one row cannot be learned from, but can be scored
     dataset = runs.read_rows(how)

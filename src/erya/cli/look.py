@@ -13,13 +13,17 @@ from erya.cli.check import model_facts
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Manner, argument, option
-from erya.cli.reading import shown_path
+from erya.cli.reading import opened, shown_path
 from erya.cli.targets import PAGE, check_output
+from erya.cli.values import chosen, whole
 from erya.cli.views import OWN_VIEWS, choose_view, curve_view
-from erya.errors import UsageError, nearest, quoted
+from erya.errors import UsageError, nearest, quoted, typed
 from erya.language import say
 
 if TYPE_CHECKING:
+    from erya.artefact import Content
+    from erya.cli.word_views import Wish
+    from erya.contract import Model
     from erya.trace import Trace
 
 
@@ -52,6 +56,10 @@ def register(app: typer.Typer) -> None:
             ('erya show m.erya "play some jazz"', say("every view of this input", "这条输入的所有视图")),
             ('erya show m.erya 2 "play some jazz"', say("the second view only", "只看第二个视图")),
             ('erya show m.erya "play some jazz" -o inside.html', say("as a page", "存成网页")),
+            ("erya show v.erya near king", say("word vectors: the nearest words", "词向量：最近的词")),
+            ("erya show v.erya analogy man king woman", ""),
+            ("erya show v.erya map -o map.html", say("words in the plane", "词的平面图")),
+            ("erya show v.erya compare glove.txt", say("neighbours in two files", "比较两个文件里的近邻")),
         ],
     )
 
@@ -74,10 +82,11 @@ def explain(
 
     loaded: Any = catalog.load(model)
     if not hasattr(loaded, "explain"):
+        words = f" near {shown_word(text)}" if loaded.task() == "vectors" else ""
         raise UsageError(
             "no-explanation",
             say(f"{loaded.id} does not explain its answers", f"{loaded.id} 不解释自己的回答"),
-            help=f"erya show {shown_path(model)}",
+            help=f"erya show {shown_path(model)}{words}",
         )
     trace = loaded.explain(_input(text, text2), _known_label(loaded, label))
     _present(trace, out, manner)
@@ -86,55 +95,114 @@ def explain(
 
 def show(
     manner: Manner,
-    model: Annotated[str, argument("m.erya", "a trained model", "训练好的模型")],
+    model: Annotated[
+        str, argument("m.erya", "a trained model, or a file of word vectors", "训练好的模型，或词向量文件")
+    ],
     rest: Annotated[
         list[str] | None,
         argument(
             "[VIEW] INPUT",
-            "a view (number or name) and the text; - reads stdin",
-            "视图（序号或名称）和文本；- 表示标准输入",
+            "a view (number or name) and the text, or words; - reads stdin",
+            "视图（序号或名称）和文本或词；- 表示标准输入",
         ),
     ] = None,
+    top: Annotated[
+        str | None, option("--top", "N", "word vectors: so many neighbours (default 10)", "词向量：近邻个数（默认 10）")
+    ] = None,
+    method: Annotated[
+        str | None,
+        option("--method", "add|mul", "analogy: 3CosAdd (default) or 3CosMul", "类比：3CosAdd（默认）或 3CosMul"),
+    ] = None,
+    restrict: Annotated[
+        str | None,
+        option(
+            "--restrict", "N", "near, analogy: only the N most frequent words", "近邻、类比：只在最高频的 N 个词中找"
+        ),
+    ] = None,
+    words: Annotated[str | None, option("--words", "A,B,…", "compare: these words", "compare：只比较这些词")] = None,
     out: Annotated[str | None, option("-o --output", "FILE", "write a page (.html)", "写成网页（.html）")] = None,
 ) -> None:
     """Draw the views of a trace; without input, say what can be shown."""
-    from erya import artefact, catalog
+    inputs = list(rest or [])
+    loaded, content = opened(model)
+    if inputs and inputs[0].casefold() in OWN_VIEWS and content is not None:
+        _own_view(inputs[0].casefold(), model, loaded, content, out, manner)
+    elif loaded.task() == "vectors":
+        from erya.cli.word_views import NEIGHBOURS, Wish
+
+        wish = Wish(
+            whole("--top", top, default=NEIGHBOURS, least=1),
+            chosen("--method", method or "add", ["add", "mul"]),
+            None if restrict is None else whole("--restrict", restrict, default=0, least=1),
+            tuple(word.strip() for word in (words or "").split(",") if word.strip()),
+        )
+        _show_words(model, loaded, content, inputs, wish, out, manner)
+    elif not inputs and not out:
+        _overview(model, loaded, content, manner)
+    else:
+        _show_text(model, loaded, inputs, out, manner)
+
+
+def _own_view(name: str, path: str, model: Model, content: Content, out: str | None, manner: Manner) -> None:
+    """The card or the curve, which need no input."""
     from erya.trace import Trace
 
-    words = list(rest or [])
-    content = artefact.load(model)
-    loaded = catalog.load(model)
-    if not words and not out:
-        _overview(model, loaded, content, manner)
+    if name == "card":
+        output.write(content.card.rstrip("\n"))
         return
-    if words and words[0].casefold() in OWN_VIEWS:
-        view = words[0].casefold()
-        if view == "card":
-            output.write(content.card.rstrip("\n"))
-            return
-        curve = curve_view(content.training.get("curve") or [])
-        if curve is None:
-            raise UsageError(
-                "no-curve",
-                say(f"{loaded.id} was not trained in epochs: it has no curve", f"{loaded.id} 不是逐轮训练的，没有曲线"),
-                help=f"erya show {shown_path(model)}",
-            )
-        _present(Trace(content.model, model, {}, [curve]), out, manner)
+    curve = curve_view(content.training.get("curve") or [])
+    if curve is None:
+        raise UsageError(
+            "no-curve",
+            say(f"{model.id} was not trained in epochs: it has no curve", f"{model.id} 不是逐轮训练的，没有曲线"),
+            help=f"erya show {shown_path(path)}",
+        )
+    _present(Trace(content.model, path, {}, [curve]), out, manner)
+
+
+def _show_words(
+    path: str, model: Model, content: Content | None, inputs: list[str], wish: Wish, out: str | None, manner: Manner
+) -> None:
+    """A view of word vectors by its name; ``trace WORD``, or a word alone, is the model's own trace."""
+    from erya.cli import word_views
+
+    if not inputs and not out:
+        facts = [] if content is None else model_facts(content, Path(path).stat().st_size)[1:]
+        more = {} if content is None else {"card": content.card, "curve": content.training.get("curve") or []}
+        word_views.overview(path, model, manner, facts, more)
         return
+    name, rest = (inputs[0].casefold(), inputs[1:]) if inputs else ("map", [])
+    if name in word_views.VIEWS:
+        trace, document = word_views.view(name, model, path, rest, wish)
+        _present(trace, out, manner, document)
+        return
+    if name == "trace" and rest:
+        inputs = rest
+    trace = model.trace(inputs[-1])
+    if len(inputs) > 1:
+        trace.views = [choose_view(trace, inputs[0])]
+    _present(trace, out, manner)
+    if not out:
+        word = shown_word(inputs[-1])
+        manner.next(f"erya show {shown_path(path)} near {word}", f"erya show {shown_path(path)} map {word} -o map.html")
+
+
+def _show_text(path: str, model: Model, words: list[str], out: str | None, manner: Manner) -> None:
+    """What happens inside the model on a text."""
     view_name, inputs = (words[0], words[1:]) if len(words) > 1 else (None, words)
     if not inputs:
         raise UsageError(
             "missing-argument",
             say("which text should be shown?", "要展示哪条文本？"),
-            help=f'erya show {shown_path(model)} "…"',
+            help=f'erya show {shown_path(path)} "…"',
         )
-    trace = loaded.trace(_input(inputs[0], inputs[1] if len(inputs) > 1 else None))
+    trace = model.trace(_input(inputs[0], inputs[1] if len(inputs) > 1 else None))
     if view_name is not None:
         trace.views = [choose_view(trace, view_name)]
     _present(trace, out, manner)
     manner.next(
-        f"erya explain {shown_path(model)} {shown_text(inputs[0])}",
-        f"erya show {shown_path(model)} … -o inside.html" if not out else "",
+        f"erya explain {shown_path(path)} {shown_text(inputs[0])}",
+        f"erya show {shown_path(path)} … -o inside.html" if not out else "",
     )
 
 
@@ -202,8 +270,8 @@ def _known_label(model: Any, label: str | None) -> Any:
     )
 
 
-def _present(trace: Trace, out: str | None, manner: Manner) -> None:
-    """The trace as JSON, as a page, or drawn here."""
+def _present(trace: Trace, out: str | None, manner: Manner, document: dict[str, Any] | None = None) -> None:
+    """The trace as JSON (or its own document), as a page, or drawn here."""
     if out is not None:
         from erya.atomic import atomic_write
 
@@ -212,7 +280,7 @@ def _present(trace: Trace, out: str | None, manner: Manner) -> None:
         atomic_write(Path(out), lambda file: file.write(page) and None)
         manner.talk(output.fact(say("saved", "已保存"), out))
     if manner.json:
-        output.write_document(trace.to_plain())
+        output.write_document(trace.to_plain() if document is None else document)
     elif out is None:
         output.write(trace.text(output.columns(), output.is_coloured(sys.stdout)).rstrip("\n"))
 
@@ -220,3 +288,8 @@ def _present(trace: Trace, out: str | None, manner: Manner) -> None:
 def shown_text(text: str) -> str:
     """A text as one would quote it on a command line, cut where it is long."""
     return f'"{output.cut(quoted(text, 40), 40)}"' if text != "-" else "-"
+
+
+def shown_word(word: str) -> str:
+    """A word as one types it behind a verb."""
+    return typed(quoted(word, 40))

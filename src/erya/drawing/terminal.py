@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len, chop_cells
 
+from erya.drawing import plane
 from erya.drawing.markup import aligned, number, percent
 from erya.errors import quoted
 from erya.language import say
-from erya.trace import Bars, Lines, Matrix, Table, TokenHeat, Trace, View
+from erya.trace import Bars, Lines, Matrix, Points, Table, TokenHeat, Trace, View
 
 ANSI = re.compile(r"(\x1b\[[0-9;]*m)")
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -46,6 +47,8 @@ def _view(view: View, width: int, color: bool) -> list[str]:
         return lines + _matrix(view, width, color)
     if isinstance(view, Lines):
         return lines + _lines(view, width)
+    if isinstance(view, Points):
+        return lines + plane.rows(view, width)
     return lines + _table(view, width)
 
 
