@@ -1,0 +1,230 @@
+"""GloVe's training loop: epochs cut into rounds of tiles, so that progress, Ctrl-C, checkpoints and divergence are seen to
+between them. Everything that the next round needs, besides the counts, lies in arrays and plain numbers (``Run.state``).
+
+The mathematics is in ``kernels.py``; text stays in ``estimator.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from erya.errors import DivergedError, Interrupted
+from erya.kernel_cache import announce
+from erya.language import say
+from erya.models.glove import kernels
+from erya.models.glove.tiles import entries_of
+from erya.parts.counting import Cooccurrences
+from erya.parts.lockstep import run_together
+from erya.parts.simd import padded
+from erya.progress import Report
+from erya.state import State
+
+ROUND_SECONDS = 0.2
+CACHE_LINE = 16  # floats
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to train: settings that are checked and resolved."""
+
+    dim: int
+    epochs: int
+    learning_rate: float
+    x_max: float
+    alpha: float
+    clip: float
+    seed: int
+    deterministic: bool
+    threads: int
+
+
+class Run:
+    """One training, from its first round to its last.
+
+    Args:
+        store: X, for V words.
+        plan: the settings.
+        digest: of the corpus: a checkpoint of another one is refused.
+    """
+
+    def __init__(self, store: Cooccurrences, plan: Plan, digest: str = "") -> None:
+        self.plan, self.digest = plan, digest
+        self.entries, self.groups, self.size = entries_of(
+            store, x_max=plan.x_max, alpha=plan.alpha, seed=plan.seed, threads=plan.threads
+        )
+        self.epoch, self.round = 0, 0
+        self.losses = np.zeros((self.groups, self.groups))  # of this epoch's tiles so far
+        self.curve: list[dict[str, Any]] = []
+        self.rounds_at_once = 1
+        self.parameters = first_parameters(len(store), plan)
+
+    @property
+    def words(self) -> Floats:
+        """(V, D) the words' vectors."""
+        return self.parameters.words[:, : self.plan.dim]
+
+    @property
+    def contexts(self) -> Floats:
+        """(V, D) the contexts' vectors."""
+        return self.parameters.contexts[:, : self.plan.dim]
+
+    # ---- some rounds ------------------------------------------------------------------------------------------
+
+    def rounds(self) -> bool:
+        """Train on the next rounds of this epoch. False: a step would not have been finite."""
+        first, last = self.round, min(self.groups, self.round + self.rounds_at_once)
+        started = perf_counter()
+        sound = self._steps(first, last)
+        each = max(perf_counter() - started, 1e-6) / (last - first)
+        self.rounds_at_once = max(1, min(4 * self.rounds_at_once, int(ROUND_SECONDS / each)))
+        self.round = last
+        return sound
+
+    def _steps(self, first: int, last: int) -> bool:
+        plan = self.plan
+        settings = kernels.Settings(self.groups, self.size, self.epoch, float(plan.clip))
+        train = kernels.train_in_step if plan.deterministic else kernels.train_lock_free
+        threads = max(1, min(plan.threads, self.groups))
+        controls = []
+
+        def work(thread: int, control: NDArray[np.int64]) -> None:
+            if thread == 0:
+                controls.append(control)
+            train(self.entries, self.parameters, settings, self.losses, first, last, control, thread, threads)
+
+        run_together(work, threads)
+        return not any(control[kernels.ABORT] for control in controls)
+
+    # ---- the whole --------------------------------------------------------------------------------------------
+
+    def finish(self, report: Report) -> None:
+        """Train to the end, from wherever this run stands.
+
+        Raises:
+            DivergedError: a step was not finite; the parameters are those of the last good step.
+            Interrupted: the report asked to stop; a checkpoint was saved.
+        """
+        announce(report, [kernels.train_in_step if self.plan.deterministic else kernels.train_lock_free])
+        self._steps(0, 0)
+        total = len(self.entries.columns)
+        while self.epoch < self.plan.epochs:
+            before, started, number = self.round, perf_counter(), self.epoch + 1
+            if not self.rounds():
+                raise self._diverged()
+            seconds = max(perf_counter() - started, 1e-6)
+            speed = total * (self.round - before) / self.groups / seconds
+            if self.round == self.groups:
+                self._close_epoch(report)
+            report.progress(
+                epoch=number,
+                epochs=self.plan.epochs,
+                done=(self.epoch * self.groups + self.round) / (self.plan.epochs * self.groups),
+                loss=self.curve[-1]["loss"] if self.curve else None,
+                tokens_per_second=speed,
+            )
+            wish = report.stopping()
+            if wish == "interrupt":
+                report.save_checkpoint(self.state())
+                raise Interrupted("interrupted", say("stopped; the state is saved", "已停止；当前状态已保存"))
+            if wish == "budget" and self.epoch < self.plan.epochs:
+                self._end_early(report)
+            elif report.checkpoint_due():
+                report.save_checkpoint(self.state())
+
+    def _close_epoch(self, report: Report) -> None:
+        """Write the curve's row, go on to the next epoch. The tiles' losses are added in one fixed order."""
+        row: dict[str, Any] = {"epoch": self.epoch + 1, "loss": float(self.losses.sum() / max(1, self._seen()))}
+        if self.round < self.groups:
+            row["entries"] = self._seen()
+        self.curve.append(row)
+        report.record(dict(row))
+        self.epoch, self.round = self.epoch + 1, 0
+        self.losses[:] = 0
+
+    def _seen(self) -> int:
+        """Entries of this epoch that have been trained on."""
+        tiles = np.arange(self.groups)
+        lengths = np.diff(self.entries.starts[:: self.size]).reshape(self.groups, self.groups)
+        return sum(int(lengths[tiles, (tiles + turn + self.epoch) % self.groups].sum()) for turn in range(self.round))
+
+    def _end_early(self, report: Report) -> None:
+        """The budget is spent: what is learned so far is the result."""
+        if self.round:
+            self._close_epoch(report)
+        self.epoch = self.plan.epochs
+
+    def _diverged(self) -> DivergedError:
+        rate = self.plan.learning_rate
+        return DivergedError(
+            "diverged",
+            say(
+                f"training diverged in epoch {self.epoch + 1} (learning_rate={rate:g}); "
+                f"the model is that of the last good step",
+                f"训练发散：第 {self.epoch + 1} 轮（learning_rate={rate:g}）；模型停在最后一个正常的步骤",
+            ),
+            help=f"--set learning_rate={rate / 10:g}",
+        )
+
+    # ---- checkpoints ------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """Everything that the next round needs, besides the counts and the settings."""
+        return State(
+            {
+                "words": self.parameters.words.copy(),
+                "contexts": self.parameters.contexts.copy(),
+                "losses": self.losses.copy(),
+            },
+            {
+                "epoch": self.epoch,
+                "round": self.round,
+                "digest": self.digest,
+                "curve": [dict(row) for row in self.curve],
+            },
+        )
+
+    def resume(self, state: State) -> None:
+        """Go on where ``state`` was saved. Raises ValueError where it does not fit this data and these settings."""
+        if state.data["digest"] != self.digest:
+            raise ValueError("the checkpoint was made from another corpus")
+        mine = {"words": self.parameters.words, "contexts": self.parameters.contexts, "losses": self.losses}
+        for name, array in mine.items():
+            saved = state.arrays[name]
+            if saved.shape != array.shape or saved.dtype != array.dtype or not np.isfinite(saved).all():
+                raise ValueError(f"the checkpoint's {name} does not fit the data")
+            array[...] = saved
+        self.epoch, self.round = int(state.data["epoch"]), int(state.data["round"])
+        if not (0 <= self.epoch <= self.plan.epochs and 0 <= self.round < self.groups):
+            raise ValueError("the checkpoint stands outside the training")
+        self.curve = [dict(row) for row in state.data["curve"]]
+
+
+def first_parameters(words: int, plan: Plan) -> kernels.Parameters:
+    """Small random vectors and biases, as in the original: uniform, of width 1/D. Laid out as ``kernels.py`` says."""
+    dim, width = plan.dim, padded(plan.dim + 2)
+    generator = np.random.default_rng([plan.seed, 0])
+    found = []
+    for bias, one in ((dim, dim + 1), (dim + 1, dim)):
+        rows = _aligned(words, 2 * width)
+        rows[:, :dim] = (generator.random((words, dim), dtype=np.float32) - 0.5) / dim
+        rows[:, bias] = (generator.random(words, dtype=np.float32) - 0.5) / dim
+        rows[:, one] = 1
+        rows[:, width:] = kernels.FIXED
+        rows[:, width : width + dim] = 1 / plan.learning_rate**2
+        rows[:, width + bias] = 1
+        found.append(rows)
+    return kernels.Parameters(*found)
+
+
+def _aligned(rows: int, width: int) -> Floats:
+    """Zeros (rows, width) of float32 that begin at a cache line."""
+    raw = np.zeros(rows * width + CACHE_LINE, dtype=np.float32)
+    offset = -(raw.ctypes.data // 4) % CACHE_LINE
+    return raw[offset : offset + rows * width].reshape(rows, width)
