@@ -18,7 +18,9 @@ Doubles = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
 BLOCK = 8192  # rows widened at once
-_COSINES = 1 << 24  # float32 numbers held at once: 64 MiB
+_QUERIES = 256  # looked for together
+_WIDENED = 1 << 22  # float32 numbers of a block of vectors: 16 MiB
+_COSINES = 1 << 23  # float32 numbers of their cosines with the queries: 32 MiB
 _ROUNDING = 2.0**-23  # twice the relative rounding error of a float32
 
 
@@ -91,33 +93,62 @@ def search(
         excluded: for each target, rows that are not wanted.
     """
     found: list[tuple[Ids, Doubles]] = []
-    at_once = max(1, _COSINES // max(size, 1))
-    for low in range(0, len(targets), at_once):
-        some = targets[low : low + at_once]
-        approximate = _approximate(rows, shrink, some.astype(np.float32), size)
-        for place, target in enumerate(some):
-            line = approximate[place]
-            banned = excluded[low + place] if excluded is not None else np.zeros(0, dtype=np.int64)
-            banned = np.unique(banned[(banned >= 0) & (banned < size)])
-            line[banned] = -np.inf
-            wanted = min(count, size - len(banned))
-            if wanted <= 0:
-                found.append((np.zeros(0, dtype=np.int64), np.zeros(0)))
-                continue
-            margin = (len(target) + 16) * _ROUNDING  # what a sum of D float32 products can be off
-            limit = float(np.partition(line, size - wanted)[size - wanted]) - margin
-            ids = np.flatnonzero(line >= limit)
-            found.append(best(ids, rescored(rows, shrink, target, ids), wanted))
-    return found
+    for low in range(0, len(targets) if count else 0, _QUERIES):
+        some = targets[low : low + _QUERIES]
+        banned = _by_row(excluded[low : low + _QUERIES]) if excluded is not None else _by_row([])
+        kept = _candidates(rows, shrink, some.astype(np.float32), count, size, banned)
+        found += [best(ids, rescored(rows, shrink, one, ids), count) for one, ids in zip(some, kept, strict=True)]
+    return found or [(np.zeros(0, dtype=np.int64), np.zeros(0))] * len(targets)
 
 
-def _approximate(rows: Rows, shrink: Doubles, targets: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """(Q, size) cosines in float32."""
-    found = np.empty((len(targets), size), dtype=np.float32)
+def _by_row(excluded: Sequence[Ids]) -> tuple[Ids, Ids]:
+    """Queries and rows of all that is excluded, by row."""
+    sizes = [len(ids) for ids in excluded]
+    row = np.concatenate([*excluded, np.zeros(0, dtype=np.int64)]).astype(np.int64)
+    query = np.repeat(np.arange(len(sizes)), sizes)
+    order = np.argsort(row, kind="stable")
+    return query[order], row[order]
+
+
+def _candidates(
+    rows: Rows, shrink: Doubles, targets: NDArray[np.float32], count: int, size: int, banned: tuple[Ids, Ids]
+) -> list[Ids]:
+    """For each target (Q, D) the rows that may be among its ``count`` nearest, ascending.
+
+    Only what comes near the best so far is kept from a block; "near" is wider than float32 sums can be off.
+    """
+    total, width = targets.shape
+    margin = np.float32((width + 16) * _ROUNDING)
+    limit = np.full(total, -2, dtype=np.float32)  # the count-th best cosine so far; none is as low
+    query, row, cosine = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
     short = shrink[:size].astype(np.float32)
-    for start in range(0, size, BLOCK):
-        stop = min(start + BLOCK, size)
-        part = found[:, start:stop]
-        np.matmul(targets, rows(slice(start, stop)).T, out=part)
-        part *= short[start:stop]
-    return found
+    step = max(64, min(_WIDENED // width, _COSINES // total))
+    for start in range(0, size, step):
+        stop = min(start + step, size)
+        block = targets @ rows(slice(start, stop)).T  # (Q, n)
+        block *= short[start:stop]
+        part = slice(int(np.searchsorted(banned[1], start)), int(np.searchsorted(banned[1], stop)))
+        block[banned[0][part], banned[1][part] - start] = -np.inf
+        if start == 0 and stop > count:
+            limit = np.maximum(limit, np.partition(block, stop - count, axis=1)[:, stop - count])
+        hit, place = np.nonzero(block >= (limit - margin)[:, None])
+        query, row = np.concatenate([query, hit]), np.concatenate([row, place + start])
+        cosine = np.concatenate([cosine, block[hit, place]])
+        query, row, cosine = _pruned(query, row, cosine, limit, count, margin)
+    order = np.lexsort((row, query))
+    edges = np.searchsorted(query[order], np.arange(1, total))
+    return np.split(row[order], edges)
+
+
+def _pruned(
+    query: Ids, row: Ids, cosine: NDArray[np.float32], limit: NDArray[np.float32], count: int, margin: np.float32
+) -> tuple[Ids, Ids, NDArray[np.float32]]:
+    """What is still near enough, after ``limit`` (Q,) was raised, in place, to the count-th best."""
+    order = np.lexsort((-cosine, query))
+    query, row, cosine = query[order], row[order], cosine[order]
+    edges = np.searchsorted(query, np.arange(len(limit) + 1))
+    last = edges[:-1] + count - 1
+    full = last < edges[1:]
+    limit[full] = np.maximum(limit[full], cosine[last[full]])
+    keep = cosine >= (limit - margin)[query]
+    return query[keep], row[keep], cosine[keep]

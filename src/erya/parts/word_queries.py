@@ -176,7 +176,7 @@ class WordQueries:
         Args:
             keys: words or vectors.
             weights: one a key; None: all 1.
-            pre_normalize: take every vector at length 1.
+            pre_normalize: take the words' vectors at length 1; vectors that are given count as they are.
             post_normalize: bring the mean to length 1.
             ignore_missing: leave unknown words out (of all unknown ones the mean is 0); False: UnknownWordError.
 
@@ -200,7 +200,8 @@ class WordQueries:
         """The words nearest to Σ positive − Σ negative, by cosine (3CosAdd: Mikolov, Yih and Zweig 2013).
 
         Args:
-            positive: a word, a vector, or a list of words, vectors and (either, weight).
+            positive: a word, a vector, or a list of words, vectors and (either, weight). Words count at length 1,
+                vectors as they are.
             negative: likewise; their weight is −1 unless given.
             topn: how many; None: the cosines (V,) of all words.
             restrict_vocab: only the first, most frequent so many words.
@@ -506,7 +507,7 @@ class WordQueries:
             if isinstance(wish, tuple) and len(wish) == 2:
                 wish, sign = wish[0], float(wish[1])
             vector, row = self._resolved(wish)
-            total += sign * nearest.unit(vector)
+            total += sign * (vector if isinstance(wish, np.ndarray) else nearest.unit(vector))
             given.append(row)
         return nearest.unit(total), np.array(given, dtype=np.int64)
 
@@ -543,7 +544,8 @@ class WordQueries:
                 if not ignore_missing:
                     raise
                 continue
-            total += share * (nearest.unit(vector) if pre_normalize else vector.astype(np.float64))
+            as_is = not pre_normalize or isinstance(key, np.ndarray)
+            total += share * (vector.astype(np.float64) if as_is else nearest.unit(vector))
             mass += abs(share)
         return total / mass if mass > 0 else total
 
