@@ -43,7 +43,7 @@ def _spells_no_number(data: NDArray[np.uint8], start: int, stop: int) -> bool:
     if size < 3 or (size != 3 and size != 8 and data[start + 3] != 40):
         return False
     first, second, third = data[start] | 32, data[start + 1] | 32, data[start + 2] | 32
-    return (first == 110 and second == 97 and third == 110) or (first == 105 and second == 110 and third == 102)
+    return bool((first == 110 and second == 97 and third == 110) or (first == 105 and second == 110 and third == 102))
 
 
 @kernel

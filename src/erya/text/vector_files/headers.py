@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from typing import NamedTuple
@@ -15,6 +16,7 @@ NUMPY = b"\x93NUMPY"
 _HEADER = re.compile(rb"(?:\xef\xbb\xbf)?([+-]?[0-9]{1,60})[ \t]+([+-]?[0-9]{1,60})[ \t\r]*\n")
 _NUMBER = re.compile(rb"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 _LOOKED_AT = 10  # lines
+_BYTES_LOOKED_AT = 1 << 18  # no more lines than begin within these
 
 
 class Header(NamedTuple):
@@ -121,7 +123,9 @@ def _first_lines(source: Source, head: bytes) -> list[bytes]:
     lines = head.removeprefix(MARK).split(b"\n", _LOOKED_AT + 1)
     if len(lines) > 1 and not (source.ended and len(lines) <= _LOOKED_AT + 1):
         lines.pop()  # cut off, or all the rest
-    return [line for line in lines[:_LOOKED_AT] if line.strip()]
+    lines = [line for line in lines[:_LOOKED_AT] if line.strip()]
+    sizes = itertools.accumulate(map(len, lines), initial=0)
+    return [line for line, before in zip(lines, sizes, strict=False) if before < _BYTES_LOOKED_AT]
 
 
 def _usual(lines: list[bytes]) -> int:
@@ -130,8 +134,10 @@ def _usual(lines: list[bytes]) -> int:
 
 
 def _numbers(line: bytes) -> int:
-    """How many of a line's last fields are numbers; its first one is a word in any case."""
-    fields = line.split()
+    """How many of a line's last fields are numbers; its first one is a word in any case. 0 where they are too many."""
+    fields = line.split(maxsplit=MOST_DIMS + 1)
+    if len(fields) == MOST_DIMS + 2:
+        return 0
     count = 0
     for field in reversed(fields[1:]):
         if not _NUMBER.fullmatch(field):

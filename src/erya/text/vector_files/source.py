@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.errors import DataError, ModelFileError, quoted, typed
-from erya.text.files import BLOCK, blocks, unreadable
+from erya.text.files import blocks, unreadable
 
 WINDOW = 4 << 20  # bytes held at once, unless one row needs more
 LONGEST_ROW = 16 << 20  # bytes
@@ -31,23 +32,26 @@ class Source:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.data: NDArray[np.uint8] = np.empty(WINDOW + BLOCK + 1, np.uint8)
         self.at = self.end = self.passed = 0
         self.ended = False
+        self._waiting = b""
         self._blocks: Iterator[bytes] = blocks(path, bomb_size=_BOMB)
-        try:
-            with path.open("rb") as file:
-                magic = file.read(6) if path.is_file() else b""
-            size = path.stat().st_size if path.is_file() else None
-        except OSError as error:
-            raise unreadable(path, error) from error
+        magic, size, ordinary = b"", WINDOW, path.is_file()
+        if ordinary:  # a pipe gives its bytes only once
+            try:
+                with path.open("rb") as file:
+                    magic, size = file.read(6), os.fstat(file.fileno()).st_size
+            except OSError as error:
+                raise unreadable(path, error) from error
         self._packer = next((packer for first, packer in _PACKERS if magic.startswith(first)), None)
-        self.size: int | None = None if self._packer else size
+        self.size: int | None = None if self._packer or not ordinary else size
+        room = min(WINDOW, 64 * size if self._packer else size)  # a small file needs no large window
+        self.data: NDArray[np.uint8] = np.empty(room + 64, np.uint8)
         self.fill()
 
     def fill(self) -> None:
         """Move the window on to where the next row starts; twice as wide, where that brings nothing."""
-        if self.at == 0 and not self.ended and self.end + BLOCK > len(self.data):
+        if self.at == 0 and not self.ended and self.end + 1 == len(self.data):
             wider = np.empty(2 * len(self.data), np.uint8)
             wider[: self.end] = self.data[: self.end]
             self.data = wider
@@ -55,12 +59,14 @@ class Source:
         self.passed += self.at
         self.end -= self.at
         self.at = 0
-        while not self.ended and self.end + BLOCK < len(self.data):  # always one byte to spare, for a line end
-            block = self._next()
+        while not self.ended and self.end + 1 < len(self.data):  # always one byte to spare, for a line end
+            block = self._waiting or self._next()
             self.ended = block is None
             if block:
-                self.data[self.end : self.end + len(block)] = np.frombuffer(block, np.uint8)
-                self.end += len(block)
+                size = min(len(block), len(self.data) - 1 - self.end)
+                self.data[self.end : self.end + size] = np.frombuffer(block, np.uint8, size)
+                self.end += size
+                self._waiting = block[size:]
 
     def _next(self) -> bytes | None:
         try:

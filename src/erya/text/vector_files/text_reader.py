@@ -88,7 +88,7 @@ class _Lines:
                 source.data, stop, self.rows.matrix, len(self.rows), most, self.spans, self.slow, self.state
             )
             count = int(self.state[kernels.ROWS])
-            self._mend_slow()
+            self._mend_slow(count)
             spans = self.spans[:count]
             raws = source.slices(spans)
             lines = spans[:, 2].tolist()
@@ -103,11 +103,11 @@ class _Lines:
         """One past the last line end in the window, which gets one more at the end of a file that is surely whole."""
         source = self.source
         found = source.piece(source.at, source.end).rfind(b"\n") + 1
-        if source.ended and source.at + found < source.end:
-            last = source.piece(source.at + found, source.end)
+        if source.ended and not found:
+            last = source.piece(source.at, source.end)
             # nothing can be missing where a space follows the last number, or where an archive's check sum is right
             if source.size is not None and last == last.rstrip():
-                raise complaints.no_line_end(source, self.line + source.piece(source.at, source.end).count(b"\n"))
+                raise complaints.no_line_end(source, self.line)
             source.data[source.end] = 10
             source.end += 1
             return source.end
@@ -115,9 +115,11 @@ class _Lines:
             raise complaints.line_too_long(source, self.line, LONGEST_ROW)
         return source.at + found
 
-    def _mend_slow(self) -> None:
-        """The numbers that float64 was not enough for."""
+    def _mend_slow(self, count: int) -> None:
+        """The numbers of the last ``count`` rows that float64 was not enough for."""
         for row, column, start, stop in self.slow[: self.state[kernels.SLOW]].tolist():
+            if row == len(self.rows) + count:  # the line in which the kernel met an error
+                break
             number = nearest_float32(self.source.piece(start, stop).decode())
             if not np.isfinite(number):
                 line_start = self.source.piece(0, start).rfind(b"\n") + 1
