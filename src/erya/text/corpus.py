@@ -24,11 +24,10 @@ from erya.errors import DataError, UsageError, quoted
 from erya.language import say
 from erya.progress import Report, quiet
 from erya.text import files, tokenizers
-from erya.text.corpus_forms import TEXT_END, UNIT, between, forms_of
+from erya.text.corpus_forms import FILE_ENDS, TEXT_END, UNIT, between, forms_of
 from erya.text.corpus_ids import IdStore
 from erya.text.corpus_kernels import Forms
 from erya.text.corpus_reading import (
-    FILE_ENDS,
     Digest,
     Limits,
     Piece,

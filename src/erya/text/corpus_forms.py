@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.text.corpus_kernels import (
+    BY_BLANKS,
+    BY_BYTE,
+    BY_LETTERS,
     CODE_POINT,
     DOTTED,
     HAN_LETTER,
@@ -27,6 +30,7 @@ from erya.text.corpus_kernels import (
 )
 from erya.text.tokenizers import HAN, Characters, Tokenizer, Whitespace, Words, marks
 
+FILE_ENDS = b"\n\r"
 UNIT, TEXT_END = b"\xff", b"\xfe"  # between tokens, after a text: bytes that no UTF-8 holds
 _SEGMENTS = ((0x80, 0xD800), (0xE000, 0x40000), (0xE0000, 0xE1000))  # no letters, Han or marks elsewhere
 
@@ -39,7 +43,7 @@ def forms_of(tokenizer: Tokenizer, line_ends: bytes) -> Forms | None:
         line_ends: the bytes that end a line.
     """
     if isinstance(tokenizer, Whitespace):
-        return between(b" \t\n\v\f\r", line_ends)
+        return between(b" \t\n\v\f\r", line_ends)._replace(swift=BY_BLANKS if line_ends == FILE_ENDS else BY_BYTE)
     if not isinstance(tokenizer, Words | Characters) or tokenizer.punctuation:
         return None
     joined = isinstance(tokenizer, Words)
@@ -50,7 +54,7 @@ def forms_of(tokenizer: Tokenizer, line_ends: bytes) -> Forms | None:
     table[128:] = CODE_POINT
     table[list(line_ends)] = LINE_END
     pages, points = _points(tokenizer.lower, joined)
-    return Forms(table, pages, points, joined)
+    return Forms(table, pages, points, joined, BY_LETTERS if joined and tokenizer.lower else BY_BYTE)
 
 
 def between(separators: bytes, line_ends: bytes) -> Forms:
@@ -58,7 +62,7 @@ def between(separators: bytes, line_ends: bytes) -> Forms:
     table = np.arange(256, dtype=np.uint16)
     table[list(separators)] = SEPARATOR
     table[list(line_ends)] = LINE_END
-    return Forms(table, np.zeros(0x1100, dtype=np.uint16), np.zeros(256, dtype=np.uint32), True)
+    return Forms(table, np.zeros(0x1100, dtype=np.uint16), np.zeros(256, dtype=np.uint32), True, BY_BYTE)
 
 
 @functools.cache

@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.kernel_cache import kernel
+from erya.text.corpus_eight_kernels import ascii_until, blanks, eight, letters, zeros_below
 
 SEPARATOR, LINE_END, CODE_POINT = 256, 257, 258  # signs beyond any byte
 OTHER, LETTER, HAN_LETTER, MARK, JOINER, SIGMA = range(6)  # kinds of code points
+BY_BYTE, BY_LETTERS, BY_BLANKS = range(3)
 DOTTED = 0x1FFFFF  # stands for the lower case of İ, the only one of two code points
 CURSOR, WRITTEN, TOKENS, LINES = range(4)  # places in ``state``
 DONE, FULL, HARD = range(3)  # why a scan stopped
@@ -31,6 +33,7 @@ Ids = NDArray[np.int32]
 
 _ONE = np.uint64(1)
 _EIGHT = np.uint64(8)
+_WHOLE = np.uint64(56)  # bits of whole bytes
 _FULL = np.uint64(64)
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
@@ -48,12 +51,14 @@ class Forms(NamedTuple):
         pages: uint16 (4352,), for each 256 code points where their page begins, in pages.
         points: uint32, pages of 256: the kind in the highest byte, the lower case below.
         joined: letters make words; False: each is a token.
+        swift: BY_LETTERS, BY_BLANKS: eight bytes at once give the same as ``bytes``; BY_BYTE: they do not.
     """
 
     bytes: NDArray[np.uint16]
     pages: NDArray[np.uint16]
     points: NDArray[np.uint32]
     joined: bool
+    swift: int
 
 
 class Table(NamedTuple):
@@ -288,13 +293,17 @@ def scan(data: Bytes, forms: Forms, longest: int, table: Table, out: Ids, state:
     Returns:
         DONE; FULL: the table wants room; HARD: the token at the cursor wants Python.
     """
-    bytes_, joined = forms.bytes, forms.joined
-    arena, used, counts = table.arena, table.used, table.counts
+    # arrays are taken out of the tuples, and short words looked up, here: a call costs as much as a word
+    bytes_, joined, swift = forms.bytes, forms.joined, forms.swift
+    slots, arena, counts, starts, lengths = table.slots, table.arena, table.counts, table.starts, table.lengths
     i, written, tokens, lines = state[CURSOR], state[WRITTEN], state[TOKENS], state[LINES]
     size, reserve = len(data), 3 * longest // 16 + 8  # a lower case may be half as long again
+    mask = np.uint64(len(slots) // 2 - 1)
+    base = table.used[ARENA]
+    room = has_room(table, reserve)
     status = DONE
     while i < size:
-        form = np.int64(bytes_[data[i]])
+        form = bytes_[data[i]]
         if form == SEPARATOR:
             i += 1
             continue
@@ -305,32 +314,47 @@ def scan(data: Bytes, forms: Forms, longest: int, table: Table, out: Ids, state:
                 written += 1
             i += 1
             continue
-        if not has_room(table, reserve):
+        if not room:
             status = FULL
             break
-        start, base, length = i, used[ARENA], np.int64(0)
+        start = i
+        gathered, shift, place = np.uint64(0), np.uint64(0), base
         head = LETTER
         if form == CODE_POINT:
             head, _, step = point_at(data, i, forms)
             if head in (OTHER, MARK, JOINER):
                 i += step
                 continue
-        else:
-            gathered, shift, place = np.uint64(0), np.uint64(0), base
-            last = base + reserve - 2
-            while form < SEPARATOR:
-                gathered |= np.uint64(form) << shift
-                shift += _EIGHT
-                i += 1
-                form = np.int64(bytes_[data[i]])
-                if shift == _FULL:
-                    arena[place] = gathered
-                    gathered, shift = np.uint64(0), np.uint64(0)
-                    place = min(place + 1, last)
-                if not joined:
-                    break
+        while swift != BY_BYTE and form < SEPARATOR and i <= size - 8:
+            if swift == BY_LETTERS:
+                gathered, stops = letters(eight(data, i))
+            else:
+                gathered = eight(data, i)
+                stops = blanks(gathered)
+            if stops != np.uint64(0):
+                shift = zeros_below(stops) & _WHOLE
+                gathered &= (_ONE << shift) - _ONE
+                i += np.int64(shift >> np.uint64(3))
+                form = bytes_[data[i]]
+                break
             arena[place] = gathered
-            length = (place - base) * 8 + np.int64(shift >> np.uint64(3))
+            gathered = np.uint64(0)
+            place = min(place + 1, base + reserve - 2)
+            i += 8
+            form = bytes_[data[i]] if i < size else SEPARATOR
+        while form < SEPARATOR:
+            gathered |= np.uint64(form) << shift
+            shift += _EIGHT
+            i += 1
+            form = bytes_[data[i]]
+            if shift == _FULL:
+                arena[place] = gathered
+                gathered, shift = np.uint64(0), np.uint64(0)
+                place = min(place + 1, base + reserve - 2)
+            if not joined:
+                break
+        length = (place - base) * 8 + np.int64(shift >> np.uint64(3))
+        arena[place] = gathered
         if form == CODE_POINT:
             i, length = wide(data, i, head, forms, table.bytes, 8 * base, length, 8 * reserve - 16)
             if length < 0:
@@ -340,9 +364,38 @@ def scan(data: Bytes, forms: Forms, longest: int, table: Table, out: Ids, state:
         tokens += 1
         if i - start > longest:
             continue
-        number, slot, tag = find(table, arena, base, length)
+        number = np.int64(-1)
+        first = gathered if place == base else arena[base]
+        h = (first ^ (np.uint64(length) * _THIRD)) * _FIRST
+        h ^= h >> _HALF
+        end = base + ((length + 7) >> 3)
+        for k in range(base + 1, end):
+            h = (h ^ arena[k]) * _FIRST
+            h ^= h >> _HALF
+        h *= _SECOND
+        h ^= h >> _HALF
+        tag = (h >> np.uint64(40)) << _EIGHT | np.uint64(min(length, _LENGTH))
+        slot = h & mask
+        while True:
+            entry = slots[slot << _ONE]
+            if entry == np.uint64(0):
+                break
+            if entry >> _HALF == tag and slots[(slot << _ONE) | _ONE] == first:
+                number = np.int64(entry & _LOW) - 1
+                if length <= 8:
+                    break
+                k, other = base + 1, starts[number] - base
+                while k < end and arena[k] == arena[other + k]:
+                    k += 1
+                if k == end and lengths[number] == length:
+                    break
+                number = -1
+            slot = (slot + _ONE) & mask
         if number < 0:
-            number = enter(table, slot, tag, base, length)
+            _, free, mark = find(table, arena, base, length)
+            number = enter(table, free, mark, base, length)
+            base = table.used[ARENA]
+            room = has_room(table, reserve)
         counts[number] += 1
         out[written] = number
         written += 1
@@ -436,11 +489,11 @@ def compact(ids: Ids, numbers: Ids, last: int, out: Ids) -> int:
 @kernel
 def first_invalid(data: Bytes) -> int:
     """The offset of the first byte that is not valid UTF-8 (RFC 3629), or −1."""
-    i, size = 0, len(data)
+    i, size = ascii_until(data, 0), len(data)
     while i < size:
         lead = data[i]
         if lead < 0x80:
-            i += 1
+            i = ascii_until(data, i + 1)
             continue
         low, high = 0x80, 0xBF
         if 0xC2 <= lead <= 0xDF:
