@@ -182,13 +182,13 @@ def world():
     """613 words – some in two cases – in which b − a + c is often, not always, near d; 900 questions, some unknown."""
     generator = np.random.default_rng(3)
     stems = [f"s{number}" for number in range(300)]
-    base, shift = generator.normal(size=(300, 11)), generator.normal(size=11)
+    base, shift = generator.normal(size=(300, 23)), generator.normal(size=23)
     words, rows = [], []
     for stem, vector in zip(stems, base, strict=True):
         words += [stem, f"{stem}es"]
-        rows += [vector, vector + 2 * shift + generator.normal(size=11) * 0.25]
+        rows += [vector, vector + 0.6 * shift + generator.normal(size=23) * 0.75]
     words += [f"S{number}" for number in range(13)]
-    rows += list(base[:13] + generator.normal(size=(13, 11)) * 0.3)
+    rows += list(base[:13] + generator.normal(size=(13, 23)) * 0.3)
     order = generator.permutation(len(words))
     words, matrix = [words[row] for row in order], np.array(rows, dtype=np.float32)[order]
     questions = []
