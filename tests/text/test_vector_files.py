@@ -510,6 +510,25 @@ def test_words_that_a_format_cannot_hold(tmp_path, word, formats, format):
         assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_matrices_of_other_kinds(tmp_path, kind):
+    """What an artefact holds: float16, or a mapped file that cannot be written to, or every second column of it."""
+    np.save(tmp_path / "m.npy", golden().clip(-9, 9).astype(kind))
+    matrix = np.load(tmp_path / "m.npy", mmap_mode="r", allow_pickle=False)[:, ::2]
+    for format in FORMATS:
+        path = write(tmp_path / f"v{ENDINGS[format]}", VectorTable(WORDS, matrix), format)
+        assert bits(read(path).matrix) == bits(matrix.astype(np.float32))
+
+
+def test_duplicates_can_be_mended(file):
+    for data in (text("a 1 2", "b 3 4", "a 1 2", header="3 2"), text("a 1 2", "b 3 4", "a 1 2")):
+        path = file(data)
+        with pytest.raises(ModelFileError) as caught:
+            read(path)
+        subprocess.run(caught.value.help.partition(": ")[2], shell=True, check=True)
+        assert read(path.with_name("v.once.txt")).words == ["a", "b"]
+
+
 def test_tables_that_are_none(tmp_path):
     good = np.ones((2, 2), np.float32)
     for table, code in [

@@ -116,14 +116,7 @@ class _Rows:
             row = int(np.argmin(finite))
             raise complaints.binary_row(source, kernels.NOT_FINITE, self.read + row + 1, int(spans[row, 0]))
         raws = source.slices(spans)
-        words.take(
-            self.rows,
-            source,
-            raws,
-            self.bad_utf8,
-            lambda row: complaints.at_byte(source, int(spans[row, 0])),
-            text=False,
-        )
+        words.take(self.rows, source, raws, self.bad_utf8, lambda row: complaints.at_byte(source, int(spans[row, 0])))
 
     def last_row(self) -> None:
         """The very last row may lack its line end; any other that is not whole is cut off."""

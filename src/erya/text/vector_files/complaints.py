@@ -9,11 +9,11 @@ from erya.language import say
 from erya.text.vector_files.source import Source
 
 
-def header(source: Source, english: str, chinese: str, code: str = "vectors-header") -> ModelFileError:
+def header(source: Source, problem: str, code: str = "vectors-header") -> ModelFileError:
     """The first line of a text or binary file says something that cannot be."""
     return ModelFileError(
         code,
-        say(f"{source.name}: {english}", f"{source.name}：{chinese}"),
+        _about(source, problem),
         where=f"{source.name}:1",
         help=source.show_line(1),
     )
@@ -91,37 +91,41 @@ def text_row(source: Source, outcome: int, width: int, line: int, start: int, fi
 
     fields = max(len(source.line(start, 1 << 20).split()) - 1, 0)
     shown = quoted(source.line(field).split(maxsplit=1)[0].decode("utf-8", "replace"), 40) if field > start else ""
-    code, english, chinese = {
+    code, problem = {
         kernels.SHORT: (
             "vectors-row",
-            f"line {line:,} has {fields:,} numbers instead of {width:,}",
-            f"第 {line:,} 行有 {fields:,} 个数，应为 {width:,} 个",
+            say(
+                f"line {line:,} has {fields:,} numbers instead of {width:,}",
+                f"第 {line:,} 行有 {fields:,} 个数，应为 {width:,} 个",
+            ),
         ),
         kernels.LONG: (
             "vectors-row",
-            f"line {line:,} has more than {width:,} numbers",
-            f"第 {line:,} 行的数多于 {width:,} 个",
+            say(f"line {line:,} has more than {width:,} numbers", f"第 {line:,} 行的数多于 {width:,} 个"),
         ),
         kernels.NO_NUMBER: (
             "vectors-row",
-            f"'{shown}' in line {line:,} is not a number",
-            f"第 {line:,} 行的 '{shown}' 不是数",
+            say(f"'{shown}' in line {line:,} is not a number", f"第 {line:,} 行的 '{shown}' 不是数"),
         ),
         kernels.NOT_FINITE: (
             "vectors-nan",
-            f"'{shown}' in line {line:,} is no finite 32-bit number",
-            f"第 {line:,} 行的 '{shown}' 不是有限的 32 位浮点数",
+            say(
+                f"'{shown}' in line {line:,} is no finite 32-bit number",
+                f"第 {line:,} 行的 '{shown}' 不是有限的 32 位浮点数",
+            ),
         ),
-        kernels.NO_WORD: ("vectors-row", f"line {line:,} has no word", f"第 {line:,} 行没有词"),
+        kernels.NO_WORD: ("vectors-row", say(f"line {line:,} has no word", f"第 {line:,} 行没有词")),
         kernels.WORD_TOO_LONG: (
             "vectors-too-large",
-            f"the word of line {line:,} is longer than {kernels.LONGEST_WORD:,} bytes",
-            f"第 {line:,} 行的词超过 {kernels.LONGEST_WORD:,} 字节",
+            say(
+                f"the word of line {line:,} is longer than {kernels.LONGEST_WORD:,} bytes",
+                f"第 {line:,} 行的词超过 {kernels.LONGEST_WORD:,} 字节",
+            ),
         ),
     }[outcome]
     return ModelFileError(
         code,
-        say(f"{source.name}: {english}", f"{source.name}：{chinese}"),
+        _about(source, problem),
         where=f"{source.name}:{line}   {quoted(source.line(start).decode('utf-8', 'replace'), 60)}",
         help=source.show_line(line),
     )
@@ -144,23 +148,21 @@ def binary_row(source: Source, outcome: int, number: int, start: int) -> ModelFi
     """Row ``number`` (1-based) of a binary file, which starts in the window at ``start``."""
     from erya.text import vector_file_kernels as kernels  # only readers that have loaded it come here
 
-    code, english, chinese = {
-        kernels.NO_WORD: ("vectors-row", "no word stands where one must", "该有词的位置没有词"),
+    code, problem = {
+        kernels.NO_WORD: ("vectors-row", say("no word stands where one must", "该有词的位置没有词")),
         kernels.WORD_TOO_LONG: (
             "vectors-too-large",
-            f"its word is longer than {kernels.LONGEST_WORD:,} bytes",
-            f"词超过 {kernels.LONGEST_WORD:,} 字节",
+            say(f"its word is longer than {kernels.LONGEST_WORD:,} bytes", f"词超过 {kernels.LONGEST_WORD:,} 字节"),
         ),
         kernels.NO_LINE_END: (
             "vectors-row",
-            "it does not end in a line end, as the first row does",
-            "末尾没有换行符，而第一行有",
+            say("it does not end in a line end, as the first row does", "末尾没有换行符，而第一行有"),
         ),
-        kernels.NOT_FINITE: ("vectors-nan", "a number of it is not finite", "含有非有限的数"),
+        kernels.NOT_FINITE: ("vectors-nan", say("a number of it is not finite", "含有非有限的数")),
     }[outcome]
     return ModelFileError(
         code,
-        say(f"{source.name}: row {number:,}: {english}", f"{source.name}：第 {number:,} 行：{chinese}"),
+        _about(source, say(f"row {number:,}", f"第 {number:,} 行") + say(": ", "：") + problem),
         where=_byte(source, start),
         help=say(
             f"the file is damaged, or not binary; look: {source.show_bytes(source.passed + start)}",
@@ -183,16 +185,22 @@ def not_utf8(source: Source, where: str, word: bytes) -> ModelFileError:
     )
 
 
-def duplicate(source: Source, where: str, word: str, text: bool) -> ModelFileError:
-    """A word that stands twice."""
-    path = typed(source.path)
-    help = f"awk '!seen[$1]++' {path} > {typed(source.path.with_suffix('.once' + source.path.suffix))}"
+def duplicate(source: Source, where: str, word: str, once: str | None) -> ModelFileError:
+    """A word that stands twice. ``once``: the awk pattern that leaves each word's first line."""
+    path, cleaned = typed(source.path), typed(source.path.with_name(f"{source.path.stem}.once.txt"))
+    mended = f"awk '{once}' {path} > {cleaned}"
     return ModelFileError(
         "vectors-duplicate",
         say(f"{source.name}: the word '{quoted(word)}' stands twice", f"{source.name}：词 '{quoted(word)}' 出现了两次"),
         where=where,
-        help=help if text and source.size is not None else f"ls -l {path}",
+        help=say(f"keep the first of each: {mended}", f"每个词只留第一行：{mended}")
+        if once and source.size is not None
+        else say("write the file again, with each word once", "请重新生成文件，每个词只写一次"),
     )
+
+
+def _about(source: Source, problem: str) -> str:
+    return source.name + say(": ", "：") + problem
 
 
 def at_byte(source: Source, start: int) -> str:

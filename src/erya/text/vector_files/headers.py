@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
+from erya.language import say
 from erya.text.vector_files import complaints
 from erya.text.vector_files.source import LONGEST_ROW, Source
 from erya.text.vector_files.table import MOST_DIMS, MOST_WORDS
@@ -61,21 +62,24 @@ def header(source: Source, row_bytes: int, number_bytes: int, limit: int | None)
     if not match:
         raise complaints.header(
             source,
-            "the first line must be two whole numbers, how many words and how many dimensions",
-            "首行应为两个整数：词数与维数",
+            say(
+                "the first line must be two whole numbers, how many words and how many dimensions",
+                "首行应为两个整数：词数与维数",
+            ),
         )
     words, dims = int(match[1]), int(match[2])
     if words < 0 or dims < 1:
         raise complaints.header(
             source,
-            f"its header announces {words:,} words of {dims:,} numbers",
-            f"文件头声明 {words:,} 个词、{dims:,} 维",
+            say(f"its header announces {words:,} words of {dims:,} numbers", f"文件头声明 {words:,} 个词、{dims:,} 维"),
         )
     if dims > MOST_DIMS or words > MOST_WORDS:
         raise complaints.header(
             source,
-            f"its header announces {words:,} words of {dims:,} numbers; at most {MOST_WORDS:,} of {MOST_DIMS:,} are read",
-            f"文件头声明 {words:,} 个词、{dims:,} 维，超出上限（{MOST_WORDS:,} 个词、{MOST_DIMS:,} 维）",
+            say(
+                f"its header announces {words:,} words of {dims:,} numbers; at most {MOST_WORDS:,} of {MOST_DIMS:,} are read",
+                f"文件头声明 {words:,} 个词、{dims:,} 维，超出上限（{MOST_WORDS:,} 个词、{MOST_DIMS:,} 维）",
+            ),
             "vectors-too-large",
         )
     source.at = match.end()
@@ -84,8 +88,10 @@ def header(source: Source, row_bytes: int, number_bytes: int, limit: int | None)
     if unread is not None and needed > unread + 1:  # the last line end may be missing
         raise complaints.header(
             source,
-            f"its header announces {words:,} words of {dims:,} numbers, at least {needed:,} bytes; {unread:,} follow",
-            f"文件头声明 {words:,} 个词、{dims:,} 维，至少要 {needed:,} 字节，其后却只有 {unread:,} 字节",
+            say(
+                f"its header announces {words:,} words of {dims:,} numbers, at least {needed:,} bytes; {unread:,} follow",
+                f"文件头声明 {words:,} 个词、{dims:,} 维，至少要 {needed:,} 字节，其后却只有 {unread:,} 字节",
+            ),
             "vectors-short",
         )
     return Header(words, dims, match.end())
@@ -107,7 +113,7 @@ def width_without_header(source: Source) -> int:
     width = _usual(lines)
     if not 1 <= width <= MOST_DIMS:
         raise complaints.header(
-            source, "its lines are not a word and numbers", "各行不是一个词加若干数", "vectors-unknown-format"
+            source, say("its lines are not a word and numbers", "各行不是一个词加若干数"), "vectors-unknown-format"
         )
     return width
 

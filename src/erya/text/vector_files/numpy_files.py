@@ -89,7 +89,7 @@ def _header(source: Source) -> _Array:
     match = _HEADER.fullmatch(head[8 + size : stop].decode("latin-1")) if size and head.startswith(NUMPY) else None
     if not match:
         raise complaints.header(
-            source, "its header is not that of a two-dimensional array of floats", "文件头不是二维浮点数组"
+            source, say("its header is not that of a two-dimensional array of floats", "文件头不是二维浮点数组")
         )
     order = "<" if match[1] in "|=" else match[1]
     array = _Array(np.dtype(f"{order}f{match[2]}"), match[3] == "True", int(match[4]), int(match[5]))
@@ -99,13 +99,15 @@ def _header(source: Source) -> _Array:
     if unread is not None and needed > unread:
         raise complaints.header(
             source,
-            f"an array of {shape} takes {needed:,} bytes; {unread:,} follow",
-            f"形状为 {shape} 的数组需要 {needed:,} 字节，其后却只有 {unread:,} 字节",
+            say(
+                f"an array of {shape} takes {needed:,} bytes; {unread:,} follow",
+                f"形状为 {shape} 的数组需要 {needed:,} 字节，其后却只有 {unread:,} 字节",
+            ),
             "vectors-short",
         )
     if array.words > MOST_WORDS or array.dims * array.kind.itemsize > LONGEST_ROW:
         raise complaints.header(
-            source, f"an array of {shape} is too large", f"形状为 {shape} 的数组太大", "vectors-too-large"
+            source, say(f"an array of {shape} is too large", f"形状为 {shape} 的数组太大"), "vectors-too-large"
         )
     if array.words < 1 or array.dims < 1:
         raise complaints.empty(source)
@@ -138,39 +140,43 @@ def _rows_of(
 
 
 def _take(rows: Growing, listed: Source, raws: list[bytes], first: int, bad_utf8: BadUtf8) -> NDArray[np.bool_]:
-    return words.take(rows, listed, raws, bad_utf8, lambda row: f"{listed.name}:{first + row + 1}", text=True)
+    return words.take(rows, listed, raws, bad_utf8, lambda row: f"{listed.name}:{first + row + 1}")
 
 
 def _numbers(source: Source, array: _Array, count: int, row: int) -> NDArray[np.float32]:
     """The next ``count`` numbers, as float32."""
-    parts: list[NDArray[np.float32]] = []
-    size = array.kind.itemsize
-    while count:
-        have = min((source.end - source.at) // size, count)
+    numbers: NDArray[np.float32] = np.empty(min(count, _BLOCK) if source.size is None else count, np.float32)
+    size, done = array.kind.itemsize, 0
+    while done < count:
+        have = min((source.end - source.at) // size, count - done)
         if have == 0 and source.ended:
-            raise complaints.too_few(source, array.words, row, None)
+            raise complaints.too_few(source, array.words, row + done // array.dims, None)
         start = source.at
-        found = source.data[start : start + have * size].view(array.kind)
         with np.errstate(over="ignore", under="ignore"):
-            part = found.astype(np.float32)
+            part = source.data[start : start + have * size].view(array.kind).astype(np.float32)
         finite = np.isfinite(part)
         if not finite.all():
-            place = start + int(np.argmin(finite)) * size
-            raise ModelFileError(
-                "vectors-nan",
-                say(
-                    f"{source.name}: a number is not finite, or too large for 32 bits",
-                    f"{source.name}：含有非有限的数，或超出 32 位浮点数的范围",
-                ),
-                where=complaints.at_byte(source, place),
-                help=source.show_bytes(source.passed + place),
-            )
-        parts.append(part)
-        count -= have
+            raise _not_finite(source, start + int(np.argmin(finite)) * size)
+        if done + have > len(numbers):
+            numbers.resize(min(count, max(done + have, len(numbers) + len(numbers) // 4)), refcheck=False)
+        numbers[done : done + have] = part
+        done += have
         source.at += have * size
-        if source.end - source.at < size or count:
+        if source.end - source.at < size:
             source.fill()
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+    return numbers
+
+
+def _not_finite(source: Source, place: int) -> ModelFileError:
+    return ModelFileError(
+        "vectors-nan",
+        say(
+            f"{source.name}: a number is not finite, or too large for 32 bits",
+            f"{source.name}：含有非有限的数，或超出 32 位浮点数的范围",
+        ),
+        where=complaints.at_byte(source, place),
+        help=source.show_bytes(source.passed + place),
+    )
 
 
 # ---- the word list -------------------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ class _Lines:
         sized = announced is not None and source.size is not None  # then the header was held against the size
         self.rows = Growing(width, self.wanted if sized else 0)
         self.spans: NDArray[np.int64] = np.empty((_ROWS_AT_ONCE, 3), np.int64)
+        self.once = "!seen[$1]++" if announced is None else "NR>1 && !seen[$1]++"  # which leaves GloVe text
         self.slow: NDArray[np.int64] = np.empty((width + _SLOW_AT_ONCE, 4), np.int64)
         self.state: NDArray[np.int64] = np.zeros(6, np.int64)
         self.state[kernels.LINE] = 1 if announced is None else 2
@@ -92,7 +93,7 @@ class _Lines:
             spans = self.spans[:count]
             raws = source.slices(spans)
             lines = spans[:, 2].tolist()
-            words.take(self.rows, source, raws, self.bad_utf8, partial(_place, source.name, lines), text=True)
+            words.take(self.rows, source, raws, self.bad_utf8, partial(_place, source.name, lines), self.once)
             source.at = int(self.state[kernels.AT])
             if outcome > kernels.FULL:
                 place, field = int(self.state[kernels.PLACE]), int(self.state[kernels.FIELD])

@@ -22,7 +22,7 @@ def take(
     raws: Sequence[bytes | memoryview],
     bad_utf8: BadUtf8,
     place: Callable[[int], str],
-    text: bool,
+    once: str | None = None,
 ) -> NDArray[np.bool_]:
     """Add the rows that stand behind ``rows`` with their words.
 
@@ -32,7 +32,7 @@ def take(
         raws: R words as bytes.
         bad_utf8: what to do with a word that is no UTF-8.
         place: where the row with this number in ``raws`` stands, for messages.
-        text: it is a text file.
+        once: the awk pattern that leaves each word's first line of this file, and makes a file that can be read.
 
     Returns:
         (R,) False for the rows that were left out.
@@ -56,5 +56,5 @@ def take(
                 replaced.add(word)
     twice = rows.take(words)
     if twice is not None:
-        raise complaints.duplicate(source, place(twice), words[twice] or "", text)
+        raise complaints.duplicate(source, place(twice), words[twice] or "", once)
     return np.array([word is not None for word in words], np.bool_)

@@ -125,11 +125,11 @@ def _no_such_word(word: str, format: str) -> DataError:
 
 
 def _blocks(matrix: NDArray[np.float32]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Rows in portions, as contiguous little-endian float32, and where each portion starts."""
+    """Rows in portions, as contiguous float32 (copies: a mapped file is read-only), and where each portion starts."""
     at_once = max(1, _NUMBERS_AT_ONCE // matrix.shape[1])
     for start in range(0, len(matrix), at_once):
         with np.errstate(over="ignore"):
-            yield start, np.ascontiguousarray(matrix[start : start + at_once], np.float32)
+            yield start, np.array(matrix[start : start + at_once], np.float32, order="C")
 
 
 def _write_pieces(path: Path, pieces: Callable[[], Iterator[bytes]]) -> None:
