@@ -56,7 +56,7 @@ class Corpus:
 
 def takes_corpus(task: str) -> bool:
     """Whether models of this task are trained on a corpus rather than on rows."""
-    return getattr(tasks.find(task), "INPUT", "rows") == "corpus"
+    return str(getattr(tasks.find(task), "INPUT", "rows")) == "corpus"
 
 
 def read_corpus(source: str, options: dict[str, Any]) -> Corpus:
@@ -89,7 +89,7 @@ def _is_table(source: str, options: dict[str, Any]) -> bool:
     if source.startswith("sample:") or options.get("encoding") or options.get("text"):
         return True
     if options.get("format"):
-        return options["format"] != "txt"
+        return bool(options["format"] != "txt")
     first = sources.find(Path(source).expanduser()).parts["train"][0]
     return format_of(first) in _TABLES or not first.is_file()  # a pipe gives its bytes once
 

@@ -123,7 +123,9 @@ class RowsTrial:
     def scores(self, contestant: Contestant) -> dict[str, Any]:
         """Every score of a contestant with its interval, the mean over seeds, and each seed's own."""
         targets = self.test.targets
-        found = {name: score.to_plain() for name, score in classify.scores(targets, contestant.runs).items()}
+        found: dict[str, dict[str, Any]] = {
+            name: {**score.to_plain()} for name, score in classify.scores(targets, contestant.runs).items()
+        }
         for name in found:
             found[name]["per_seed"] = [
                 classify.scores(targets, [run], resamples=1)[name].value for run in contestant.runs

@@ -19,6 +19,7 @@ from erya.language import say
 from erya.run_corpus import Corpus, read_corpus
 from erya.scoring import holm, paired
 from erya.tasks import vectors
+from erya.tasks._analogies import solve
 
 QUERIES = 200  # words whose neighbours are asked for, to time it
 METHOD = "add"
@@ -90,13 +91,13 @@ class WordsTrial:
         if self.questions is None:
             self.language = vectors.language_of(models[0])
             self.questions = vectors.bundled_analogies(self.language)
-        found = {
-            name: score.to_plain()
+        found: dict[str, dict[str, Any]] = {
+            name: {**score.to_plain()}
             for name, score in vectors.scores(models, similarity=self.sets, analogies=self.questions).items()
         }
         for name in found:
             found[name]["per_seed"] = [found[name]["value"]] if len(models) == 1 else self._each(models, name)
-        solved = vectors.solve(models[0], self.questions, methods=[METHOD])
+        solved = solve(models[0], self.questions, methods=[METHOD])
         self._hits[contestant.model] = solved.known, solved.right[METHOD]
         report = vectors.analogy_scores(models, self.questions, methods=[METHOD])[METHOD]
         self._reports[contestant.model] = {

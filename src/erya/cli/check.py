@@ -12,10 +12,11 @@ from erya.cli import output
 from erya.cli.data_check import UNLEARNABLE, examine
 from erya.cli.flat import flat
 from erya.cli.frame import add
-from erya.cli.options import Columns, Manner, Parts, argument, complete_data
+from erya.cli.options import Columns, Manner, Parts, argument, complete_data, option
 from erya.cli.reading import data_facts, data_line, how_to_read, part_name, shown_path, tell_notes
 from erya.cli.settings import shown
 from erya.cli.train import score_name
+from erya.cli.words import example_word
 from erya.errors import DataError, quoted
 from erya.language import say
 
@@ -38,6 +39,8 @@ def register(app: typer.Typer) -> None:
             ("erya check reviews.csv", say("labels, lengths, duplicates, broken rows", "标签、长度、重复、坏行")),
             ("erya check train.csv --test test.csv", say("leaks between the two", "两者之间有无泄漏")),
             ("erya check m.erya", say("every hash, and what is inside", "逐一核对哈希，并列出内容")),
+            ("erya check corpus.txt --task vectors", say("a text to learn words from", "用来学词向量的语料")),
+            ("erya check glove.txt", say("a file of word vectors", "词向量文件")),
         ],
     )
 
@@ -55,22 +58,32 @@ def check(
             complete_data,
         ),
     ],
+    task: Annotated[
+        str | None,
+        option(
+            "--task",
+            "TASK",
+            "what the data is for: classify (default), vectors",
+            "数据的用途：classify（默认）、vectors",
+        ),
+    ] = None,
 ) -> None:
     """Examine data, or verify a model file."""
-    if what.endswith(".erya") or _is_zip(Path(what)):
+    from erya import catalog, runs, tasks
+    from erya.run_corpus import Corpus, takes_corpus
+
+    if what.endswith(".erya") or catalog.is_artefact(Path(what)):
         _check_model(what, manner)
+    elif task is None and catalog.foreign_format(what) is not None:
+        _check_vectors(what, manner)
+    elif task is not None and takes_corpus(tasks.find(task).__name__.rpartition(".")[2]):
+        from erya.cli.corpus_check import check_corpus
+
+        corpus = runs.read_data(how_to_read(what, task, columns, None))
+        assert isinstance(corpus, Corpus)
+        check_corpus(what, corpus, manner)
     else:
         _check_data(what, columns, parts, manner)
-
-
-def _is_zip(path: Path) -> bool:
-    try:
-        if not path.is_file():  # a pipe gives its bytes once, and the reader needs them
-            return False
-        with path.open("rb") as file:
-            return file.read(4) == b"PK\x03\x04"
-    except OSError:
-        return False
 
 
 # ---- data -----------------------------------------------------------------------------------------------------
@@ -201,7 +214,40 @@ def _check_model(path: str, manner: Manner) -> None:
     for line in output.label_column([(name, text) for name, text in facts if text]):
         output.write(line)
     name = shown_path(path)
+    if model.task() == "vectors":
+        manner.next(f"erya show {name}", f"erya evaluate {name}")
+        return
     manner.next(f'erya predict {name} --input "…"', f"erya show {name}")
+
+
+def _check_vectors(path: str, manner: Manner) -> None:
+    """A foreign file of word vectors: read whole, so that every row was looked at."""
+    import numpy as np
+
+    from erya import catalog
+
+    model: Any = catalog.load(path)
+    format, size = catalog.foreign_format(path), Path(path).stat().st_size
+    lengths = np.sqrt(np.einsum("nd,nd->n", model.vectors, model.vectors, dtype=np.float64))
+    zeros = int((lengths == 0).sum())
+    facts = {"words": len(model.words_), "dim": model.vector_size, "bytes": size, "zero_vectors": zeros}
+    if manner.json:
+        document = {"schema": "erya.check/1", "kind": "vectors", "format": format, **facts}
+        output.write_document({**document, "mean_length": float(lengths.mean()), "fingerprint": model.fingerprint()})
+        return
+    whole = say("✓ every row makes sense", "✓ 每一行都合理")
+    output.write(f"{output.styled(quoted(path), 'bold')}  {output.styled(whole, 'green')}")
+    lines = [
+        (say("format", "格式"), f"{format}  {output.size(size)}"),
+        (say("words", "词数"), f"{facts['words']:,} × {facts['dim']}"),
+        (say("first", "开头"), " ".join(quoted(word, 20) for word in model.words_[:10])),
+        (say("length", "向量长度"), say(f"{lengths.mean():.3g} on average", f"平均 {lengths.mean():.3g}")),
+        (say("zeros", "零向量"), f"{zeros:,}" if zeros else ""),
+    ]
+    for line in output.label_column([line for line in lines if line[1]]):
+        output.write(line)
+    name = shown_path(path)
+    manner.next(f"erya evaluate {name}", f"erya show {name} near {example_word(model.words_)}")
 
 
 def model_facts(content: Content, size: int) -> list[tuple[str, str]]:
@@ -230,4 +276,5 @@ def _trained_on(data: Any) -> str:
     if not isinstance(data, dict):
         return ""
     rows = " ".join(f"{part_name(name)} {count:,}" for name, count in (data.get("rows") or {}).items())
+    rows = rows or output.size(data.get("bytes") or 0)
     return quoted(f"{data.get('source', '')}  {rows}  digest {str(data.get('digest', ''))[:12]}", 120)

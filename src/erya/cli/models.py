@@ -91,7 +91,8 @@ def list_models(
             else ""
         )
     )
-    manner.next(f"erya about {rows[0][0]}", "erya compare sample:snips") if chosen_tasks else None
+    if chosen_tasks:
+        manner.next(f"erya about {rows[0][0]}", f"erya compare {_some_data(chosen_tasks[-1])} {chosen_tasks[-1]}")
 
 
 def _missing(card: Card) -> list[str]:
@@ -161,7 +162,14 @@ def about(
     for name, values in presets.items():
         chosen_values = "  ".join(f"{key}={shown(value)}" for key, value in values.items())
         output.write(f"  {name.ljust(8)} {chosen_values or say('the defaults above', '即以上默认值')}")
-    manner.next(f"erya train {model} sample:snips -o m.erya", f"erya learn {model}")
+    manner.next(f"erya train {model} {_some_data(task)} -o m.erya", f"erya learn {model}")
+
+
+def _some_data(task: str) -> str:
+    """Data to try a task on."""
+    from erya import tasks
+
+    return "corpus.txt" if tasks.find(task).INPUT == "corpus" else "sample:snips"
 
 
 def text_of(value: Any) -> str:

@@ -12,7 +12,7 @@ import typer
 from erya.cli import output
 from erya.cli.flat import flat
 from erya.cli.frame import add
-from erya.cli.look import shown_text
+from erya.cli.look import shown_text, shown_word
 from erya.cli.options import Manner, Texts, argument, option
 from erya.cli.reading import shown_path
 from erya.cli.values import whole
@@ -41,6 +41,10 @@ def register(app: typer.Typer) -> None:
             ("echo 春眠不觉晓，处处闻啼鸟。 | erya predict m.erya --json", ""),
             ("erya predict m.erya texts.txt --top 3", say("one text a line", "每行一条文本")),
             ("erya predict m.erya reviews.csv --text review --jsonl > answers.jsonl", ""),
+            (
+                "erya predict v.erya words.txt --jsonl",
+                say("word vectors: the vector of each word", "词向量：每个词的向量"),
+            ),
         ],
         more=say(
             "Plain output is label, tab, probability. --jsonl has a line for every row, errors included; --json is one document.",
@@ -52,7 +56,9 @@ def register(app: typer.Typer) -> None:
 def predict(
     columns: Texts,
     manner: Manner,
-    model: Annotated[str, argument("m.erya", "a trained model", "训练好的模型")],
+    model: Annotated[
+        str, argument("m.erya", "a trained model, or a file of word vectors", "训练好的模型，或词向量文件")
+    ],
     source: Annotated[
         str | None,
         argument(
@@ -102,6 +108,9 @@ def predict(
         manner.talk(output.fact(say("rows", "行"), say(f"{failed:,} without an answer", f"{failed:,} 行没有答案")))
     if not jsonl and sys.stdout.isatty():
         text = shown_text(texts[0]) if texts else '"…"'
+        if loaded.task() == "vectors":
+            manner.next(f"erya show {shown_path(model)} near {shown_word(texts[0]) if texts else 'WORD'}")
+            return
         manner.next(f"erya explain {shown_path(model)} {text}", f"erya predict {shown_path(model)} … --jsonl")
 
 
@@ -159,6 +168,9 @@ def _answers(model: Model, rows: Iterable[Row | Reject], top: int, stop: bool) -
     Raises:
         DataError: a row cannot be read, and ``stop``.
     """
+    if model.task() == "vectors":
+        yield from _vectors(model, rows, stop)
+        return
     labels = model.classes_.tolist()
     for chunk in _chunks(rows):
         sound = [row for row in chunk if isinstance(row, tuple)]
@@ -174,6 +186,25 @@ def _answers(model: Model, rows: Iterable[Row | Reject], top: int, stop: bool) -
         sys.stdout.flush()
 
 
+def _vectors(model: Any, rows: Iterable[Row | Reject], stop: bool) -> Iterator[dict[str, Any]]:
+    """One ``{"row", "word", "answer": [numbers]}`` a word; unknown words end it where ``stop``, else are counted."""
+    for row in rows:
+        if not isinstance(row, tuple):
+            if stop and not row.harmless:
+                raise _unreadable(row)
+            yield {"row": row.row, "error": row.reason, "code": row.code}
+            continue
+        number, word = row
+        try:
+            vector = model.transform([word])[0]
+        except UsageError as problem:
+            if stop:
+                raise
+            yield {"row": number, "error": problem.message, "code": problem.code}
+            continue
+        yield {"row": number, "word": word, "answer": [float(str(value)) for value in vector]}
+
+
 def _answer(number: int, probabilities: Any, labels: list[Any], top: int) -> dict[str, Any]:
     best = (-probabilities).argsort(kind="stable")[:top].tolist()
     ranked = [[labels[index], float(probabilities[index])] for index in best]
@@ -181,7 +212,12 @@ def _answer(number: int, probabilities: Any, labels: list[Any], top: int) -> dic
 
 
 def _plain_line(answer: dict[str, Any]) -> str:
-    """Label, tab, probability, for each of the top; an empty line for a row without an answer, to keep them in step."""
+    """Label, tab, probability, for each of the top; an empty line for a row without an answer, to keep them in step.
+
+    Of a word: the word and its numbers.
+    """
+    if "word" in answer:
+        return " ".join([quoted(answer["word"], 200), *map(str, answer["answer"])])
     return "\t".join(f"{quoted(label, 200)}\t{probability:.4f}" for label, probability in answer.get("top", []))
 
 

@@ -60,7 +60,8 @@ def _needs(path: str, example: str, message: str) -> UsageError:
 def _near(model: Any, path: str, inputs: Sequence[str], wish: Wish) -> tuple[Trace, Document]:
     if not inputs:
         raise _needs(path, f"near {example_word(model.words_)}", say("near which word?", "看哪个词的近邻？"))
-    views, answers = [], []
+    views: list[Bars] = []
+    answers: list[Document] = []
     for word in inputs:
         found = model.most_similar(word, topn=wish.top, restrict_vocab=wish.restrict)
         views.append(_bars(word, found))
