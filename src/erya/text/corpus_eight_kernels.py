@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from erya.kernel_cache import kernel
 
+_cgutils: Any = cgutils
 _instruction: Callable[[Callable[..., Any]], Callable[..., Any]] = intrinsic
 
 HIGH = np.uint64(0x8080808080808080)
@@ -37,7 +37,7 @@ def eight(typing: Any, data: Any, place: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         view = context.make_array(signature.args[0])(context, builder, arguments[0])
         pointer = builder.gep(view.data, [arguments[1]])
-        value = builder.load(builder.bitcast(pointer, ir.IntType(64).as_pointer()))
+        value = builder.load(builder.bitcast(pointer, context.get_value_type(types.uint64).as_pointer()))
         value.align = 1
         return value
 
@@ -49,7 +49,7 @@ def zeros_below(typing: Any, number: Any) -> Any:
     """How many of the lowest bits are 0; 64 for the number 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+        return builder.cttz(arguments[0], _cgutils.false_bit)
 
     return types.uint64(types.uint64), generate
 

@@ -11,7 +11,7 @@ caller can make room and go on. Not here: files, threads, the order of the vocab
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,7 @@ ABSENT = -2  # a word that has no number (−1 ends a line)
 
 Bytes = NDArray[np.uint8]
 Ids = NDArray[np.int32]
+Int = Any  # int64 inside Numba, int where Python calls
 
 _ONE = np.uint64(1)
 _EIGHT = np.uint64(8)
@@ -85,7 +86,7 @@ class Table(NamedTuple):
 
 
 @kernel
-def hash_of(source: NDArray[np.uint64], base: int, length: int) -> int:
+def hash_of(source: NDArray[np.uint64], base: Int, length: Int) -> Int:
     """64 bits from the word of ``length`` bytes that lies at ``source[base]``, padded with zeros."""
     h = (source[base] ^ (np.uint64(length) * _THIRD)) * _FIRST
     h ^= h >> _HALF
@@ -97,40 +98,46 @@ def hash_of(source: NDArray[np.uint64], base: int, length: int) -> int:
 
 
 @kernel
-def find(table: Table, source: NDArray[np.uint64], base: int, length: int) -> tuple[int, int, int]:
-    """The number of a word (−1: it is new), its slot or the free slot where it belongs, and its tag."""
-    slots, arena = table.slots, table.arena
-    mask = np.int64(len(slots) // 2 - 1)
+def find(
+    slots: NDArray[np.uint64],
+    arena: NDArray[np.uint64],
+    starts: NDArray[np.int64],
+    lengths: Ids,
+    source: NDArray[np.uint64],
+    base: Int,
+    length: Int,
+) -> tuple[Int, Int, Int]:
+    """The number of a word (−1: it is new), its slot or the free slot where it belongs, and its tag.
+
+    It takes the arrays of ``Table`` one by one, since handing over the tuple would cost as much as the work.
+    """
+    mask = np.uint64(len(slots) // 2 - 1)
     h = hash_of(source, base, length)
     tag = (h >> np.uint64(40)) << _EIGHT | np.uint64(min(length, _LENGTH))
-    first = source[base]
-    slot = np.int64(h & np.uint64(mask))
+    first, end = source[base], base + ((length + 7) >> 3)
+    slot = h & mask
     while True:
-        entry = slots[2 * slot]
+        entry = slots[slot << _ONE]
         if entry == np.uint64(0):
-            return -1, slot, np.int64(tag)
-        if entry >> _HALF == tag and slots[2 * slot + 1] == first:
+            return np.int64(-1), slot, tag
+        if entry >> _HALF == tag and slots[(slot << _ONE) | _ONE] == first:
             number = np.int64(entry & _LOW) - 1
             if length <= 8:
-                return number, slot, np.int64(tag)
-            if table.lengths[number] == length:
-                other = table.starts[number]
-                same = True
-                for k in range(1, (length + 7) >> 3):
-                    if arena[other + k] != source[base + k]:
-                        same = False
-                        break
-                if same:
-                    return number, slot, np.int64(tag)
-        slot = (slot + 1) & mask
+                return number, slot, tag
+            k, other = base + 1, starts[number] - base
+            while k < end and arena[other + k] == source[k]:
+                k += 1
+            if k == end and lengths[number] == length:
+                return number, slot, tag
+        slot = (slot + _ONE) & mask
 
 
 @kernel
-def enter(table: Table, slot: int, tag: int, base: int, length: int) -> int:
+def enter(table: Table, slot: Int, tag: Int, base: Int, length: Int) -> Int:
     """Give the next number to the word that lies at the end of the arena. There must be room."""
     number = table.used[WORDS]
-    table.slots[2 * slot] = np.uint64(tag) << _HALF | np.uint64(number + 1)
-    table.slots[2 * slot + 1] = table.arena[base]
+    table.slots[slot << _ONE] = tag << _HALF | np.uint64(number + 1)
+    table.slots[(slot << _ONE) | _ONE] = table.arena[base]
     table.starts[number] = base
     table.lengths[number] = length
     table.counts[number] = 0
@@ -155,18 +162,18 @@ def rehash(table: Table) -> None:
 
 
 @kernel
-def add(table: Table, word: Bytes) -> int:
+def add(table: Table, word: Bytes) -> Int:
     """The number of one word, given if need be. There must be room."""
     base, length = table.used[ARENA], len(word)
     table.arena[base + (length >> 3)] = np.uint64(0)
     for k in range(length):
         table.bytes[8 * base + k] = word[k]
-    number, slot, tag = find(table, table.arena, base, length)
+    number, slot, tag = find(table.slots, table.arena, table.starts, table.lengths, table.arena, base, length)
     return enter(table, slot, tag, base, length) if number < 0 else number
 
 
 @kernel
-def has_room(table: Table, reserve: int) -> bool:
+def has_room(table: Table, reserve: Int) -> Any:
     """Whether one more word of up to ``reserve`` times 8 bytes has room; at most half of the slots are taken."""
     words = table.used[WORDS]
     return (
@@ -178,7 +185,7 @@ def has_room(table: Table, reserve: int) -> bool:
 
 
 @kernel
-def decoded(data: Bytes, i: int) -> tuple[int, int]:
+def decoded(data: Bytes, i: Int) -> tuple[Int, Int]:
     """The code point that begins at ``data[i]``, not ASCII and valid, and how many bytes it takes."""
     lead = np.int64(data[i])
     if lead < 0xE0:
@@ -195,7 +202,7 @@ def decoded(data: Bytes, i: int) -> tuple[int, int]:
 
 
 @kernel
-def encoded(bytes: Bytes, at: int, code: int) -> int:
+def encoded(bytes: Bytes, at: Int, code: Int) -> Int:
     """Write a code point as UTF-8 at ``bytes[at]``; where it ends."""
     if code < 0x80:
         bytes[at] = code
@@ -217,7 +224,7 @@ def encoded(bytes: Bytes, at: int, code: int) -> int:
 
 
 @kernel
-def point_at(data: Bytes, i: int, forms: Forms) -> tuple[int, int, int]:
+def point_at(data: Bytes, i: Int, forms: Forms) -> tuple[Int, Int, Int]:
     """Kind, lower case and size in bytes of the code point at ``data[i]``."""
     code, size = decoded(data, i)
     point = np.int64(forms.points[np.int64(forms.pages[code >> 8]) * 256 + (code & 255)])
@@ -226,8 +233,8 @@ def point_at(data: Bytes, i: int, forms: Forms) -> tuple[int, int, int]:
 
 @kernel
 def wide(
-    data: Bytes, i: int, head: int, forms: Forms, bytes: Bytes, begin: int, length: int, limit: int
-) -> tuple[int, int]:
+    data: Bytes, i: Int, head: Int, forms: Forms, bytes: Bytes, begin: Int, length: Int, limit: Int
+) -> tuple[Int, Int]:
     """Go on with a token that holds code points beyond ASCII.
 
     Args:
@@ -279,7 +286,9 @@ def wide(
 
 
 @kernel
-def scan(data: Bytes, forms: Forms, longest: int, table: Table, out: Ids, state: NDArray[np.int64]) -> int:
+def scan(  # noqa: C901  (one loop: a call for each token would take as long as the rest)
+    data: Bytes, forms: Forms, longest: Int, table: Table, out: Ids, state: NDArray[np.int64]
+) -> Int:
     """Tokens of one chunk as numbers of words; words that are new get one.
 
     Args:
@@ -293,7 +302,6 @@ def scan(data: Bytes, forms: Forms, longest: int, table: Table, out: Ids, state:
     Returns:
         DONE; FULL: the table wants room; HARD: the token at the cursor wants Python.
     """
-    # arrays are taken out of the tuples, and short words looked up, here: a call costs as much as a word
     bytes_, joined, swift = forms.bytes, forms.joined, forms.swift
     slots, arena, counts, starts, lengths = table.slots, table.arena, table.counts, table.starts, table.lengths
     i, written, tokens, lines = state[CURSOR], state[WRITTEN], state[TOKENS], state[LINES]
@@ -364,6 +372,7 @@ def scan(data: Bytes, forms: Forms, longest: int, table: Table, out: Ids, state:
         tokens += 1
         if i - start > longest:
             continue
+        # the same as ``find``
         number = np.int64(-1)
         first = gathered if place == base else arena[base]
         h = (first ^ (np.uint64(length) * _THIRD)) * _FIRST
@@ -389,11 +398,10 @@ def scan(data: Bytes, forms: Forms, longest: int, table: Table, out: Ids, state:
                     k += 1
                 if k == end and lengths[number] == length:
                     break
-                number = -1
+                number = np.int64(-1)
             slot = (slot + _ONE) & mask
         if number < 0:
-            _, free, mark = find(table, arena, base, length)
-            number = enter(table, free, mark, base, length)
+            number = enter(table, slot, tag, base, length)
             base = table.used[ARENA]
             room = has_room(table, reserve)
         counts[number] += 1
@@ -407,7 +415,7 @@ def scan(data: Bytes, forms: Forms, longest: int, table: Table, out: Ids, state:
 
 
 @kernel
-def merge(local: Table, into: Table, numbers: Ids, frozen: bool, reserve: int, state: NDArray[np.int64]) -> int:
+def merge(local: Table, into: Table, numbers: Ids, frozen: bool, reserve: Int, state: NDArray[np.int64]) -> Int:
     """Move the counts of ``local`` to ``into``.
 
     Args:
@@ -422,15 +430,15 @@ def merge(local: Table, into: Table, numbers: Ids, frozen: bool, reserve: int, s
         DONE; FULL: ``into`` wants room.
     """
     for word in range(state[CURSOR], local.used[WORDS]):
-        count = local.counts[word]
+        count: Any = local.counts[word]
         if count == 0:
             continue
         number = np.int64(numbers[word])
         if number == -1:
             base, length = local.starts[word], np.int64(local.lengths[word])
-            number, slot, tag = find(into, local.arena, base, length)
+            number, slot, tag = find(into.slots, into.arena, into.starts, into.lengths, local.arena, base, length)
             if number < 0 and frozen:
-                number = ABSENT
+                number = np.int64(ABSENT)
             elif number < 0:
                 if not has_room(into, reserve):
                     state[CURSOR] = word
@@ -456,7 +464,7 @@ def translate(ids: Ids, numbers: Ids) -> None:
 
 
 @kernel
-def compact(ids: Ids, numbers: Ids, last: int, out: Ids) -> int:
+def compact(ids: Ids, numbers: Ids, last: Int, out: Ids) -> Int:
     """Last numbers for provisional ones; words without one are left out, and so are lines without a word.
 
     Args:
@@ -487,7 +495,7 @@ def compact(ids: Ids, numbers: Ids, last: int, out: Ids) -> int:
 
 
 @kernel
-def first_invalid(data: Bytes) -> int:
+def first_invalid(data: Bytes) -> Int:
     """The offset of the first byte that is not valid UTF-8 (RFC 3629), or −1."""
     i, size = ascii_until(data, 0), len(data)
     while i < size:
@@ -518,7 +526,7 @@ def first_invalid(data: Bytes) -> int:
 
 
 @kernel
-def last_cut(data: Bytes, forms: Forms) -> int:
+def last_cut(data: Bytes, forms: Forms) -> Int:
     """The last place in ``data`` where it may be cut: what stands on either side, read alone, gives the same tokens.
 
     It may be cut after what separates tokens, and before a character that begins one whatever stands before it.
@@ -542,7 +550,7 @@ def last_cut(data: Bytes, forms: Forms) -> int:
 
 
 @kernel
-def kind_at(data: Bytes, i: int, forms: Forms) -> tuple[int, int]:
+def kind_at(data: Bytes, i: Int, forms: Forms) -> tuple[Int, Int]:
     """Kind and size of the code point at ``data[i]``; size 0 where none begins or it is not whole."""
     lead = data[i]
     if lead < 0xC2 or lead > 0xF4:
@@ -557,7 +565,7 @@ def kind_at(data: Bytes, i: int, forms: Forms) -> tuple[int, int]:
 
 
 @kernel
-def token_end(data: Bytes, head: int, forms: Forms) -> tuple[int, int]:
+def token_end(data: Bytes, head: Int, forms: Forms) -> tuple[Int, Int]:
     """The kind of a token's first character, and where the token ends; the end of ``data`` where it may go on.
 
     A mark or joiner stands here for the run of those that it begins, which is no token.
@@ -570,7 +578,7 @@ def token_end(data: Bytes, head: int, forms: Forms) -> tuple[int, int]:
     i = 0
     while i < len(data):
         form = np.int64(forms.bytes[data[i]])
-        if form == SEPARATOR or form == LINE_END:
+        if form in (SEPARATOR, LINE_END):
             break
         kind, size = LETTER, 1
         if form == CODE_POINT:
@@ -581,13 +589,13 @@ def token_end(data: Bytes, head: int, forms: Forms) -> tuple[int, int]:
                 size = 1  # not valid: somebody else will say so
         if head == -1:
             head = kind
-        elif head == MARK or head == JOINER:
+        elif head in (MARK, JOINER):
             if kind != MARK and kind != JOINER:
                 break
         elif head == HAN_LETTER or not forms.joined:
             if kind != MARK:
                 break
-        elif kind == OTHER or kind == HAN_LETTER:
+        elif kind in (OTHER, HAN_LETTER):
             break
         i += size
     return head, i

@@ -20,7 +20,7 @@ from erya.language import say
 from erya.text import corpus_kernels as kernels
 from erya.text import encoding as encodings
 from erya.text import sources
-from erya.text.corpus_forms import FILE_ENDS, TEXT_END, UNIT
+from erya.text.corpus_forms import TEXT_END, UNIT
 from erya.text.corpus_kernels import HAN_LETTER, LETTER, LINE_END, SEPARATOR, Forms
 from erya.text.files import blocks, missing, unreadable
 
@@ -77,7 +77,7 @@ class Digest:
             self._hash.update(block)
             yield block
 
-    def add(self, data: bytes) -> None:
+    def add(self, data: bytes | bytearray) -> None:
         """Take in some bytes."""
         self._hash.update(data)
 

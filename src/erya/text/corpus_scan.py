@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -45,13 +45,16 @@ class _Worker:
         self.forms, self.limits = forms, limits
         self.words = WordTable(_FIRST_WORDS, reserve)
         self.numbers = np.full(0, -1, dtype=np.int32)
+        self._out = np.zeros(0, dtype=np.int32)
 
     def scan(self, piece: Piece) -> tuple[NDArray[np.int32], int, int]:
         """The ids of a piece by this thread's numbers, tokens and lines."""
         if piece.skip or not piece.data:
             return np.zeros(0, dtype=np.int32), piece.extra, 0
         data = np.frombuffer(piece.data, dtype=np.uint8)
-        out = np.empty(len(data), dtype=np.int32)
+        if len(self._out) < len(data):
+            self._out = np.empty(len(data), dtype=np.int32)
+        out = self._out
         state = np.zeros(4, dtype=np.int64)
         while status := kernels.scan(data, self.forms, self.limits.longest, self.words.table, out, state):
             if status == FULL:
@@ -230,7 +233,7 @@ def ahead(pieces: Iterator[Piece], size: int) -> Iterator[list[Piece]]:
                 if not put(held):
                     return
             put(None)
-        except BaseException as error:  # noqa: BLE001  (raised again where it is awaited)
+        except BaseException as error:  # raised again where it is awaited
             put(error)
 
     reader = threading.Thread(target=read, daemon=True)
@@ -243,6 +246,3 @@ def ahead(pieces: Iterator[Piece], size: int) -> Iterator[list[Piece]]:
     finally:
         stop.set()
         reader.join()
-
-
-Finder = Callable[[str], list[str]]

@@ -42,8 +42,9 @@ class WordTable:
         self.table = _empty(words, arena)
         self.table.used[:] = old.used
         self.table.arena[:taken] = old.arena[:taken]
-        for mine, others in zip(self.table[3:6], old[3:6], strict=True):
-            mine[:count] = others[:count]
+        self.table.starts[:count] = old.starts[:count]
+        self.table.lengths[:count] = old.lengths[:count]
+        self.table.counts[:count] = old.counts[:count]
         kernels.rehash(self.table)
 
     def add(self, word: bytes) -> int:
@@ -56,7 +57,7 @@ class WordTable:
         """The words with these numbers."""
         table = self.table
         starts, lengths = (table.starts[numbers] * 8).tolist(), table.lengths[numbers].tolist()
-        whole = memoryview(table.bytes)
+        whole = table.bytes.data
         return [bytes(whole[start : start + length]) for start, length in zip(starts, lengths, strict=True)]
 
     def counts(self) -> NDArray[np.int64]:
