@@ -163,7 +163,10 @@ class Model:
 
     def __getattr__(self, name: str) -> Any:
         # reached only where there is no such attribute: something that fit() would have learned, or a mistake
-        if name.endswith("_") and not name.startswith("_"):
+        # – or a property that needed something of the kind
+        learned = name.endswith("_") and not name.startswith("_")
+        computed = isinstance(inspect.getattr_static(type(self), name, None), property)
+        if learned or (computed and not self.__sklearn_is_fitted__()):
             raise NotFittedError(type(self).__name__)
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 

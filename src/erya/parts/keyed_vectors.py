@@ -237,31 +237,32 @@ def _does_not_fit(what: str) -> DataError:
 
 def _stored(matrix: NDArray[Any], storage: str) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
     """The matrix as it is kept, and the scales of int8."""
-    if storage == "float32":
-        return np.ascontiguousarray(matrix, dtype=np.float32), None
+    if storage == "float32" and matrix.dtype == np.float32:
+        return np.ascontiguousarray(matrix), None
     kept = np.empty(matrix.shape, dtype=STORAGES[storage])
     scales = np.zeros(len(matrix), dtype=np.float32) if storage == "int8" else None
     for start in range(0, len(matrix), BLOCK):
-        block = np.asarray(matrix[start : start + BLOCK], dtype=np.float32)
-        if scales is None:
-            with np.errstate(over="ignore"):
-                kept[start : start + BLOCK] = block
-            if not np.isfinite(kept[start : start + BLOCK]).all():
-                raise DataError(
-                    "too-large",
-                    say(
-                        "the vectors hold values beyond ±65504, too large for float16",
-                        "向量中有超出 ±65504 的值，float16 存不下",
-                    ),
-                    help='quantized("int8")',
-                )
-            continue
-        scale = np.abs(block).max(axis=1) / np.float32(_LARGEST)
-        scale[scale < np.finfo(np.float32).tiny] = 0  # a row of zeros, or one too faint to divide by
-        divided = np.divide(block, scale[:, None], out=np.zeros_like(block), where=scale[:, None] > 0)
-        kept[start : start + BLOCK] = np.clip(np.rint(divided), -_LARGEST, _LARGEST)  # rint: half to even
-        scales[start : start + BLOCK] = scale
+        with np.errstate(over="ignore"):
+            block = np.asarray(matrix[start : start + BLOCK], dtype=np.float32)
+            fitting = np.isfinite(block if scales is not None else block.astype(kept.dtype)).all()
+        if not fitting:
+            raise DataError(
+                "too-large",
+                say(f"the vectors hold values too large for {storage}", f"向量中有 {storage} 存不下的值"),
+                help='KeyedVectors(storage="float32")' if storage == "float16" else None,
+            )
+        if scales is not None:
+            block, scales[start : start + BLOCK] = _rounded(block)
+        kept[start : start + BLOCK] = block
     return kept, scales
+
+
+def _rounded(block: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Whole numbers from −127 to 127, halves rounded to even, and each row's scale."""
+    scale = np.abs(block).max(axis=1) / np.float32(_LARGEST)
+    scale[scale < np.finfo(np.float32).tiny] = 0  # a row of zeros, or one too faint to divide by
+    divided = np.divide(block, scale[:, None], out=np.zeros_like(block), where=scale[:, None] > 0)
+    return np.clip(np.rint(divided), -_LARGEST, _LARGEST), scale
 
 
 def _fits(array: NDArray[Any], dtype: Any, size: int) -> bool:

@@ -21,6 +21,7 @@ BLOCK = 8192  # rows widened at once
 _QUERIES = 256  # looked for together
 _WIDENED = 1 << 22  # float32 numbers of a block of vectors: 16 MiB
 _COSINES = 1 << 23  # float32 numbers of their cosines with the queries: 32 MiB
+_EXTREME = 1e18  # lengths beyond it, or below 1 / it
 _ROUNDING = 2.0**-23  # twice the relative rounding error of a float32
 
 
@@ -121,12 +122,10 @@ def _candidates(
     margin = np.float32((width + 16) * _ROUNDING)
     limit = np.full(total, -2, dtype=np.float32)  # the count-th best cosine so far; none is as low
     query, row, cosine = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
-    short = shrink[:size].astype(np.float32)
     step = max(64, min(_WIDENED // width, _COSINES // total))
     for start in range(0, size, step):
         stop = min(start + step, size)
-        block = targets @ rows(slice(start, stop)).T  # (Q, n)
-        block *= short[start:stop]
+        block = _approximate(targets, rows(slice(start, stop)), shrink[start:stop])
         part = slice(int(np.searchsorted(banned[1], start)), int(np.searchsorted(banned[1], stop)))
         block[banned[0][part], banned[1][part] - start] = -np.inf
         if start == 0 and stop > count:
@@ -138,6 +137,16 @@ def _candidates(
     order = np.lexsort((row, query))
     edges = np.searchsorted(query[order], np.arange(1, total))
     return np.split(row[order], edges)
+
+
+def _approximate(targets: NDArray[np.float32], some: NDArray[np.float32], shrink: Doubles) -> NDArray[np.float32]:
+    """(Q, n) float32 cosines of targets (Q, D) with rows (n, D)."""
+    faint, huge = float(shrink.max()) > _EXTREME, float(shrink.min(where=shrink > 0, initial=1.0)) < 1 / _EXTREME
+    if faint or huge:  # a float32 product could overflow: bring the rows to length 1 first
+        some, shrink = (some * shrink[:, None]).astype(np.float32), np.sign(shrink)
+    found: NDArray[np.float32] = targets @ some.T
+    found *= shrink.astype(np.float32)
+    return found
 
 
 def _pruned(

@@ -205,7 +205,8 @@ class WordQueries:
             negative: likewise; their weight is −1 unless given.
             topn: how many; None: the cosines (V,) of all words.
             restrict_vocab: only the first, most frequent so many words.
-            index: ask the index that ``build_index`` made: approximate, far faster beyond 250,000 words.
+            index: ask the index that ``build_index`` made: approximate, far faster beyond 250,000 words. Not used
+                together with ``restrict_vocab``.
 
         Returns:
             (word, cosine), the nearest first; without the words that were asked.
@@ -291,8 +292,8 @@ class WordQueries:
     def closer_than(self, key1: Key, key2: Key) -> list[str]:
         """All words that are nearer to ``key1`` than ``key2`` is, by row."""
         cosines = nearest.cosines(self.rows, self._inverse, self._unit(key1), len(self.words_))
-        closer = np.flatnonzero(cosines > cosines[self.get_index(key2)])
-        own = self.get_index(key1, -1)
+        own, other = self.get_index(key1, -1), self.get_index(key2, -1)
+        closer = np.flatnonzero(cosines > (cosines[other] if other >= 0 else self.similarity(key1, key2)))
         return [self.words_[row] for row in closer.tolist() if row != own]
 
     def rank(self, key1: Key, key2: Key) -> int:

@@ -204,6 +204,5 @@ def _banned(asked: _Asked, low: int, high: int, start: int, stop: int) -> tuple[
 def unit(rows: Floats) -> Floats:
     """(n, D) every row at length 1; a row of zeros stays so."""
     lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
-    inverse = (1 / np.where(lengths > 0, lengths, 1)).astype(np.float32)
-    found: Floats = np.multiply(rows, inverse[:, None], dtype=np.float32)
+    found: Floats = (rows * (1 / np.where(lengths > 0, lengths, 1))[:, None]).astype(np.float32)
     return found
