@@ -23,6 +23,7 @@ import threading
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import IO, Any
@@ -209,8 +210,7 @@ class Counter:
         edges = [len(self.ids) * thread // self.threads for thread in range(self.threads + 1)]
         for offset in range(0, max(1, edges[1] + self.threads), TOKENS_AT_ONCE):
             yield [
-                (min(begin + offset, end), min(begin + offset + TOKENS_AT_ONCE, end))
-                for begin, end in zip(edges, edges[1:], strict=False)
+                (min(begin + offset, end), min(begin + offset + TOKENS_AT_ONCE, end)) for begin, end in pairwise(edges)
             ]
 
     def _counts(self) -> Integers:
@@ -378,7 +378,7 @@ class Sink:
             file.close()
         columns, values = (
             np.memmap(path, dtype=dtype, mode="r", shape=(self.entries,))
-            for path, dtype in zip(self.paths, (np.int32, self.dtype), strict=True)
+            for path, dtype in zip(self.paths, (np.dtype(np.int32), self.dtype), strict=True)
         )
         store = Cooccurrences(starts, columns, values)
         store._release = weakref.finalize(store, _remove, self.paths)
@@ -406,7 +406,7 @@ class Sink:
 def _remove(paths: list[str]) -> None:
     for path in paths:
         with contextlib.suppress(OSError):  # Windows keeps a file while it is mapped; its own clean-up takes it then
-            os.unlink(path)
+            Path(path).unlink()
 
 
 def stop_if_asked(report: Report) -> None:

@@ -120,9 +120,7 @@ class GloVe(Model, WordQueries):
         from erya.text.corpus import encode
 
         self._check_settings(sample_weight)
-        encoded = encode(
-            X, tokenizer=self.tokenizer, min_count=self.min_count, max_size=self.max_size, report=report
-        )
+        encoded = encode(X, tokenizer=self.tokenizer, min_count=self.min_count, max_size=self.max_size, report=report)
         try:
             store = count(encoded.ids, len(encoded.words), window=self.window, report=report)
         finally:
@@ -247,5 +245,11 @@ class GloVe(Model, WordQueries):
         if not all(np.isfinite(array).all() for array in (vectors, contexts, biases)):
             raise ValueError("there are values that are not finite")
         self.cooccurrences_ = kept_from(arrays, len(words), data["whole_counts"])
-        self.words_, self.counts_, self.vectors_, self.contexts_, self.biases_ = words, counts, vectors, contexts, biases
+        self.words_, self.counts_, self.vectors_, self.contexts_, self.biases_ = (
+            words,
+            counts,
+            vectors,
+            contexts,
+            biases,
+        )
         self.tokenizer_, self.curve_ = tokenizers.from_plain(data["tokenizer"]), list(data["curve"])

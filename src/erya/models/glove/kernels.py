@@ -41,7 +41,12 @@ NEXT = 40  # place in the control array: the next tile to take; away from what l
 
 AHEAD = 3  # entries whose context's row is asked for in advance
 LINE = 16  # floats in a cache line
-STRIDES = (2654435761, 2246822519, 3266489917, 668265263)  # primes above any vocabulary: a walk that visits every word once
+STRIDES = (
+    2654435761,
+    2246822519,
+    3266489917,
+    668265263,
+)  # primes above any vocabulary: a walk that visits every word once
 
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
@@ -50,7 +55,9 @@ Integers = NDArray[np.int64]
 class Entries(NamedTuple):
     """X, sorted by tile, then by word. E entries, P groups, R words in a group."""
 
-    starts: Integers  # (P · P · R + 1,) tile t, word number r of its group: entries starts[t·R + r] to starts[t·R + r + 1]
+    starts: (
+        Integers  # (P · P · R + 1,) tile t, word number r of its group: entries starts[t·R + r] to starts[t·R + r + 1]
+    )
     columns: NDArray[np.int32]  # (E,)
     logarithms: Floats  # (E,) ln X
     weights: Floats  # (E,) f(X)
@@ -78,7 +85,8 @@ def product(words: Floats, i: int, contexts: Floats, j: int) -> np.float32:
     sums = spread(np.float32(0))
     for k in range(0, words.shape[1] // 2, LANES):
         sums = fma(load(words, i, k), load(contexts, j, k), sums)
-    return total(sums)
+    found: np.float32 = total(sums)
+    return found
 
 
 @kernel
@@ -104,7 +112,7 @@ def mixed(value: int) -> int:
     x = np.uint64(value) + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.int64((x ^ (x >> np.uint64(31))) >> np.uint64(33))
+    return int((x ^ (x >> np.uint64(31))) >> np.uint64(33))
 
 
 @kernel
@@ -196,7 +204,9 @@ def train_lock_free(
 
 
 @kernel
-def measure(starts: Integers, columns: NDArray[np.int32], group: int, groups: int, size: int, lengths: Integers) -> None:
+def measure(
+    starts: Integers, columns: NDArray[np.int32], group: int, groups: int, size: int, lengths: Integers
+) -> None:
     """How many entries each word of ``group`` has in each tile, into ``lengths`` (P · P · R,)."""
     for row in range(size):
         word = row * groups + group

@@ -19,7 +19,7 @@ from erya.language import say
 from erya.models.glove import kernels
 from erya.models.glove.tiles import entries_of
 from erya.parts.counting import Cooccurrences
-from erya.parts.lockstep import run_together
+from erya.parts.lockstep import ABORT, run_together
 from erya.parts.simd import padded
 from erya.progress import Report
 from erya.state import State
@@ -100,7 +100,7 @@ class Run:
             train(self.entries, self.parameters, settings, self.losses, first, last, control, thread, threads)
 
         run_together(work, threads)
-        return not any(control[kernels.ABORT] for control in controls)
+        return not any(control[ABORT] for control in controls)
 
     # ---- the whole --------------------------------------------------------------------------------------------
 
@@ -194,7 +194,11 @@ class Run:
         """Go on where ``state`` was saved. Raises ValueError where it does not fit this data and these settings."""
         if state.data["digest"] != self.digest:
             raise ValueError("the checkpoint was made from another corpus")
-        mine = {"words": self.parameters.words, "contexts": self.parameters.contexts, "losses": self.losses}
+        mine: dict[str, NDArray[Any]] = {
+            "words": self.parameters.words,
+            "contexts": self.parameters.contexts,
+            "losses": self.losses,
+        }
         for name, array in mine.items():
             saved = state.arrays[name]
             if saved.shape != array.shape or saved.dtype != array.dtype or not np.isfinite(saved).all():

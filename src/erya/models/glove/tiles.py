@@ -1,6 +1,6 @@
 """From the co-occurrence store to what the kernel reads: entries in tiles, with their logarithm and weight.
 
-    f(x) = min(1, (x / x_max)^α)        the weight of an entry: rare ones are noisy, frequent ones must not rule
+f(x) = min(1, (x / x_max)^α)        the weight of an entry: rare ones are noisy, frequent ones must not rule
 """
 
 from __future__ import annotations
