@@ -234,6 +234,8 @@ def _about_data(document: dict[str, Any]) -> list[str]:
 
 def _score(row: dict[str, Any], name: str = HEADLINE) -> str:
     score = row["scores"][name]
+    if name.startswith("spearman"):  # a correlation is no share
+        return f"{score['value']:.3f} [{score['low']:.3f}, {score['high']:.3f}]"
     return f"{score['value']:.1%} [{score['low']:.1%}, {score['high']:.1%}]"
 
 

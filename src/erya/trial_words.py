@@ -43,6 +43,7 @@ class WordsTrial:
         self.corpus = corpus
         self.digest = corpus.digest
         self.tokenizer = corpus.tokenizer
+        self.files = [str(path) for path in similarity]
         self.sets = {vectors.set_name(Path(path)): vectors.read_pairs(path) for path in similarity}
         self.columns = (vectors.HEADLINE, *(f"spearman_{name}" for name in self.sets))
         self.questions: list[vectors.Question] | None = None  # chosen by the first model's language
@@ -58,6 +59,7 @@ class WordsTrial:
             **self.corpus.facts(),
             "rejected": self.corpus.reading.rejected,
             "similarity": {name: len(pairs) for name, pairs in self.sets.items()},
+            "similarity_files": self.files,
         }
 
     # ---- how they answer --------------------------------------------------------------------------------------

@@ -254,5 +254,7 @@ def _show_table(board: Board) -> None:
 def _show_next(board: Board, data: str, manner: Manner) -> None:
     best = board.document["advice"]["recommended"] or (board.rows[0]["model"] if board.rows else None)
     ids = {row["model"] for row in board.rows if row["kind"] == "id"}
-    train = f"erya train {best} {shown_path(data)} -o m.erya" if best in ids else ""
-    manner.next(train, f"erya about {best}" if best in ids else "", f"erya check {shown_path(data)}")
+    name, words = shown_path(data), board.document["task"] == "vectors"
+    train = f"erya train {best} {name} -o {'v' if words else 'm'}.erya" if best in ids else ""
+    check = f"erya check {name}" + (" --task vectors" if words else "")
+    manner.next(train, f"erya about {best}" if best in ids else "", check)

@@ -106,9 +106,17 @@ def _standing(event: dict[str, Any]) -> str:
 
 
 def _done(event: dict[str, Any], began: dict[str, Any]) -> str:
-    from erya.board_table import cells, seconds, status
+    from erya.board_table import cells, score_names, seconds, status
 
     shown = cells(event, began)
     if not any(shown[2:]):
         return f"{status(event)}: {event['error']}"
-    return f"{shown[1]} {shown[2]}  {seconds(event['train_seconds'])}"
+    told = f"{shown[1]} {shown[2]}" if score_names(began)[0] in event["scores"] else _other_score(event)
+    return f"{told}  {seconds(event['train_seconds'])}".strip()
+
+
+def _other_score(event: dict[str, Any]) -> str:
+    """The first score there is, where the one that ranks could not be told."""
+    from erya.board_table import score_title
+
+    return next((f"{score_title(name)} {score['value']:.4f}" for name, score in event["scores"].items()), "–")

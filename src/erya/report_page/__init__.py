@@ -7,7 +7,7 @@ from typing import Any
 from erya import charts
 from erya.drawing.markup import shown
 from erya.drawing.style import rules
-from erya.report_page import answers, closing, confidence, differences, mistakes, ranking, tradeoff, verdict
+from erya.report_page import answers, closing, confidence, differences, mistakes, ranking, tradeoff, verdict, words
 from erya.report_page.facts import Facts
 
 
@@ -18,6 +18,19 @@ def render(document: dict[str, Any]) -> str:
         document: of schema ``erya.compare/1``; its ``language`` (``"en"`` or ``"zh"``) is the page's.
     """
     facts = Facts.of(document)
+    head, sections = words.page(facts) if document.get("task") == "vectors" else _labels_page(facts)
+    foot = facts.say(
+        "Made by Erya on this computer; nothing on this page was sent or fetched.",
+        "由 Erya 在本机生成；本页没有发送或获取任何数据。",
+    )
+    body = f'<div class="report">{head}<main>{sections}</main><footer class="soft">{shown(foot)}</footer></div>'
+    source = document["data"]["source"]
+    title = facts.say(f"Models compared on {source} · Erya", f"{source} 模型比较 · Erya 尔雅")
+    return charts.page(title, body, document.get("language", "en"), style=rules("erya.report_page", "report.css"))
+
+
+def _labels_page(facts: Facts) -> tuple[str, str]:
+    """Head and sections of a comparison on rows with labels."""
     sections = "".join(
         [
             ranking.ranking(facts),
@@ -34,14 +47,4 @@ def render(document: dict[str, Any]) -> str:
             closing.environment(facts),
         ]
     )
-    foot = facts.say(
-        "Made by Erya on this computer; nothing on this page was sent or fetched.",
-        "由 Erya 在本机生成；本页没有发送或获取任何数据。",
-    )
-    body = (
-        f'<div class="report">{verdict.header(facts, sections)}<main>{sections}</main>'
-        f'<footer class="soft">{shown(foot)}</footer></div>'
-    )
-    source = document["data"]["source"]
-    title = facts.say(f"Models compared on {source} · Erya", f"{source} 模型比较 · Erya 尔雅")
-    return charts.page(title, body, document.get("language", "en"), style=rules("erya.report_page", "report.css"))
+    return verdict.header(facts, sections), sections

@@ -129,7 +129,7 @@ def about_data(facts: Facts) -> str:
             rarer = say(f"{len(rest)} rarer labels", f"另外 {len(rest)} 个较少的标签")
             drawing += details(rarer, table([say("Label", "标签"), say("Rows", "行数")], rest))
     heading = f"<h3>{shown(say('Training rows of each label', '各标签的训练行数'))}</h3>"
-    body = f'<div class="split even"><div>{_pairs(items)}</div><div>{heading}{drawing}</div></div>'
+    body = f'<div class="split even"><div>{pairs(items)}</div><div>{heading}{drawing}</div></div>'
     lead = say("What the models saw.", "模型看到的数据。")
     return section("data", say("The data", "数据"), lead, body)
 
@@ -140,8 +140,12 @@ def _rows(facts: Facts, rows: dict[str, int]) -> str:
     return say(", ", "，").join(f"{names.get(name, name)} {count:,}" for name, count in rows.items())
 
 
-def environment(facts: Facts) -> str:
-    """Versions, machine, seeds, settings, and the command that repeats this comparison."""
+def environment(facts: Facts, words: list[tuple[str, str]] | None = None) -> str:
+    """Versions, machine, seeds, settings, and the command that repeats this comparison.
+
+    Args:
+        words: what the words of the page mean; None: those of a comparison of classifiers.
+    """
     say, found = facts.say, facts.document["environment"]
     names = {"erya": "Erya", "python": "Python", "numpy": "NumPy", "torch": "PyTorch"}
     items = [(names[key], str(found[key])) for key in names if found.get(key)]
@@ -154,7 +158,11 @@ def environment(facts: Facts) -> str:
     models = " ".join(shlex.quote(str(row["model"])) for row in facts.rows)
     source = shlex.quote(str(facts.document["data"]["source"]))
     seeds = max((len(row.get("seeds") or []) for row in facts.rows), default=1)
-    command = f"erya compare {source} {models}{_columns(facts.document['data'])} --seeds {max(1, seeds)} -o report.html"
+    sets = "".join(
+        f" --similarity {shlex.quote(name)}" for name in facts.document["data"].get("similarity_files") or []
+    )
+    options = f"{_columns(facts.document['data'])}{sets}"
+    command = f"erya compare {source} {models}{options} --seeds {max(1, seeds)} -o report.html"
     lines = [
         [
             facts.names[row["model"]],
@@ -171,8 +179,8 @@ def environment(facts: Facts) -> str:
         say("Settings", "设置"),
     ]
     body = (
-        f'<div class="columns">{_pairs(items)}</div><pre>{shown(command)}</pre>'
-        f"{details(say('settings of every model', '每个模型的设置'), table(columns, lines))}{_words(facts)}"
+        f'<div class="columns">{pairs(items)}</div><pre>{shown(command)}</pre>'
+        f"{details(say('settings of every model', '每个模型的设置'), table(columns, lines))}{_told(facts, words or _words(facts))}"
     )
     lead = say("Same versions, same seeds, same data: same answers.", "版本、种子、数据相同，结果就相同。")
     return section("repeat", say("How to repeat this", "如何重现"), lead, body)
@@ -182,10 +190,10 @@ def _plain_settings(settings: dict[str, Any] | None) -> str:
     return " ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in (settings or {}).items())
 
 
-def _words(facts: Facts) -> str:
+def _words(facts: Facts) -> list[tuple[str, str]]:
     """What the words of this page mean."""
     say = facts.say
-    words = [
+    return [
         (
             say("accuracy", "准确率"),
             say("share of test rows that were answered right.", "测试行中答对的比例。"),
@@ -219,10 +227,14 @@ def _words(facts: Facts) -> str:
             ),
         ),
     ]
+
+
+def _told(facts: Facts, words: list[tuple[str, str]]) -> str:
     told = "".join(f"<dt>{shown(word)}</dt><dd>{shown(meaning)}</dd>" for word, meaning in words)
-    return details(say("what the words mean", "名词解释"), f'<dl class="words">{told}</dl>')
+    return details(facts.say("what the words mean", "名词解释"), f'<dl class="words">{told}</dl>')
 
 
-def _pairs(items: list[tuple[str, str]]) -> str:
+def pairs(items: list[tuple[str, str]]) -> str:
+    """Names and what they stand for, as a list."""
     told = "".join(f"<div><dt>{shown(name)}</dt><dd>{data(value)}</dd></div>" for name, value in items if value)
     return f'<dl class="pairs-list">{told}</dl>'

@@ -19,7 +19,7 @@ def header(facts: Facts, sections: str) -> str:
         f'<span class="soft"> · {facts.say("model comparison", "模型比较")}</span></p>'
         f'<p class="about">{_about(facts)}</p><h1>{shown(title)}</h1><p class="verdict">{shown(lead)}</p>'
         f"{f'<ul class=reasons>{reasons}</ul>' if reasons else ''}"
-        f"{_tiles(facts, row) if row else ''}{_ways(facts, sections)}</header>"
+        f"{_tiles(facts, row) if row else ''}{ways(facts, sections)}</header>"
     )
 
 
@@ -36,7 +36,7 @@ def _about(facts: Facts) -> str:
 
 def _sentences(facts: Facts) -> tuple[str, str, list[str]]:
     """Headline, first sentence, the others: “Take X: because …” is cut at its colon."""
-    sentences = [_closed_up(sentence) for sentence in facts.document["advice"]["sentences"]] or [""]
+    sentences = [closed_up(sentence) for sentence in facts.document["advice"]["sentences"]] or [""]
     first, say = sentences[0], facts.say
     row = facts.recommended
     if row is None:
@@ -59,7 +59,7 @@ def _sentences(facts: Facts) -> tuple[str, str, list[str]]:
     return say(f"Take {name}", f"推荐{name}"), first, sentences[1:]
 
 
-def _closed_up(sentence: str) -> str:
+def closed_up(sentence: str) -> str:
     """Chinese without spaces between its characters, as where a Chinese name was put into a sentence."""
     return re.sub(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])", "", sentence)
 
@@ -107,11 +107,13 @@ def _rank(facts: Facts, row: Row, name: str, largest_first: bool) -> str:
     return say(f"place {place} of {len(values)}", f"{len(values)} 个中排第 {place}")
 
 
-def _ways(facts: Facts, sections: str) -> str:
+def ways(facts: Facts, sections: str) -> str:
     """Links to the sections that a reader looks for."""
     say = facts.say
     ways = [
         ("ranking", say("Ranking", "排名")),
+        ("questions", say("Analogies", "类比")),
+        ("similarity", say("Similarity", "相似度")),
         ("tradeoff", say("Trade-offs", "取舍")),
         ("differences", say("Significance", "显著性")),
         ("labels", say("Labels", "标签")),
