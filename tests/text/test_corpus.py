@@ -68,3 +68,50 @@ def test_texts_give_what_the_tokenizer_gives(tokenizer, texts, threads):
     assert seen_in(found) == naive(texts, tokenizer)
     assert found.lines == len(texts)
     assert found.tokenizer == tokenizer
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=repr)
+@settings(max_examples=200)
+@given(text=TEXTS, block=st.integers(3, 30), ending=st.sampled_from(["", "\n", "\r\n", "\r"]))
+@example(text=ODD * 3, block=5, ending="\n")
+@example(text="\r\n\r\r\n\n\na\r", block=3, ending="")
+def test_files_give_what_their_lines_give(tmp_path_factory, tokenizer, text, block, ending):
+    data = (text + ending + "x x" + ending).encode()
+    path = tmp_path_factory.mktemp("corpus") / "t.txt"
+    path.write_bytes(data)
+    found = encode(path, tokenizer=tokenizer, min_count=1, threads=2, _limits=Limits(block=block, round=2, spill=4))
+    lines = [line.decode() for line in data.removeprefix(b"\xef\xbb\xbf").splitlines()]
+    assert seen_in(found) == naive(lines, tokenizer)
+    assert found.lines == len(lines)
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=repr)
+@settings(max_examples=150)
+@given(text=st.text(st.sampled_from("aB1Ⱥé北\u0301\u200d👍 .\n\U00020bb7"), max_size=200), block=st.integers(2, 9))
+@example(text="a" * 50 + "北" + "\u0301" * 40 + "b\u0301" * 9 + " x" + "\u200d" * 30 + "y", block=4)
+def test_giant_tokens_are_counted_and_left_out(tmp_path_factory, tokenizer, text, block):
+    path = tmp_path_factory.mktemp("corpus") / "t.txt"
+    path.write_text(text + " end", encoding="utf-8")
+    found = encode(path, tokenizer=tokenizer, min_count=1, threads=2, _limits=Limits(block=block, round=2, longest=8))
+    lists = [tokenizer.spans(line) for line in (text + " end").splitlines()]
+    lines = (text + " end").split("\n")
+    kept = []
+    for line in lines:
+        spans = tokenizer.spans(line)
+        forms = tokenizer.tokens(line)
+        kept.append([form for form, (start, end) in zip(forms, spans, strict=True) if len(line[start:end].encode()) <= 8])
+    assert (found.words, found.counts.tolist(), found.ids.tolist()) == naive_lists(kept)
+    assert found.tokens == sum(len(tokenizer.tokens(line)) for line in lines)
+
+
+def naive_lists(lists):
+    class Same:
+        def tokens(self, line):
+            return line
+
+    return naive_of([tuple(tokens) for tokens in lists], Same())
+
+
+def naive_of(lists, same):
+    words, counts, ids, _ = naive(lists, same)
+    return words, counts, ids
