@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from erya.errors import ResourceError, UsageError
+from erya.errors import DataError, ResourceError, UsageError
 from erya.parts import nearest, word_movers
 from erya.parts.keyed_vectors import KeyedVectors
 from erya.parts.unknown_word import UnknownWordError
@@ -210,7 +210,13 @@ def test_an_unknown_word_is_named(ask):
 def test_the_nearest_known_words_are_named():
     words = ["the", "king", "queen", "kingdom", "北京", "北京市", "BMW", *(f"filler{n}" for n in range(5000))]
     table = KeyedVectors.of(words, np.ones((len(words), 2)))
-    for asked, meant in (("kingdoom", "'kingdom'"), ("King", "'king'"), ("bmw", "'BMW'"), ("北京城", "'北京'")):
+    for asked, meant in (
+        ("kingdoom", "'kingdom'"),
+        ("kign", "'king'"),
+        ("King", "'king'"),
+        ("bmw", "'BMW'"),
+        ("北京城", "'北京'"),
+    ):
         with pytest.raises(KeyError) as caught:
             table.vector_of(asked)
         assert meant in caught.value.help
@@ -354,6 +360,28 @@ def test_index_and_its_recall():
     table.vectors_ = table.vectors_.copy()
     with pytest.raises(UsageError, match="no index"):
         table.most_similar("w1", index=True)
+
+
+@pytest.mark.parametrize("orthogonal", [True, False])
+def test_a_rotation_of_the_space_is_found_from_pairs(orthogonal):
+    here = made()
+    generator = np.random.default_rng(7)
+    turned = here.vectors @ np.linalg.qr(generator.normal(size=(D, D)))[0].astype(np.float32)
+    there = KeyedVectors.of([f"v{number}" for number in range(V)], turned * generator.uniform(1, 2, (V, 1)))
+    pairs = [(f"w{number}", f"v{number}") for number in range(30)]
+    found = here.translation_to(there, [*pairs, ("nowhere", "v3")], orthogonal=orthogonal)
+    assert found.pairs == 30
+    assert [answers[0][0] for answers in found.translate(["w50", "w60", "w70"])] == ["v50", "v60", "v70"]
+    np.testing.assert_allclose(found.matrix @ found.matrix.T, np.eye(D), atol=1e-5)
+    with pytest.raises(DataError, match="pair"):
+        here.translation_to(there, [("nowhere", "v3")])
+
+
+def test_a_translation_between_widths():
+    here, there = made(), KeyedVectors.of(["a", "b", "c"], np.eye(3, 9))
+    found = here.translation_to(there, [("w1", "a"), ("w2", "b"), ("w3", "c")], orthogonal=False)
+    assert found.matrix.shape == (D, 9)
+    assert [answers[0][0] for answers in found.translate(["w1", "w2", "w3"], topn=1)] == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,8 @@ def _some(words: Sequence[str]) -> str:
 
 
 def spelled_alike(word: str, words: Sequence[str], known: Mapping[str, int], count: int = 3) -> list[str]:
-    """The known words most like this one: other case or width first, then by difflib's ratio (0.6 or more).
+    """The known words most like this one: first those of other case or width, or with two neighbouring letters swapped;
+    then by difflib's ratio (0.6 or more).
 
     Bounded, so that it answers at once for a million words: the 200,000 most frequent ones are sifted by length and
     letters, and the 500 that share most are compared.
@@ -80,8 +81,9 @@ def spelled_alike(word: str, words: Sequence[str], known: Mapping[str, int], cou
     """
     plain = unicodedata.normalize("NFKC", word.strip())[:_LONGEST]
     variants = [plain, plain.lower(), plain.upper(), plain.capitalize(), plain.title()]
-    found = [variant for variant in dict.fromkeys(variants) if variant in known and variant != word]
     lower = plain.lower()
+    variants += [lower[:n] + lower[n + 1] + lower[n] + lower[n + 2 :] for n in range(len(lower) - 1)]
+    found = [variant for variant in dict.fromkeys(variants) if variant in known and variant != word]
     letters = set(lower) | set(plain.upper())
     shortest, longest, shared = len(lower) * 3 // 7, -(-len(lower) * 7 // 3), -(-len(set(lower)) // 2)
     pool = (

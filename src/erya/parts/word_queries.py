@@ -10,7 +10,7 @@ Not here: how the vectors came about, and how they are stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,23 +21,21 @@ from erya.errors import UsageError, quoted
 from erya.language import say
 from erya.parts import nearest
 from erya.parts.nearest import Doubles, Ids
-from erya.parts.unknown_word import UnknownWordError
+from erya.parts.word_table import Floats, Key, Wish, WordTable, listed
 from erya.progress import Report, quiet
 
 if TYPE_CHECKING:
     from erya.parts.keyed_vectors import KeyedVectors
     from erya.parts.nearest_index import NearestIndex
     from erya.parts.projection import Plane
+    from erya.parts.translation import Translation
 
-Floats = NDArray[np.float32]
 Answers = list[tuple[str, float]]
-Key = Any  # a word; or a row's number, as in gensim
-Wish = Any  # a word, a vector, or (either of them, weight)
 
 EPSILON = 1e-6  # keeps 3CosMul's denominator from 0
 
 
-class WordQueries:
+class WordQueries(WordTable):
     """What can be asked of V word vectors of width D.
 
     Attributes:
@@ -46,145 +44,7 @@ class WordQueries:
         vectors_: (V, D) as stored.
     """
 
-    words_: list[str]
-    counts_: NDArray[np.int64] | None
-    vectors_: NDArray[Any]
-
-    # what is worked out once; each remembers from which words or matrix
-    _row_cache: tuple[list[str], dict[str, int]] | None = None
-    _length_cache: tuple[NDArray[Any], Doubles, Doubles] | None = None
-    _index_cache: tuple[NDArray[Any], NearestIndex] | None = None
-
-    # ---- what a subclass may do its own way ---------------------------------------------------------------------
-
-    def rows(self, ids: Any) -> Floats:
-        """(n, D) float32: the vectors with these numbers, an array or a slice."""
-        found: Floats = np.asarray(self.vectors_[ids], dtype=np.float32)
-        return found
-
-    def vector_of(self, word: str) -> Floats:
-        """(D,) the vector of a word. Overridden where words outside of the vocabulary have one.
-
-        Raises:
-            UnknownWordError: it has none; a UsageError and a KeyError, which names the nearest known words.
-        """
-        (found,) = self.rows(np.array([self.get_index(word)]))
-        vector: Floats = found
-        return vector
-
-    def __contains__(self, key: object) -> bool:
-        return key in self.key_to_index
-
-    # ---- the table ----------------------------------------------------------------------------------------------
-
-    @property
-    def index_to_key(self) -> list[str]:
-        """The V words, by row."""
-        return self.words_
-
-    @property
-    def key_to_index(self) -> dict[str, int]:
-        """Word → row."""
-        words = self.words_
-        if self._row_cache is None or self._row_cache[0] is not words:
-            self._row_cache = words, {word: row for row, word in enumerate(words)}
-        return self._row_cache[1]
-
-    @property
-    def vectors(self) -> Floats:
-        """(V, D) as float32; a copy where they are stored otherwise."""
-        return self.rows(slice(None))
-
-    @property
-    def vector_size(self) -> int:
-        """D."""
-        return int(self.vectors_.shape[1])
-
-    def __len__(self) -> int:
-        return len(self.words_)
-
-    def __bool__(self) -> bool:  # an empty or unfitted model is still a model
-        return True
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.words_)
-
-    def __getitem__(self, keys: Any) -> Floats:
-        """(D,) the vector of a word; (n, D) those of a list of words."""
-        if isinstance(keys, list | tuple | np.ndarray):
-            return self.transform(keys)
-        return self.get_vector(keys)
-
-    def get_index(self, key: Key, default: int | None = None) -> int:
-        """The row of a word. Raises UnknownWordError where it has none and there is no ``default``."""
-        row = self.key_to_index.get(key) if isinstance(key, str) else None
-        if row is None and isinstance(key, int | np.integer) and 0 <= key < len(self.words_):
-            row = int(key)
-        if row is None:
-            row = default
-        if row is None:
-            raise UnknownWordError(str(key), self.words_, self.key_to_index)
-        return row
-
-    def has_index_for(self, key: Key) -> bool:
-        """Whether the word has a row, not only a vector made of parts."""
-        return self.get_index(key, -1) >= 0
-
-    def get_vecattr(self, key: Key, attr: str) -> int:
-        """How often a word was seen: ``get_vecattr("king", "count")``.
-
-        Raises:
-            UsageError: another attribute, or the vectors came without counts. UnknownWordError: no such word.
-        """
-        if attr != "count" or self.counts_ is None:
-            raise UsageError(
-                "no-attribute",
-                say(f"these vectors have no '{quoted(attr, 20)}' of words", f"这些词向量没有“{quoted(attr, 20)}”属性"),
-                help='get_vecattr(word, "count")',
-            )
-        return int(self.counts_[self.get_index(key)])
-
-    def get_vector(self, key: Key, norm: bool = False) -> Floats:
-        """(D,) the vector of a word; with ``norm`` at length 1. Raises UnknownWordError."""
-        vector = self.vector_of(self._word(key))
-        return nearest.unit(vector).astype(np.float32) if norm else vector
-
-    def transform(self, X: Any) -> Floats:
-        """(N, D) the vectors of N words.
-
-        Raises:
-            UsageError: one bare string. UnknownWordError: a word without a vector.
-        """
-        words = _listed(X)
-        if not words:
-            return np.zeros((0, self.vector_size), dtype=np.float32)
-        rows = [self.get_index(word, -1) for word in words]
-        if min(rows) >= 0:
-            return self.rows(np.array(rows))
-        return np.stack([self.vector_of(self._word(word)) for word in words])
-
-    def get_mean_vector(
-        self,
-        keys: Iterable[Wish],
-        weights: Sequence[float] | None = None,
-        pre_normalize: bool = True,
-        post_normalize: bool = False,
-        ignore_missing: bool = True,
-    ) -> Floats:
-        """(D,) the weighted mean of vectors, Σ wᵢ vᵢ / Σ |wᵢ|.
-
-        Args:
-            keys: words or vectors.
-            weights: one a key; None: all 1.
-            pre_normalize: take the words' vectors at length 1; vectors that are given count as they are.
-            post_normalize: bring the mean to length 1.
-            ignore_missing: leave unknown words out (of all unknown ones the mean is 0); False: UnknownWordError.
-
-        Raises:
-            UsageError: no keys, or not as many weights.
-        """
-        mean = self._mean(_listed(keys), weights, pre_normalize, ignore_missing)
-        return (nearest.unit(mean) if post_normalize else mean).astype(np.float32)
+    _index_cache: tuple[NDArray[Any], NearestIndex] | None = None  # and the matrix that it is of
 
     # ---- neighbours ---------------------------------------------------------------------------------------------
 
@@ -223,7 +83,7 @@ class WordQueries:
         self, words: Sequence[Wish], topn: int = 10, restrict_vocab: int | None = None
     ) -> list[Answers]:
         """``most_similar`` of each word or vector, from one product of matrices a block: the same answers, sooner."""
-        found = [self._target(word, None) for word in _listed(words)]
+        found = [self._target(word, None) for word in listed(words)]
         if not found:
             return []
         targets = np.stack([target for target, _ in found])
@@ -284,7 +144,7 @@ class WordQueries:
 
     def most_similar_to_given(self, key1: Key, keys_list: Sequence[Key]) -> Key:
         """The one of ``keys_list`` that is nearest to ``key1``; of equals the first."""
-        keys = _listed(keys_list)
+        keys = listed(keys_list)
         if not keys:
             raise _nothing_asked()
         return keys[int(np.argmax([self.similarity(key1, key) for key in keys]))]
@@ -314,12 +174,12 @@ class WordQueries:
         """(n,) 1 − the cosines of a word or vector with these words; with all (V,) where none are given."""
         target = self._unit(word_or_vector)
         if len(other_words):
-            return np.array([1 - float(self._unit(word) @ target) for word in _listed(other_words)], dtype=np.float32)
+            return np.array([1 - float(self._unit(word) @ target) for word in listed(other_words)], dtype=np.float32)
         return (1 - nearest.cosines(self.rows, self._inverse, target, len(self.words_))).astype(np.float32)
 
     def n_similarity(self, ws1: Sequence[Key], ws2: Sequence[Key]) -> float:
         """The cosine of the mean vectors of two sets of words. Unknown words are an error."""
-        means = [self._mean(_listed(words), None, False, False) for words in (ws1, ws2)]
+        means = [self._mean(listed(words), None, False, False) for words in (ws1, ws2)]
         return float(np.clip(nearest.unit(means[0]) @ nearest.unit(means[1]), -1, 1))
 
     @staticmethod
@@ -331,7 +191,7 @@ class WordQueries:
 
     def doesnt_match(self, words: Sequence[Key]) -> Key:
         """The word that is farthest, by cosine, from the mean of all these words' unit vectors; of equals the first."""
-        keys = _listed(words)
+        keys = listed(words)
         if not keys:
             raise _nothing_asked()
         units = np.stack([self._unit(key) for key in keys])
@@ -350,7 +210,7 @@ class WordQueries:
         """
         from erya.parts.word_movers import distance
 
-        documents = [[word for word in _listed(words) if word in self] for words in (document1, document2)]
+        documents = [[word for word in listed(words) if word in self] for words in (document1, document2)]
         if not all(documents):
             return float("inf")
         distinct = list(dict.fromkeys(word for document in documents for word in document))
@@ -395,6 +255,23 @@ class WordQueries:
         built = build(self.rows, self._inverse, len(self.words_), sample=sample, seed=seed, report=report)
         self._index_cache = self.vectors_, built
         return built
+
+    def translation_to(
+        self, target: WordQueries, pairs: Sequence[tuple[str, str]], *, orthogonal: bool = True
+    ) -> Translation:
+        """A linear map from these vectors to another table's, learned from pairs of words that mean the same.
+
+        Args:
+            target: vectors of another language, or of another training.
+            pairs: (word here, word there); those that one side does not know are left out.
+            orthogonal: a rotation (Xing et al. 2015); False: least squares (Mikolov, Le and Sutskever 2013).
+
+        Raises:
+            DataError: not one pair is known.
+        """
+        from erya.parts.translation import learn
+
+        return learn(self, target, pairs, orthogonal=orthogonal)
 
     def quantized(self, storage: str = "int8") -> KeyedVectors:
         """These vectors in "float32", "float16" or "int8": a half, or a quarter, of the size."""
@@ -462,41 +339,8 @@ class WordQueries:
 
     # ---- within -------------------------------------------------------------------------------------------------
 
-    def _word(self, key: Key) -> str:
-        return key if isinstance(key, str) else self.words_[self.get_index(key)]
-
-    @property
-    def _inverse(self) -> Doubles:
-        """(V,) 1 / length of every vector, worked out at the first question."""
-        matrix = self.vectors_
-        if self._length_cache is None or self._length_cache[0] is not matrix:
-            lengths = nearest.lengths(self.rows, len(matrix))
-            self._length_cache = matrix, lengths, nearest.inverse(lengths)
-        return self._length_cache[2]
-
-    def _vectors_changed(self) -> None:
-        """Forget what was worked out, after ``vectors_`` changed in place."""
-        self._row_cache = self._length_cache = self._index_cache = None
-
     def _size(self, restrict_vocab: int | None) -> int:
         return len(self.words_) if restrict_vocab is None else min(_whole("restrict_vocab", restrict_vocab), len(self))
-
-    def _resolved(self, wish: Wish) -> tuple[NDArray[Any], int]:
-        """A vector (D,) and its row, −1 where it has none."""
-        if isinstance(wish, np.ndarray):
-            if wish.shape != (self.vector_size,) or not np.isfinite(wish).all():
-                raise UsageError(
-                    "bad-vector",
-                    say(
-                        f"a vector of shape {wish.shape}: needs ({self.vector_size},), finite",
-                        f"向量的形状是 {wish.shape}：应为 ({self.vector_size},)，且各值有限",
-                    ),
-                )
-            return wish, -1
-        return self.vector_of(self._word(wish)), self.get_index(wish, -1)
-
-    def _unit(self, wish: Wish) -> Doubles:
-        return nearest.unit(self._resolved(wish)[0])
 
     def _target(self, positive: Any, negative: Any) -> tuple[Doubles, Ids]:
         """The direction (D,) that was asked for, and the rows of the words that were named."""
@@ -512,6 +356,10 @@ class WordQueries:
             given.append(row)
         return nearest.unit(total), np.array(given, dtype=np.int64)
 
+    def _vectors_changed(self) -> None:
+        super()._vectors_changed()
+        self._index_cache = None
+
     def _search(self, targets: Doubles, given: Sequence[Ids], count: int, size: int) -> list[Answers]:
         found = nearest.search(self.rows, self._inverse, targets, count=count, size=size, excluded=given)
         return [self._named(ids, cosines) for ids, cosines in found]
@@ -525,31 +373,6 @@ class WordQueries:
     def _named(self, ids: Ids, scores: Doubles) -> Answers:
         return [(self.words_[row], score) for row, score in zip(ids.tolist(), scores.tolist(), strict=True)]
 
-    def _mean(
-        self, keys: list[Wish], weights: Sequence[float] | None, pre_normalize: bool, ignore_missing: bool
-    ) -> Doubles:
-        shares = np.ones(len(keys)) if weights is None else np.asarray(weights, dtype=np.float64)
-        if not keys or shares.shape != (len(keys),):
-            raise UsageError(
-                "lengths-differ",
-                say(
-                    f"{len(keys)} words and weights of shape {shares.shape}",
-                    f"{len(keys)} 个词，权重的形状是 {shares.shape}",
-                ),
-            )
-        total, mass = np.zeros(self.vector_size), 0.0
-        for key, share in zip(keys, shares.tolist(), strict=True):
-            try:
-                vector, _ = self._resolved(key)
-            except UnknownWordError:
-                if not ignore_missing:
-                    raise
-                continue
-            as_is = not pre_normalize or isinstance(key, np.ndarray)
-            total += share * (vector.astype(np.float64) if as_is else nearest.unit(vector))
-            mass += abs(share)
-        return total / mass if mass > 0 else total
-
 
 def _wishes(some: Any) -> list[Wish]:
     """Words and vectors, of which there may be none or one by itself."""
@@ -558,18 +381,6 @@ def _wishes(some: Any) -> list[Wish]:
     if isinstance(some, str | int | np.integer) or (isinstance(some, np.ndarray) and some.ndim == 1):
         return [some]
     return list(some)
-
-
-def _listed(keys: Any) -> list[Any]:
-    if isinstance(keys, str | bytes | Path):
-        raise UsageError(
-            "bare-string",
-            say("this is one string; a list of words is needed", "这是单个字符串；需要的是词的列表"),
-            help=f"[{quoted(repr(str(keys)), 40)}]",
-        )
-    if isinstance(keys, np.ndarray) and keys.ndim == 1 and keys.dtype.kind in "OUSiu":
-        return list(keys.tolist())
-    return list(keys)
 
 
 def _whole(name: str, value: Any) -> int:

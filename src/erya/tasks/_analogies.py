@@ -15,6 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from erya.errors import DataError
+from erya.language import say
 from erya.tasks._word_sets import Question
 
 METHODS = ("add", "mul")
@@ -206,3 +208,12 @@ def unit(rows: Floats) -> Floats:
     lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows, dtype=np.float64))
     found: Floats = (rows * (1 / np.where(lengths > 0, lengths, 1))[:, None]).astype(np.float32)
     return found
+
+
+def check_some(items: Sequence[Any]) -> None:
+    if not len(items):
+        raise DataError("no-rows", say("there is nothing to score: no rows", "没有可供评分的数据行"))
+
+
+def several_of(queries: Queries | Sequence[Queries]) -> list[Queries]:
+    return list(queries) if isinstance(queries, list | tuple) else [queries]  # type: ignore[list-item]
