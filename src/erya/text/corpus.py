@@ -11,7 +11,7 @@ import dataclasses
 import itertools
 import re
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +26,7 @@ from erya.progress import Report, quiet
 from erya.text import files, tokenizers
 from erya.text.corpus_forms import FILE_ENDS, TEXT_END, UNIT, between, forms_of
 from erya.text.corpus_ids import IdStore
+from erya.text.corpus_joining import Joins, join
 from erya.text.corpus_kernels import Forms
 from erya.text.corpus_reading import (
     Digest,
@@ -87,6 +88,7 @@ def encode(
     max_size: int | None = None,
     order: Literal["count", "word"] = "count",
     vocabulary: list[str] | None = None,
+    phrases: Joins | Sequence[Joins] | None = None,
     threads: int | None = None,
     report: Report = quiet,
     folder: Path | None = None,
@@ -105,6 +107,7 @@ def encode(
         max_size: the greatest V.
         order: ``"count"``, or ``"word"`` for alphabetical.
         vocabulary: the words to look for, in their order; nothing is learned then.
+        phrases: ``Phrases`` to join, or several to join one after the other; with a ``vocabulary`` its words must include them.
         threads: None: as many as this process may use. The result is the same for any number.
         report: told how far reading is, and asked whether to stop.
         folder: where the temporary file of a large corpus is made; None: the system's.
@@ -118,7 +121,8 @@ def encode(
     _check_settings(min_count, max_size, order, vocabulary, threads)
     limits, digest = _limits or Limits(), Digest()
     used, pieces, forms = _opened(X, tokenizer, limits, digest, threads)
-    wanted = None if vocabulary is None else [word.encode("utf-8", "surrogatepass") for word in vocabulary]
+    all_joins = [] if phrases is None else list(phrases) if isinstance(phrases, Sequence) else [phrases]
+    wanted = None if vocabulary is None else _wanted(vocabulary, all_joins)
     scan = Scan(forms, threads or machine.threads(), limits, wanted, folder)
     try:
         scan.run(pieces, report)
@@ -129,6 +133,9 @@ def encode(
                     f"不同的词超过 {limits.most:,} 个：已沿途舍去最少见的词",
                 )
             )
+        for joins in all_joins:
+            scan.settle()
+            join(scan, joins)
         words, counts = _settled(scan, min_count, max_size, order, vocabulary)
         array = scan.ids.array()
     except BaseException:
@@ -288,6 +295,15 @@ def _mixed() -> UsageError:
     return UsageError("not-text", say("X mixes texts and token lists", "X 里混有文本和词的列表"))
 
 
+def _wanted(vocabulary: list[str], all_joins: list[Joins]) -> list[bytes]:
+    """The words to look for: the vocabulary first, then what phrases are made of."""
+    words = dict.fromkeys(vocabulary)
+    for joins in all_joins:
+        words.update(dict.fromkeys(word for phrase in joins.words for word in phrase))
+        words.update(dict.fromkeys(joins.common_words))
+    return [word.encode("utf-8", "surrogatepass") for word in words]
+
+
 # ---- the vocabulary ----------------------------------------------------------------------------------------------
 
 
@@ -298,9 +314,9 @@ def _settled(
     counts = scan.words.counts().copy()
     last = np.full(len(counts), -2, dtype=np.int32)
     if vocabulary is not None:
-        last[:] = np.arange(len(counts))
+        last[: len(vocabulary)] = np.arange(len(vocabulary))
         scan.finish(last)
-        return list(vocabulary), counts
+        return list(vocabulary), counts[: len(vocabulary)]
     kept = np.flatnonzero(counts >= min_count)
     if not len(kept):
         raise _nothing(scan, counts, min_count)

@@ -187,6 +187,12 @@ class Scan:
         for worker in self._workers:
             worker.forget()
 
+    def settle(self) -> None:
+        """Rewrite ids from before words were forgotten, so that all ids are numbers in ``words``."""
+        if self._cuts:
+            self.finish(np.arange(len(self.words), dtype=np.int32))
+            self._cuts = []
+
     def finish(self, last: NDArray[np.int32]) -> None:
         """Rewrite the ids.
 

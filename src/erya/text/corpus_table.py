@@ -53,6 +53,13 @@ class WordTable:
             self.grow()
         return int(kernels.add(self.table, np.frombuffer(word, dtype=np.uint8)))
 
+    def number(self, word: bytes) -> int:
+        """The number of one word, or −1."""
+        source = np.zeros(len(word) // 8 + 1, dtype=np.uint64)
+        source.view(np.uint8)[: len(word)] = np.frombuffer(word, dtype=np.uint8)
+        table = self.table
+        return int(kernels.find(table.slots, table.arena, table.starts, table.lengths, source, 0, len(word))[0])
+
     def words(self, numbers: NDArray[np.int64]) -> list[bytes]:
         """The words with these numbers."""
         table = self.table
