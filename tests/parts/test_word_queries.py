@@ -355,6 +355,9 @@ def test_index_and_its_recall():
     exact, quick = table.most_similar(["w1", "w2"], ["w3"]), table.most_similar(["w1", "w2"], ["w3"], index=True)
     assert len({word for word, _ in quick} & {word for word, _ in exact}) >= 8
     assert not {"w1", "w2", "w3"} & {word for word, _ in quick}
+    again = made()
+    assert again.build_index(sample=50).recall == built.recall
+    assert again.most_similar(["w1", "w2"], ["w3"], index=True) == quick
     assert [score for _, score in quick] == sorted((score for _, score in quick), reverse=True)
     assert dict(quick).items() >= {item for item in exact if item[0] in dict(quick)}
     table.vectors_ = table.vectors_.copy()

@@ -17,6 +17,9 @@ from erya.parts.nearest import BLOCK, Doubles, Ids, Rows, search
 from erya.progress import Report, quiet
 
 
+_EXPANSION = 128  # nodes that a search keeps in sight; usearch's 64 finds 1 to 3 of 100 neighbours less
+
+
 @dataclass(slots=True)
 class NearestIndex:
     """A graph over V vectors.
@@ -34,12 +37,19 @@ class NearestIndex:
 
     def candidates(self, target: Doubles, count: int) -> Ids:
         """About ``count`` rows near the target (D,), the nearest first."""
-        found = self._graph.search(target.astype(np.float32), min(count, self.size))
+        found = self._graph.search(target.astype(np.float32), min(count, self.size), threads=1)
         return np.asarray(found.keys, dtype=np.int64).ravel()
 
 
 def build(
-    rows: Rows, shrink: Doubles, size: int, *, sample: int = 1000, seed: int = 0, report: Report = quiet
+    rows: Rows,
+    shrink: Doubles,
+    size: int,
+    *,
+    sample: int = 1000,
+    seed: int = 0,
+    threads: int = 1,
+    report: Report = quiet,
 ) -> NearestIndex:
     """Put all vectors into a graph and measure its recall.
 
@@ -49,6 +59,7 @@ def build(
         size: V.
         sample: words whose ten nearest are also found exactly.
         seed: which words.
+        threads: with one, the same vectors give the same graph; more are sooner done, and differ every time.
         report: told about the progress and the recall.
 
     Raises:
@@ -63,10 +74,10 @@ def build(
             help='pip install "erya[index]"',
         ) from None
     width = rows(slice(0, 1)).shape[1]
-    graph = Index(ndim=width, metric="cos", dtype="f32")
+    graph = Index(ndim=width, metric="cos", dtype="f32", expansion_search=_EXPANSION)
     for start in range(0, size, BLOCK):
         block = np.ascontiguousarray(rows(slice(start, min(start + BLOCK, size))))
-        graph.add(np.arange(start, start + len(block), dtype=np.uint64), block)
+        graph.add(np.arange(start, start + len(block), dtype=np.uint64), block, threads=threads)
         report.progress(epoch=1, epochs=1, done=(start + len(block)) / size)
     chosen = np.sort(np.random.default_rng(seed).choice(size, min(sample, size), replace=False))
     index = NearestIndex(size, 0.0, len(chosen), graph)

@@ -241,8 +241,16 @@ class WordQueries(WordTable):
         plane: Plane = _one_of("method", method, ways)()
         return plane
 
-    def build_index(self, *, sample: int = 1000, seed: int = 0, report: Report = quiet) -> NearestIndex:
+    def build_index(
+        self, *, sample: int = 1000, seed: int = 0, threads: int = 1, report: Report = quiet
+    ) -> NearestIndex:
         """Build an approximate index for ``most_similar(…, index=True)``; worth it beyond 250,000 words.
+
+        Args:
+            sample: words on which its recall is measured.
+            seed: which words.
+            threads: with one, the same vectors give the same index; more are sooner done, and differ every time.
+            report: told about the progress and the recall.
 
         Returns:
             the index; its ``recall`` was measured on ``sample`` words.
@@ -252,7 +260,9 @@ class WordQueries(WordTable):
         """
         from erya.parts.nearest_index import build
 
-        built = build(self.rows, self._inverse, len(self.words_), sample=sample, seed=seed, report=report)
+        built = build(
+            self.rows, self._inverse, len(self.words_), sample=sample, seed=seed, threads=threads, report=report
+        )
         self._index_cache = self.vectors_, built
         return built
 
