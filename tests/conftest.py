@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from erya import catalog
-from erya.tasks import classify
+from erya import catalog, tasks
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +30,7 @@ def fitted():
 
     def get(id: str):
         if id not in cache:
-            X, y = classify.toy(seed=1)
-            cache[id] = small_model(id).fit(X, y)
+            cache[id] = small_model(id).fit(*tasks.find(id.split("/")[0]).toy(seed=1))
         return cache[id]
 
     return get

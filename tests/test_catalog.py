@@ -13,20 +13,21 @@ import erya
 from erya import catalog
 from erya.errors import UsageError
 
-ROOM = Path(__file__).parent / "toy_room"
+HERE = Path(__file__).parent
 
 
 @pytest.fixture
 def rooms(tmp_path, monkeypatch):
-    """A folder of rooms with one toy model in it, named by ERYA_ROOMS."""
+    """A folder of rooms with two toy models in it, named by ERYA_ROOMS."""
     import shutil
 
-    shutil.copytree(ROOM, tmp_path / "rooms" / "longest_word")
+    shutil.copytree(HERE / "toy_room", tmp_path / "rooms" / "longest_word")
+    shutil.copytree(HERE / "toy_vectors", tmp_path / "rooms" / "toy")
     monkeypatch.setenv("ERYA_ROOMS", str(tmp_path / "rooms"))
     yield tmp_path / "rooms"
     if str(tmp_path / "rooms") in erya.models.__path__:
         erya.models.__path__.remove(str(tmp_path / "rooms"))
-    for name in [name for name in sys.modules if name.startswith("erya.models.longest_word")]:
+    for name in [name for name in sys.modules if name.startswith(("erya.models.longest_word", "erya.models.toy"))]:
         del sys.modules[name]
 
 
@@ -47,23 +48,54 @@ def test_found_by_list_and_loader(rooms, tmp_path):
     assert erya.classify.LongestWord is type(model)
 
 
-def test_passes_the_contract_battery(rooms):
+@pytest.mark.parametrize(
+    ("files", "room", "tests"),
+    [
+        (["tests/test_contract.py"], "longest_word", 20),
+        (["tests/test_contract.py", "tests/test_contract_vectors.py"], "vectors/toy", 25),
+    ],
+)
+def test_passes_the_contract_battery(rooms, files, room, tests):
     repository = Path(__file__).resolve().parents[1]
-    done = run(
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-n",
-        "0",
-        "tests/test_contract.py",
-        "-k",
-        "longest_word",
-        rooms=rooms,
-        cwd=repository,
-    )
+    options = ["-q", "-p", "no:cacheprovider", "-n", "0", "-k", room]
+    done = run("pytest", *options, *files, rooms=rooms, cwd=repository)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert done.stdout.count(".") >= 20, "the whole battery ran"
+    assert done.stdout.count(".") >= tests, "the whole battery ran"
+
+
+def test_vectors_are_found_loaded_and_opened_from_foreign_files(rooms, tmp_path):
+    from erya.tasks import vectors
+    from erya.text import vector_files
+
+    model = catalog.model("vectors/toy", "tiny").fit(vectors.toy(rows=60)[0])
+    assert erya.vectors.ToyVectors is type(model)
+    path = model.save(tmp_path / "v.erya")
+    assert erya.load(path).most_similar("soup") == model.most_similar("soup")
+    table = vector_files.VectorTable(model.words_, model.vectors_)
+    for name, format in (("v.bin", "word2vec-bin"), ("v.txt", "glove"), ("v.vec", "fasttext-vec"), ("v.npy", "numpy")):
+        vector_files.write(tmp_path / name, table, format)
+        opened = erya.load(tmp_path / name)
+        assert opened.id == "vectors/keyed"
+        assert opened.most_similar("soup", topn=3) == model.most_similar("soup", topn=3), name
+        again = erya.load(opened.save(tmp_path / "again.erya"))
+        assert again.id == "vectors/keyed"
+        assert (again.vectors_ == opened.vectors_).all()
+
+
+def test_ready_made_vectors_are_no_room():
+    assert "vectors/keyed" not in catalog.ids()
+    assert catalog.find("vectors/keyed").id == "vectors/keyed"
+    assert "KeyedVectors" in dir(erya.vectors)
+    with pytest.raises(UsageError, match="not trained"):
+        catalog.card_of("vectors/keyed")
+
+
+def test_what_is_no_vector_file_is_none(tmp_path):
+    for name, text in (("a.csv", "text,label\na b,x\n"), ("b.txt", "running text\nof two lines\n"), ("c.txt", "")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+        assert catalog.foreign_format(tmp_path / name) is None, name
+    assert catalog.foreign_format(tmp_path / "missing.vec") is None
+    assert catalog.foreign_format(tmp_path) is None
 
 
 def test_a_broken_card_is_named(rooms):

@@ -1,4 +1,7 @@
-"""The battery: what every model of every room must do, found by its card and tested before its author writes a test."""
+"""The battery: what every model of every room must do, found by its card and tested before its author writes a test.
+
+Here what holds for all of them, and for classifiers; that of word vectors is in test_contract_vectors.py.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,11 @@ from erya.errors import DataError, EryaError, UsageError
 from erya.tasks import classify
 from tests.conftest import small_model
 
-CLASSIFIERS = catalog.ids("classify")
-pytestmark = pytest.mark.parametrize("id", CLASSIFIERS)
+each_model = pytest.mark.parametrize("id", catalog.ids())
+each_classifier = pytest.mark.parametrize("id", catalog.ids("classify"))
 
 
+@each_model
 def test_constructor_only_stores(id):
     kind = catalog.find(id)
     assert issubclass(kind, Model)
@@ -31,6 +35,7 @@ def test_constructor_only_stores(id):
     assert set(vars(model)) == set(kind.parameters())
 
 
+@each_model
 def test_get_set_clone(id):
     from sklearn.base import clone
 
@@ -45,6 +50,7 @@ def test_get_set_clone(id):
     assert repr(model).startswith(type(model).__name__)
 
 
+@each_classifier
 def test_beats_chance_and_probabilities(id, fitted):
     X, y = classify.toy(seed=2)
     model = fitted(id)
@@ -58,6 +64,7 @@ def test_beats_chance_and_probabilities(id, fitted):
     assert model.predict(X).tolist() == model.classes_[probabilities.argmax(axis=1)].tolist()
 
 
+@each_classifier
 def test_same_seed_same_bits_and_fit_forgets(id):
     X, y = classify.toy(seed=3, rows=90)
     first = small_model(id).fit(X, y)
@@ -66,6 +73,7 @@ def test_same_seed_same_bits_and_fit_forgets(id):
     assert first.fingerprint() == second.fingerprint()
 
 
+@each_classifier
 def test_save_load_same_answer_same_bytes(id, fitted, tmp_path):
     X, _ = classify.toy(seed=4)
     model = fitted(id)
@@ -78,6 +86,7 @@ def test_save_load_same_answer_same_bytes(id, fitted, tmp_path):
     assert again.save(tmp_path / "n.erya").read_bytes() == path.read_bytes()
 
 
+@each_classifier
 def test_batch_order_and_company_change_nothing(id, fitted):
     X, _ = classify.toy(seed=5, rows=40)
     X = [*X, "soup " * 60, "rain", "", "🦄"]
@@ -89,6 +98,7 @@ def test_batch_order_and_company_change_nothing(id, fitted):
     np.testing.assert_allclose(backwards, together, atol=1e-5)
 
 
+@each_classifier
 def test_strange_texts(id, fitted):
     strange = ["", " ", "zzzz qqqq", "\x00\x00", "\ud800", "a" * 5000, "👩‍👩‍👧‍👦", "𠀀𠀁", "\u202esoup", "e\u0301"]
     probabilities = fitted(id).predict_proba(strange)
@@ -96,6 +106,7 @@ def test_strange_texts(id, fitted):
     assert fitted(id).predict_proba([]).shape == (0, 3)
 
 
+@each_classifier
 def test_bad_inputs_are_errors(id, fitted):
     X, y = classify.toy(rows=12)
     with pytest.raises(UsageError):
@@ -114,6 +125,7 @@ def test_bad_inputs_are_errors(id, fitted):
         small_model(id).predict(X)  # not fitted
 
 
+@each_classifier
 def test_integer_labels_and_numpy_input(id):
     X, y = classify.toy(seed=6, rows=90)
     numbers = np.array([{"food": 7, "music": -1, "weather": 3}[label] for label in y])
@@ -123,6 +135,7 @@ def test_integer_labels_and_numpy_input(id):
     assert model.score(X, numbers) > 0.8
 
 
+@each_classifier
 def test_integer_labels_survive_the_file(id, tmp_path):
     X, y = classify.toy(seed=6, rows=90)
     model = small_model(id).fit(X, [len(label) for label in y])
@@ -130,6 +143,7 @@ def test_integer_labels_survive_the_file(id, tmp_path):
     assert again.predict(X[:5]).tolist() == model.predict(X[:5]).tolist()
 
 
+@each_classifier
 def test_pairs(id):
     X, y = classify.toy(seed=7, rows=90)
     pairs = list(zip(X, X[1:] + X[:1], strict=True))
@@ -139,6 +153,7 @@ def test_pairs(id):
     model.explain(pairs[0])
 
 
+@each_classifier
 def test_weights_matter(id):
     """Texts that say nothing, two labels: the heavier label must win; rows of weight 0 must leave no mark."""
     X, y = ["same words"] * 60, ["a", "b"] * 30
@@ -153,6 +168,7 @@ def test_weights_matter(id):
     assert with_ghosts.fingerprint() == small_model(id).fit(toy_X, toy_y).fingerprint()
 
 
+@each_classifier
 def test_trace_ends_with_the_answer(id, fitted):
     X, _ = classify.toy(seed=9)
     model = fitted(id)
@@ -165,6 +181,7 @@ def test_trace_ends_with_the_answer(id, fitted):
         assert trace.html().startswith("<!doctype html>")
 
 
+@each_classifier
 def test_explain_names_the_telling_word(id, fitted):
     explanation = fitted(id).explain("the soup is very tasty")
     assert explanation.views
@@ -176,6 +193,7 @@ def test_explain_names_the_telling_word(id, fitted):
         fitted(id).explain("soup", label="no such label")
 
 
+@each_classifier
 def test_explanation_spans_fit_the_text(id, fitted):
     from erya.trace import TokenHeat
 
@@ -189,12 +207,14 @@ def test_explanation_spans_fit_the_text(id, fitted):
         assert len(heat.spans) == len(heat.values)
 
 
+@each_classifier
 def test_in_memory_pickling(id, fitted):
     X, _ = classify.toy(seed=10, rows=10)
     again = pickle.loads(pickle.dumps(fitted(id)))
     assert np.array_equal(again.predict_proba(X), fitted(id).predict_proba(X))
 
 
+@each_classifier
 def test_scikit_learn_company(id):
     from sklearn.base import is_classifier
     from sklearn.ensemble import VotingClassifier
@@ -221,6 +241,7 @@ def test_scikit_learn_company(id):
     assert voting.score(X, y) > 0.8
 
 
+@each_classifier
 @pytest.mark.slow
 def test_parallel_processes(id):
     from sklearn.model_selection import cross_val_score
@@ -231,6 +252,7 @@ def test_parallel_processes(id):
     assert alone.tolist() == together.tolist()
 
 
+@each_classifier
 def test_metadata_routing(id):
     import sklearn
     from sklearn.model_selection import cross_validate
@@ -243,6 +265,7 @@ def test_metadata_routing(id):
     assert all(estimator.predict(["same words"])[0] == "b" for estimator in found["estimator"])
 
 
+@each_model
 def test_card_settings_are_real(id):
     card = catalog.card_of(id)
     for preset in catalog.PRESETS:
@@ -255,6 +278,7 @@ def test_card_settings_are_real(id):
         assert (card.folder / name).is_file(), name
 
 
+@each_classifier
 def test_budget_ends_training_early_with_a_usable_model(id):
     from erya.progress import Report
 

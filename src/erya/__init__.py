@@ -1,7 +1,7 @@
 """Erya 尔雅 – every classic language model, from counts to BERT: train it, compare it, look inside it, ship it.
 
 The front door: ``erya.read``, ``erya.compare``, ``erya.model``, ``erya.load`` and one lazy module per task
-(``erya.classify.FastText``). Nothing is imported before it is named.
+(``erya.classify.FastText``, ``erya.vectors.Word2Vec``). Nothing is imported before it is named.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from erya import classify as classify
+    from erya import vectors as vectors
     from erya.catalog import load as load
     from erya.catalog import model as model
     from erya.leaderboard import compare as compare
@@ -21,7 +22,7 @@ __version__ = "0.1.0"
 
 _WHERE = {"read": "erya.text.read", "load": "erya.catalog", "model": "erya.catalog", "compare": "erya.leaderboard"}
 
-__all__ = ["__version__", "classify", "compare", "load", "model", "read"]
+__all__ = ["__version__", "classify", "compare", "load", "model", "read", "vectors"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from erya.contract import Model
-from erya.errors import DataError, Interrupted, UsageError
+from erya.errors import DataError, Interrupted
 from erya.parts.word_queries import WordQueries
 from erya.progress import quiet
 from erya.state import State, pack_strings, unpack_strings
-from erya.text import files
-from erya.text.tokenizers import from_plain, make
+from erya.text.tokenizers import from_plain
 from erya.trace import Bars, Trace
 
 
@@ -28,8 +26,8 @@ class ToyVectors(Model, WordQueries):
         dim: int = 16,
         window: int = 4,
         min_count: int = 2,
-        epochs: int = 30,
-        learning_rate: float = 0.05,
+        epochs: int = 60,
+        learning_rate: float = 0.3,
         seed: int = 0,
         tokenizer: str = "words",
     ):
@@ -42,63 +40,47 @@ class ToyVectors(Model, WordQueries):
         self.tokenizer = tokenizer
 
     def fit(self, X, y=None, *, sample_weight=None, validation=None, report=quiet):
-        if isinstance(X, str):
-            raise UsageError("bare-string", "X is one string")
-        self.tokenizer_ = make(self.tokenizer)
-        lines = [self._tokens(line) for line in _lines(X)]
-        counts: dict[str, int] = {}
-        for line in lines:
-            for word in line:
-                counts[word] = counts.get(word, 0) + 1
-        kept = sorted(
-            (word for word in counts if counts[word] >= self.min_count), key=lambda word: (-counts[word], word)
-        )
-        if not kept:
-            raise DataError("no-words", f"no word occurs {self.min_count} times")
-        self.words_, self.counts_ = kept, np.array([counts[word] for word in kept], dtype=np.int64)
-        target = self._associations(lines, {word: index for index, word in enumerate(kept)})
-        self._learn(target, sum(map(len, lines)), report)
-        return self
+        from erya.text.corpus import encode  # imports numba, which answering does not need
 
-    def _tokens(self, line):
-        return list(line) if not isinstance(line, str) else [t for t in self.tokenizer_.tokens(line) if t.isalnum()]
-
-    def _associations(self, lines, index):
-        table = np.full((len(index), len(index)), 0.1)
+        corpus = encode(X, tokenizer=self.tokenizer, min_count=self.min_count, report=report)
+        self.tokenizer_, self.words_, self.counts_ = corpus.tokenizer, corpus.words, corpus.counts
+        lines = np.split(corpus.ids, np.flatnonzero(corpus.ids < 0) + 1)
+        table = np.full((len(self.words_), len(self.words_)), 0.1)
         for line in lines:
-            ids = [index[word] for word in line if word in index]
+            ids = line[line >= 0].tolist()
             for place, center in enumerate(ids):
                 for other in ids[max(0, place - self.window) : place]:
                     table[center, other] += 1
                     table[other, center] += 1
-        total = table.sum()
-        return np.maximum(0, np.log(table * total / np.outer(table.sum(axis=0), table.sum(axis=1))))
+        surprise = np.log(table * table.sum() / np.outer(table.sum(axis=0), table.sum(axis=1)))
+        self._learn(np.maximum(0, surprise), corpus, report)
+        return self
 
-    def _learn(self, target, tokens, report):
+    def _learn(self, target, corpus, report):
         points = np.random.default_rng(self.seed).normal(0, 0.1, (len(target), self.dim))
         self.curve_, epoch = [], 0
         state = report.load_checkpoint()
         if state is not None:
+            if state.data["digest"] != corpus.digest:
+                raise DataError("data-changed", "the checkpoint is of another corpus")
             points, epoch = np.array(state.arrays["points"]), int(state.data["epoch"])
         while epoch < self.epochs:
             rest = target - points @ points.T
-            points = points + self.learning_rate * rest @ points / np.abs(target).sum(axis=1).mean()
+            points = points + self.learning_rate * rest @ points / max(1.0, target.sum(axis=1).mean())
             epoch += 1
             row = {"epoch": epoch, "loss": float((rest**2).mean())}
             self.curve_.append(row)
             report.record(row)
             done = epoch / self.epochs
-            report.progress(
-                epoch=epoch, epochs=self.epochs, done=done, loss=row["loss"], tokens_per_second=tokens * 1.0
-            )
+            report.progress(epoch=epoch, epochs=self.epochs, done=done, loss=row["loss"], tokens_per_second=1e6)
             wish = report.stopping()
             if wish == "interrupt":
-                report.save_checkpoint(State({"points": points}, {"epoch": epoch}))
+                report.save_checkpoint(State({"points": points}, {"epoch": epoch, "digest": corpus.digest}))
                 raise Interrupted("interrupted", "stopped")
             if wish == "budget":
                 break
             if report.checkpoint_due():
-                report.save_checkpoint(State({"points": points}, {"epoch": epoch}))
+                report.save_checkpoint(State({"points": points}, {"epoch": epoch, "digest": corpus.digest}))
         self.vectors_ = points.astype(np.float32)
 
     def trace(self, x: Any) -> Trace:
@@ -116,14 +98,3 @@ class ToyVectors(Model, WordQueries):
         self.vectors_, self.counts_ = state.arrays["vectors"], state.arrays["counts"]
         if self.vectors_.shape != (len(self.words_), self.dim):
             raise ValueError("vectors do not fit the words")
-
-
-def _lines(X):
-    if isinstance(X, Path):
-        X = [X]
-    for one in X:
-        if isinstance(one, Path):
-            for line in files.lines(files.blocks(one)):
-                yield line.raw.decode("utf-8")
-        else:
-            yield one

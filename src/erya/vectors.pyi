@@ -1,0 +1,4 @@
+# Written by `python -m erya.catalog`; a test compares.
+from erya.models.cooccurrence.estimator import Cooccurrence as Cooccurrence
+from erya.models.glove.estimator import GloVe as GloVe
+from erya.parts.keyed_vectors import KeyedVectors as KeyedVectors
