@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 import sys
 import time
@@ -264,6 +265,14 @@ def test_wrong_questions(ask):
     with pytest.raises(UsageError) as caught:
         ask(made())
     assert caught.value.code != "unknown-word"
+
+
+def test_a_copy_answers_alike():
+    table = made("int8")
+    before = table.most_similar("w1")
+    for copied in (pickle.loads(pickle.dumps(table)), copy.deepcopy(table)):
+        assert copied.most_similar("w1") == before
+    assert b"_cache" not in pickle.dumps(table)
 
 
 def test_what_was_worked_out_is_forgotten_with_the_matrix():

@@ -16,7 +16,6 @@ from erya.language import say
 from erya.parts.nearest import BLOCK, Doubles, Ids, Rows, search
 from erya.progress import Report, quiet
 
-
 _EXPANSION = 128  # nodes that a search keeps in sight; usearch's 64 finds 1 to 3 of 100 neighbours less
 
 

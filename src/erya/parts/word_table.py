@@ -41,6 +41,9 @@ class WordTable:
     _row_cache: tuple[list[str], dict[str, int]] | None = None
     _length_cache: tuple[NDArray[Any], Doubles, Doubles] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:  # a copy works these things out again; an index may not be copyable
+        return {name: value for name, value in vars(self).items() if not name.endswith("_cache")}
+
     # ---- what a subclass may do its own way ---------------------------------------------------------------------
 
     def rows(self, ids: Any) -> Floats:
