@@ -37,7 +37,6 @@ from erya.parts.simd import LANES, fma, load, prefetch, spread, store
 
 FIXED = 1e30  # a sum of squares after which nothing moves
 LARGEST = 1e6  # of an error; training that works stays below 100
-NEXT = 40  # place in the control array: the next tile to take; away from what lockstep uses
 
 AHEAD = 3  # entries whose context's row is asked for in advance
 LINE = 16  # floats in a cache line
@@ -154,25 +153,25 @@ def train_in_step(
     parameters: Parameters,
     settings: Settings,
     losses: NDArray[np.float64],
+    tickets: Integers,
     first: int,
     last: int,
     control: Integers,
     thread: int,
     threads: int,
 ) -> None:
-    """Rounds ``first`` to ``last``, together with the other threads; ``losses`` (P, P) takes each tile's loss."""
+    """Rounds ``first`` to ``last``, together with the other threads.
+
+    ``losses`` (P, P) takes each tile's loss; ``tickets`` (P,), zeros, says for each round which tile is the next to take.
+    """
     groups = settings.groups
     for turn in range(first, last):
         while atomic_load(control, ABORT) == 0:
-            group = atomic_add(control, NEXT, 1)
+            group = atomic_add(tickets, turn, 1)
             if group >= groups:
                 break
             other = (group + turn + settings.epoch) % groups
             losses[group, other] = train_tile(entries, parameters, settings, group, other, control)
-        if not barrier(control, threads):
-            return
-        if thread == 0:
-            atomic_store(control, NEXT, 0)
         if not barrier(control, threads):
             return
 
@@ -183,6 +182,7 @@ def train_lock_free(
     parameters: Parameters,
     settings: Settings,
     losses: NDArray[np.float64],
+    tickets: Integers,
     first: int,
     last: int,
     control: Integers,
@@ -192,7 +192,7 @@ def train_lock_free(
     """The same tiles without waiting at the end of a round: two threads may write one row (Hogwild, Niu et al. 2011)."""
     groups = settings.groups
     while atomic_load(control, ABORT) == 0:
-        number = first * groups + atomic_add(control, NEXT, 1)
+        number = first * groups + atomic_add(tickets, first, 1)
         if number >= last * groups:
             break
         group = number % groups

@@ -6,7 +6,7 @@ The mathematics is in ``kernels.py``; text stays in ``estimator.py``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -25,6 +25,7 @@ from erya.progress import Report
 from erya.state import State
 
 ROUND_SECONDS = 0.2
+LOOK_AGAIN = 12  # blocks of rounds after which the other number of threads is tried again
 CACHE_LINE = 16  # floats
 
 Floats = NDArray[np.float32]
@@ -45,6 +46,36 @@ class Plan:
     threads: int
 
 
+@dataclass(slots=True)
+class Pace:
+    """How many rounds come next, and on how many threads.
+
+    In step, the number of threads changes no bit, so the faster one is taken: on a machine that is busy with other things,
+    threads that wait for one another are slower than one alone.
+    """
+
+    threads: int
+    choice: bool  # whether one thread may stand in for all
+    rounds: int = 1
+    speeds: dict[int, float] = field(default_factory=dict)  # entries a second, by threads
+    blocks: int = 0
+
+    def next_threads(self) -> int:
+        """Every candidate once, then the faster; now and then the other, for the machine may have become idle."""
+        candidates = {self.threads, 1} if self.choice else {self.threads}
+        untried = candidates - self.speeds.keys()
+        if untried:
+            return max(untried)
+        best = max(candidates, key=lambda threads: self.speeds[threads])
+        return min(candidates - {best}, default=best) if self.blocks % LOOK_AGAIN == LOOK_AGAIN - 1 else best
+
+    def measured(self, rounds: int, entries: int, threads: int, seconds: float) -> None:
+        """Aim at ROUND_SECONDS, growing no more than fourfold at a time."""
+        self.blocks += 1
+        self.speeds[threads] = entries / max(seconds, 1e-6)
+        self.rounds = max(1, min(4 * max(rounds, self.rounds), int(ROUND_SECONDS * rounds / max(seconds, 1e-6))))
+
+
 class Run:
     """One training, from its first round to its last.
 
@@ -62,7 +93,7 @@ class Run:
         self.epoch, self.round = 0, 0
         self.losses = np.zeros((self.groups, self.groups))  # of this epoch's tiles so far
         self.curve: list[dict[str, Any]] = []
-        self.rounds_at_once = 1
+        self.pace = Pace(max(1, min(plan.threads, self.groups)), plan.deterministic)
         self.parameters = first_parameters(len(store), plan)
 
     @property
@@ -79,25 +110,24 @@ class Run:
 
     def rounds(self) -> bool:
         """Train on the next rounds of this epoch. False: a step would not have been finite."""
-        first, last = self.round, min(self.groups, self.round + self.rounds_at_once)
-        started = perf_counter()
-        sound = self._steps(first, last)
-        each = max(perf_counter() - started, 1e-6) / (last - first)
-        self.rounds_at_once = max(1, min(4 * self.rounds_at_once, int(ROUND_SECONDS / each)))
+        first, last = self.round, min(self.groups, self.round + self.pace.rounds)
+        threads, started, before = self.pace.next_threads(), perf_counter(), self._seen()
+        sound = self._steps(first, last, threads)
         self.round = last
+        self.pace.measured(last - first, self._seen() - before, threads, perf_counter() - started)
         return sound
 
-    def _steps(self, first: int, last: int) -> bool:
+    def _steps(self, first: int, last: int, threads: int) -> bool:
         plan = self.plan
         settings = kernels.Settings(self.groups, self.size, self.epoch, float(plan.clip))
         train = kernels.train_in_step if plan.deterministic else kernels.train_lock_free
-        threads = max(1, min(plan.threads, self.groups))
+        tickets = np.zeros(self.groups + 1, dtype=np.int64)
         controls = []
 
         def work(thread: int, control: NDArray[np.int64]) -> None:
             if thread == 0:
                 controls.append(control)
-            train(self.entries, self.parameters, settings, self.losses, first, last, control, thread, threads)
+            train(self.entries, self.parameters, settings, self.losses, tickets, first, last, control, thread, threads)
 
         run_together(work, threads)
         return not any(control[ABORT] for control in controls)
@@ -112,7 +142,7 @@ class Run:
             Interrupted: the report asked to stop; a checkpoint was saved.
         """
         announce(report, [kernels.train_in_step if self.plan.deterministic else kernels.train_lock_free])
-        self._steps(0, 0)
+        self._steps(0, 0, 1)
         total = len(self.entries.columns)
         while self.epoch < self.plan.epochs:
             before, started, number = self.round, perf_counter(), self.epoch + 1

@@ -55,7 +55,8 @@ def step(
 ) -> float:
     """One AdaGrad step for one entry; changes ``p`` and returns the loss before it.
 
-    The sum of squares holds the steps *with* their rate, that of the biases without: so it is in the original program.
+    The sum of squares holds the steps *with* their rate, that of the biases without: so it is in the original program
+    (which does not clip the biases' part; a g of 100 is far from any training that works).
     """
     before = loss(p, i, j, x, x_max=x_max, alpha=alpha)
     for_word, for_context, for_bias = gradients(p, i, j, x, x_max=x_max, alpha=alpha)
@@ -67,6 +68,7 @@ def step(
     p.word_squares[i] += for_word**2
     p.context_squares[j] += for_context**2
 
+    for_bias = min(max(for_bias, -clip), clip)
     p.word_biases[i] -= for_bias / np.sqrt(p.word_bias_squares[i])
     p.context_biases[j] -= for_bias / np.sqrt(p.context_bias_squares[j])
     p.word_bias_squares[i] += for_bias**2
