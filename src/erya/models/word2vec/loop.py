@@ -1,0 +1,381 @@
+"""The training loop of word2vec: epochs cut into short blocks, so that progress, Ctrl-C, checkpoints and divergence are seen to
+between blocks. What the next block needs lies in the parameters and a few numbers (``Run.state``).
+
+The mathematics is in ``kernels.py``; text stays in ``estimator.py``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from erya.errors import DivergedError, Interrupted
+from erya.kernel_cache import announce
+from erya.language import say
+from erya.models.word2vec import kernels
+from erya.parts.chance import AliasTable, alias_table
+from erya.parts.huffman import Paths, huffman
+from erya.parts.lockstep import control_block, run_together
+from erya.parts.simd import LANES, padded
+from erya.progress import Report
+from erya.state import State
+
+LONGEST_BLOCK = 1 << 18  # tokens; a block of the default settings takes some tenths of a second on one thread
+SHORTEST_BLOCK = 1 << 12
+LARGEST_CHUNK = 128
+USUAL_RATE = 0.05  # up to here, turns of LARGEST_CHUNK words learn as well as single words
+LEAST_RATE = 1e-4  # of the first step's rate: the last step's
+SNAPSHOTS = 12
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to train: settings that are checked and resolved."""
+
+    dim: int
+    window: int
+    negative: int  # 0: hierarchical softmax
+    contrastive: bool  # noise-contrastive estimation
+    cbow: bool
+    mean: bool
+    shrink: bool
+    sample: float
+    smoothing: float
+    epochs: int
+    learning_rate: float
+    seed: int
+    deterministic: bool
+    threads: int
+
+
+class Run:
+    """One training, from its first block to its last.
+
+    Args:
+        ids: (T,) word numbers, −1 at the end of a line.
+        counts: (V,) how often each word occurs.
+        plan: the settings.
+        watched: numbers of the words whose vectors are kept at SNAPSHOTS moments.
+        held_out: ids of other text, whose loss is measured after every epoch.
+        start: vectors (V, D) and targets' vectors to go on from; None: a fresh start.
+    """
+
+    def __init__(
+        self,
+        ids: Ids,
+        counts: NDArray[np.int64],
+        plan: Plan,
+        watched: NDArray[np.int64],
+        held_out: Ids | None = None,
+        start: tuple[Floats, Floats] | None = None,
+    ) -> None:
+        self.ids, self.plan, self.watched, self.held_out = ids, plan, watched, held_out
+        size = len(counts)
+        paths = huffman(counts) if not plan.negative else _no_paths()
+        self.settings = kernels.Settings(
+            words=size,
+            window=plan.window,
+            negative=plan.negative,
+            pool=max(_chunk(size, plan), plan.negative),
+            chunk=_chunk(size, plan),
+            cbow=plan.cbow,
+            mean=plan.mean,
+            shrink=plan.shrink,
+            seed=plan.seed,
+        )
+        self.sampling = _sampling(counts, plan, paths)
+        self.keep = keep_probabilities(counts, plan.sample)
+        targets = size if plan.negative else max(0, size - 1)
+        self.parameters = _aligned(size + targets, padded(plan.dim))
+        if start is not None:
+            self.parameters[:size, : plan.dim], self.parameters[size:, : plan.dim] = start
+        else:
+            generator = np.random.default_rng([plan.seed, 0])
+            self.parameters[:size, : plan.dim] = (generator.random((size, plan.dim), dtype=np.float32) - 0.5) / plan.dim
+        self.desks = _desks(self.settings, paths, padded(plan.dim), plan)
+        longest = int(np.diff(paths.starts).max(initial=0)) if not plan.negative else plan.negative + 1
+        self.hands = [_hands(plan.window, longest, self.desks.keys.shape[1]) for _ in range(plan.threads)]
+
+        self.block_tokens = _block_tokens(plan)
+        self.blocks = max(1, -(-len(ids) // self.block_tokens))  # of an epoch
+        self.kept = np.empty(min(self.block_tokens, max(1, len(ids))), dtype=np.int32)
+        self.done = 0  # blocks, of all epochs
+        self.totals = np.zeros(2)  # loss and words it was measured at, this epoch so far
+        self.curve: list[dict[str, Any]] = []
+        self.moments: list[int] = []  # blocks done when each snapshot was taken
+        self.snapshots: list[Floats] = []
+        self.broken = False
+
+    @property
+    def vectors(self) -> Floats:
+        """(V, D) the words' vectors, without the padding."""
+        return self.parameters[: self.settings.words, : self.plan.dim]
+
+    @property
+    def targets(self) -> Floats:
+        """(V, D) the words as targets, or (V − 1, D) the tree's inner nodes."""
+        return self.parameters[self.settings.words :, : self.plan.dim]
+
+    # ---- a block ----------------------------------------------------------------------------------------------
+
+    def block(self) -> None:
+        """Train on the next block; sets ``broken`` where a step would not have been finite."""
+        number = self.done % self.blocks
+        ids = self.ids[number * self.block_tokens : (number + 1) * self.block_tokens]
+        stream = np.zeros(1, dtype=np.uint64)
+        kernels.start_stream(stream, self.plan.seed, self.done, -1)
+        size = kernels.subsample(ids, self.keep, self.kept, stream)
+        whole = self.plan.epochs * self.blocks
+        rates = self._rate(self.done / whole), self._rate((self.done + 1) / whole)
+        totals = self._steps(size, rates)
+        self.totals += totals
+        if not self.broken:
+            self.done += 1
+
+    def _rate(self, share: float) -> float:
+        return self.plan.learning_rate * max(LEAST_RATE, 1 - share)
+
+    def _steps(self, size: int, rates: tuple[float, float]) -> NDArray[np.float64]:
+        train = kernels.train_in_step if self.plan.deterministic else kernels.train_lock_free
+        threads = self.plan.threads
+        totals = np.zeros((max(kernels.SHARDS, threads), LANES))  # a cache line and more each
+        reached = [0] * threads
+
+        def work(thread: int, control: NDArray[np.int64]) -> None:
+            reached[thread] = train(
+                self.kept,
+                size,
+                self.done,
+                rates,
+                self.settings,
+                self.sampling,
+                self.parameters,
+                self.desks,
+                self.hands[thread],
+                totals,
+                control,
+                thread,
+                threads,
+            )
+
+        run_together(work, threads)
+        self.broken = min(reached) < size
+        summed: NDArray[np.float64] = totals[:, :2].sum(axis=0)
+        return summed
+
+    def warm_up(self, report: Report) -> None:
+        """Compile the kernel, or fetch it from the cache, by training on nothing."""
+        train = kernels.train_in_step if self.plan.deterministic else kernels.train_lock_free
+        announce(report, [train, kernels.subsample])
+        self._steps(0, (0.0, 0.0))
+
+    # ---- the whole --------------------------------------------------------------------------------------------
+
+    def finish(self, report: Report) -> None:
+        """Train to the end, from wherever this run stands.
+
+        Raises:
+            DivergedError: a step was not finite; the parameters are those of the last good step.
+            Interrupted: the report asked to stop; a checkpoint was saved.
+        """
+        self.warm_up(report)
+        whole = self.plan.epochs * self.blocks
+        moments = _moments(whole)
+        if self.done == 0 and not self.moments:
+            self._keep_snapshot()
+        while self.done < whole:
+            started, tokens = perf_counter(), min(self.block_tokens, len(self.ids))
+            epoch = self.done // self.blocks + 1
+            self.block()
+            if self.broken:
+                raise self._diverged(epoch)
+            if self.done in moments:
+                self._keep_snapshot()
+            loss = self._mean_loss()
+            if self.done % self.blocks == 0:
+                self._close_epoch(report)
+            report.progress(
+                epoch=epoch,
+                epochs=self.plan.epochs,
+                done=self.done / whole,
+                loss=loss,
+                tokens_per_second=tokens / max(perf_counter() - started, 1e-6),
+            )
+            wish = report.stopping()
+            if wish == "interrupt":
+                report.save_checkpoint(self.state())
+                raise Interrupted("interrupted", say("stopped; the state is saved", "已停止；当前状态已保存"))
+            if wish == "budget" and self.done < whole:
+                if self.done % self.blocks:
+                    self._close_epoch(report)
+                break
+            if report.checkpoint_due():
+                report.save_checkpoint(self.state())
+        if self.done not in self.moments:
+            self._keep_snapshot()
+
+    def _mean_loss(self) -> float | None:
+        if self.totals[1] > 0:
+            return float(self.totals[0] / self.totals[1])
+        return self.curve[-1]["loss"] if self.curve else None
+
+    def _close_epoch(self, report: Report) -> None:
+        row: dict[str, Any] = {"epoch": -(-self.done // self.blocks), "step": self.done, "loss": self._mean_loss()}
+        if self.held_out is not None:
+            row["validation_loss"] = self.loss(self.held_out)
+        self.curve.append(row)
+        report.record(dict(row))
+        self.totals = np.zeros(2)
+
+    def loss(self, ids: Ids) -> float:
+        """The mean loss of a word and one of its contexts (CBOW: of a word and all of them), in nats.
+
+        Over all words of ``ids``, none left out by subsampling; noise words and windows are drawn with a seed of their own, so
+        that two models of one vocabulary are measured on the very same task.
+        """
+        totals = np.zeros(2)
+        settings = self.settings._replace(seed=0)
+        desks, hands = self.desks, self.hands[0]
+        size = len(self.kept)
+        for first in range(0, len(ids), size):
+            part = np.ascontiguousarray(ids[first : first + size])
+            kernels.measure(part, len(part), settings, self.sampling, self.parameters, desks, hands, totals)
+        return float(totals[0] / totals[1]) if totals[1] else math.nan
+
+    def _keep_snapshot(self) -> None:
+        self.moments.append(self.done)
+        self.snapshots.append(self.vectors[self.watched].copy())
+
+    def _diverged(self, epoch: int) -> DivergedError:
+        rate = self.plan.learning_rate
+        return DivergedError(
+            "diverged",
+            say(
+                f"training diverged in epoch {epoch} (learning_rate={rate:g}); the model is that of the last good step",
+                f"训练在第 {epoch} 轮发散（learning_rate={rate:g}）；模型停在最后一个正常的步骤",
+            ),
+            help=f"--set learning_rate={rate / 10:g}",
+        )
+
+    # ---- checkpoints ------------------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """Everything that the next block needs, besides the data and the settings."""
+        arrays = {
+            "vectors": self.vectors.copy(),
+            "targets": self.targets.copy(),
+            "totals": self.totals.copy(),
+            "snapshots": np.array(self.snapshots, dtype=np.float32).reshape(-1, len(self.watched), self.plan.dim),
+        }
+        data = {"done": self.done, "moments": list(self.moments), "curve": [dict(row) for row in self.curve]}
+        return State(arrays, data)
+
+    def resume(self, state: State) -> None:
+        """Go on where ``state`` was saved. Raises ValueError where it does not fit this data and these settings."""
+        for name, mine in (("vectors", self.vectors), ("targets", self.targets), ("totals", self.totals)):
+            if state.arrays[name].shape != mine.shape or state.arrays[name].dtype != mine.dtype:
+                raise ValueError(f"the checkpoint's {name} do not fit the data")
+            mine[...] = state.arrays[name]
+        self.done = int(state.data["done"])
+        if not 0 <= self.done <= self.plan.epochs * self.blocks:
+            raise ValueError("the checkpoint stands outside the training")
+        self.moments = [int(moment) for moment in state.data["moments"]]
+        self.snapshots = [np.array(one) for one in state.arrays["snapshots"]]
+        self.curve = [dict(row) for row in state.data["curve"]]
+
+
+def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint32]:
+    """(V,) of 2³²: how often an occurrence of each word is kept; √(sample/f) + sample/f for a word of frequency f.
+
+    As word2vec.c does it; the paper's formula lacks the second term. ``sample`` 0 keeps all.
+    """
+    if not sample:
+        return np.full(len(counts), 2**32 - 1, dtype=np.uint32)
+    share = sample / (np.maximum(counts, 1) / max(1, int(counts.sum())))
+    kept: NDArray[np.uint32] = np.minimum((np.sqrt(share) + share) * 2.0**32, 2.0**32 - 1).astype(np.uint32)
+    return kept
+
+
+def _chunk(words: int, plan: Plan) -> int:
+    """Words of a shard's turn. All shards' changes of a row are added, so that a row in every shard must not move far.
+
+    Fewer, therefore, where the vocabulary is small, the rate high, or all paths begin at one root (measured: with a
+    tree, turns of 128 words diverge and turns of 64 do not).
+    """
+    most = LARGEST_CHUNK if plan.negative else LARGEST_CHUNK // 8
+    return int(np.clip(words // 16, 4, most * min(1.0, USUAL_RATE / plan.learning_rate)).clip(1))
+
+
+def _block_tokens(plan: Plan) -> int:
+    """A function of the settings alone, since the random numbers and the bits depend on where blocks end."""
+    work = plan.dim * plan.window * (1 + (plan.negative or 12)) / (100 * 5 * 6) / (plan.window if plan.cbow else 1)
+    return int(np.clip(LONGEST_BLOCK / max(work, 1), SHORTEST_BLOCK, LONGEST_BLOCK))
+
+
+def _moments(whole: int) -> set[int]:
+    """When snapshots are taken: blocks done, evenly on a logarithmic scale."""
+    return {round(math.exp(math.log(whole) * step / (SNAPSHOTS - 2))) for step in range(SNAPSHOTS - 1)}
+
+
+def _sampling(counts: NDArray[np.int64], plan: Plan, paths: Paths) -> kernels.Sampling:
+    if not plan.negative:
+        return kernels.Sampling(
+            AliasTable(np.zeros(0, np.uint32), np.zeros(0, np.int32)), np.zeros(0, np.float32), paths
+        )
+    weights = np.maximum(counts, 1) ** plan.smoothing
+    offsets = np.zeros(len(counts), dtype=np.float32)
+    if plan.contrastive:
+        offsets = np.log(plan.negative * weights / weights.sum()).astype(np.float32)
+    return kernels.Sampling(alias_table(weights), offsets, paths)
+
+
+def _no_paths() -> Paths:
+    return Paths(np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.uint8))
+
+
+def _desks(settings: kernels.Settings, paths: Paths, width: int, plan: Plan) -> kernels.Desks:
+    shards = max(kernels.SHARDS, plan.threads)
+    rows = kernels.SIDE + 2 * settings.window + settings.chunk + 2 * settings.window
+    if settings.negative:
+        rows += settings.chunk + settings.pool
+    else:  # a turn's words can need no more nodes than their paths have, or than there are
+        rows += min(settings.chunk * int(np.diff(paths.starts).max(initial=0)), max(0, settings.words - 1))
+    before = _aligned(shards * rows, width).reshape(shards, rows, width)
+    return kernels.Desks(
+        arena=_aligned(shards * rows, width).reshape(shards, rows, width),
+        keys=np.full((shards, rows), -1, dtype=np.int64),
+        used=np.zeros((shards, LANES), dtype=np.int64),
+        place_of=np.full((shards, 0 if settings.negative else settings.words), -1, dtype=np.int32),
+        before=before[:, :0] if plan.deterministic else before,
+    )
+
+
+def _hands(window: int, longest: int, rows: int) -> kernels.Hands:
+    groups = max(1, -(-longest // kernels.GROUP))
+    return kernels.Hands(
+        contexts=np.zeros(2 * window, dtype=np.int64),
+        into=np.zeros(2 * window, dtype=np.int64),
+        targets=np.zeros(kernels.GROUP * groups, dtype=np.int64),
+        scores=_aligned(2 * window, LANES * groups),
+        goals=np.zeros((3, LANES * groups), dtype=np.float32),
+        owned=np.zeros(rows + 1, dtype=np.int64),
+        stream=np.zeros(1, dtype=np.uint64),
+    )
+
+
+def _aligned(rows: int, width: int) -> Floats:
+    """Zeros (rows, width) of float32 that begin at a cache line."""
+    raw = np.zeros(rows * width + LANES, dtype=np.float32)
+    offset = -(raw.ctypes.data // 4) % LANES
+    return raw[offset : offset + rows * width].reshape(rows, width)
+
+
+__all__ = ["Plan", "Run", "control_block", "keep_probabilities"]
