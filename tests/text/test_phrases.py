@@ -120,7 +120,7 @@ def test_data_and_back():
      {"phrases": [["a", "b"]], "scores": [], "delimiter": "_", "common_words": []}],
 )  # fmt: skip
 def test_hostile_data_is_refused(plain):
-    with pytest.raises(ValueError, match="phrases|score"):
+    with pytest.raises(ValueError, match=r"phrases|score"):
         Phrases.from_plain(plain)
 
 

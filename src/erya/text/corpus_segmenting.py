@@ -118,7 +118,8 @@ def _lines(data: bytes, by_text: bool) -> Iterator[tuple[bytes, bool]]:
             yield rest, False
         return
     for line in data.splitlines(keepends=True):
-        yield line, line.endswith((b"\n", b"\r"))
+        text = line.rstrip(b"\r\n")
+        yield text, len(text) < len(line)
 
 
 # ---- child processes ---------------------------------------------------------------------------------------------
