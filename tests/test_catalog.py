@@ -22,7 +22,7 @@ def rooms(tmp_path, monkeypatch):
     import shutil
 
     shutil.copytree(HERE / "toy_room", tmp_path / "rooms" / "longest_word")
-    shutil.copytree(HERE / "toy_vectors", tmp_path / "rooms" / "toy")
+    shutil.copytree(HERE / "toy_rooms" / "toy", tmp_path / "rooms" / "toy")
     monkeypatch.setenv("ERYA_ROOMS", str(tmp_path / "rooms"))
     yield tmp_path / "rooms"
     if str(tmp_path / "rooms") in erya.models.__path__:

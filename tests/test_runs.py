@@ -774,3 +774,149 @@ def test_better_scores_are_marked(folder):
 def test_the_artefact_is_a_zip_with_the_curve(train):
     with zipfile.ZipFile(train().path) as archive:
         assert json.loads(archive.read("training.json"))["curve"][0]["step"] == 0
+
+
+# ---- a corpus --------------------------------------------------------------------------------------------------------
+
+TOY = "vectors/toy"
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """A folder of two files, packed and plain."""
+    import gzip
+
+    from erya.tasks import vectors
+
+    texts = vectors.toy(rows=80)[0]
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    (folder / "a.txt").write_text("\n".join(texts[:40]) + "\n", encoding="utf-8")
+    with gzip.open(folder / "b.txt.gz", "wt", encoding="utf-8") as file:
+        file.write("\n".join(texts[40:]) + "\n")
+    return folder
+
+
+def corpus_how(source, **options):
+    return {"source": str(source), "read": {"task": "vectors", **options}, "split": None}
+
+
+def train_words(source, path, *, settings=None, options=None, **more):
+    how = corpus_how(source, **(options or {}))
+    model = catalog.model(TOY, "tiny", settings)
+    return runs.train(model, runs.read_data(how), path, how=how, quiet=True, **more)
+
+
+def test_a_corpus_is_handed_over_as_paths(corpus, tmp_path):
+    found = runs.read_data(corpus_how(corpus))
+    assert found.inputs == [corpus / "a.txt", corpus / "b.txt.gz"]
+    assert found.bytes == sum(path.stat().st_size for path in found.files)
+    trained = train_words(corpus, tmp_path / "v.erya")
+    assert trained.scores == {}
+    assert trained.scored_on is None
+    assert not (tmp_path / "v.erya.run").exists()
+    training = training_of(tmp_path / "v.erya")
+    assert training["data"] == {
+        "source": "corpus",
+        "digest": found.digest,
+        "files": 2,
+        "bytes": found.bytes,
+        "texts": None,
+    }
+    assert len(training["curve"]) == 40
+
+
+def test_a_table_and_a_sample_hand_over_their_texts(corpus, tmp_path):
+    table = tmp_path / "rows.csv"
+    texts = (corpus / "a.txt").read_text(encoding="utf-8").splitlines()
+    table.write_text("id,body\n" + "".join(f"{n},{text}\n" for n, text in enumerate(texts)), encoding="utf-8")
+    found = runs.read_data(corpus_how(table, text="body"))
+    assert found.inputs == texts
+    assert (found.rows, found.files) == (40, [])
+    sample = runs.read_data(corpus_how("sample:snips"))
+    assert sample.rows == len(sample.inputs) > 10_000
+    assert sample.tokenizer == "words"
+
+
+def test_a_pattern_and_a_single_file(corpus):
+    assert runs.read_data(corpus_how(f"{corpus}/*.txt")).inputs == [corpus / "a.txt"]
+    assert runs.read_data(corpus_how(corpus / "b.txt.gz")).inputs == [corpus / "b.txt.gz"]
+    (corpus / "empty.txt").write_bytes(b"")
+    with pytest.raises(DataError, match="empty"):
+        runs.read_data(corpus_how(corpus / "empty.txt"))
+    with pytest.raises(DataError, match="no file"):
+        runs.read_data(corpus_how(corpus / "nowhere.txt"))
+
+
+def test_the_digest_sees_every_change_of_a_small_file_and_most_of_a_large_one(tmp_path, monkeypatch):
+    from erya import run_corpus
+
+    path = tmp_path / "c.txt"
+    path.write_bytes(b"word " * 1000)
+    digest = runs.read_data(corpus_how(path)).digest
+    path.write_bytes(b"word " * 500 + b"wort " + b"word " * 499)
+    assert runs.read_data(corpus_how(path)).digest != digest
+    monkeypatch.setattr(run_corpus, "_MIB", 16)
+    monkeypatch.setattr(run_corpus, "_HASHED_WHOLE", 64)
+    large = runs.read_data(corpus_how(path)).digest
+    for place in (0, 4999):
+        data = bytearray(path.read_bytes())
+        data[place] ^= 1
+        (tmp_path / "d.txt").write_bytes(data)
+        assert runs.read_data(corpus_how(tmp_path / "d.txt")).digest != large
+    path.write_bytes(path.read_bytes() + b"x")
+    assert runs.read_data(corpus_how(path)).digest != large
+
+
+@POSIX
+def test_interrupted_and_killed_words_resume_with_the_same_bytes(corpus, tmp_path):
+    whole = train_words(corpus, tmp_path / "whole.erya").path.read_bytes()
+
+    def die():
+        train_words(corpus, tmp_path / "v.erya")
+
+    real = RunReport.save_checkpoint
+    for victim in (3, 17):
+
+        def save(self, state, victim=victim):
+            real(self, state)
+            if self.steps == victim:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        RunReport.save_checkpoint = save
+        try:
+            assert in_child(die) == signal.SIGKILL
+        finally:
+            RunReport.save_checkpoint = real
+        assert (tmp_path / "v.erya.run" / "checkpoint.erya").exists()
+        assert resume(tmp_path / "v.erya").path.read_bytes() == whole
+        (tmp_path / "v.erya").unlink()
+
+
+def test_resume_refuses_a_changed_corpus(corpus, tmp_path, monkeypatch):
+    real = RunReport.stopping
+
+    def stopping(self):
+        return "interrupt" if real(self) is None and self.steps == 5 else None
+
+    monkeypatch.setattr(RunReport, "stopping", stopping)
+    with pytest.raises(Interrupted) as caught:
+        train_words(corpus, tmp_path / "v.erya")
+    assert "erya resume" in caught.value.help
+    monkeypatch.undo()
+    monkeypatch.setenv("ERYA_ROOMS", str(Path(__file__).parent / "toy_rooms"))
+    monkeypatch.setenv("ERYA_LANG", "en")
+    text = (corpus / "a.txt").read_text(encoding="utf-8")
+    (corpus / "a.txt").write_text(text.replace("soup", "soap", 1), encoding="utf-8")
+    with pytest.raises(DataError, match="not the data"):
+        resume(tmp_path / "v.erya")
+    (corpus / "a.txt").write_text(text, encoding="utf-8")
+    assert resume(tmp_path / "v.erya").path.exists()
+
+
+def test_a_corpus_stops_at_its_budget(corpus, tmp_path):
+    trained = train_words(corpus, tmp_path / "v.erya", budget_steps=7)
+    assert trained.stopped_at_step == 7
+    assert training_of(tmp_path / "v.erya")["stopped_at_step"] == 7
+    again = train_words(corpus, tmp_path / "w.erya", budget_steps=7)
+    assert again.path.read_bytes() == trained.path.read_bytes()

@@ -70,12 +70,15 @@ class RunReport(Report):
         self._latest: float | None = None
         self._done_at_start: float | None = None
         self._handlers: dict[int, Any] = {}
+        self._said: set[str] = set()
 
     # ---- what fit calls ---------------------------------------------------------------------------------------
 
     def note(self, sentence: str) -> None:
         self.log("note", sentence=sentence)
-        self.display.say(sentence)
+        if sentence not in self._said:  # several kernels are compiled with one and the same word of it
+            self._said.add(sentence)
+            self.display.say(sentence)
 
     def progress(
         self,

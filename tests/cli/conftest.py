@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from erya.cli.app import run
-from erya.tasks import classify
+from erya.tasks import classify, vectors
 
+ROOMS = Path(__file__).parents[1] / "toy_rooms"
+WORDS = "vectors/toy"
 MODEL = "classify/naive_bayes"
 VERBS = [
     "compare",
@@ -26,6 +28,7 @@ VERBS = [
     "predict",
     "explain",
     "show",
+    "convert",
     "list",
     "about",
     "learn",
@@ -105,3 +108,26 @@ def trained(tmp_path, trained_bytes) -> Path:
     """m.erya in the folder where the command runs, trained on what reviews.csv holds."""
     (tmp_path / "m.erya").write_bytes(trained_bytes)
     return tmp_path / "m.erya"
+
+
+@pytest.fixture(scope="session")
+def words_bytes(tmp_path_factory):
+    """Word vectors trained by the command line, once a session; by a room of the tests."""
+    folder = tmp_path_factory.mktemp("words")
+    (folder / "corpus.txt").write_text("\n".join(vectors.toy(seed=2, rows=300)[0]) + "\n", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ERYA_ROOMS", str(ROOMS))
+        command = ["train", WORDS, str(folder / "corpus.txt"), "--preset", "tiny", "-o", str(folder / "v.erya"), "-q"]
+        assert run(command) == 0
+    return (folder / "corpus.txt").read_bytes(), (folder / "v.erya").read_bytes()
+
+
+@pytest.fixture
+def words(tmp_path, words_bytes, monkeypatch) -> Path:
+    """corpus.txt, v.erya and a similarity set ws.tsv in the folder where the command runs."""
+    monkeypatch.setenv("ERYA_ROOMS", str(ROOMS))
+    (tmp_path / "corpus.txt").write_bytes(words_bytes[0])
+    (tmp_path / "v.erya").write_bytes(words_bytes[1])
+    pairs = "soup\tbread\t9\nsoup\train\t1\nfog\twind\t8\nrain\tsnow\t7\nsalt\tcloud\t2\nxyzzy\tfog\t3\n"
+    (tmp_path / "ws.tsv").write_text("word1\tword2\tscore\n" + pairs, encoding="utf-8")
+    return tmp_path / "v.erya"

@@ -10,7 +10,8 @@ from erya.language import say
 
 def meaning(model: type[object], name: str) -> str:
     """One phrase for a setting: ours, else the first line that the model's docstring has for it."""
-    return _common().get(name) or _from_docstring(model, name)
+    task = str(getattr(model, "id", "")).split("/")[0]
+    return (_of_words().get(name) if task == "vectors" else None) or _common().get(name) or _from_docstring(model, name)
 
 
 def task_line(task: str) -> str:
@@ -64,6 +65,36 @@ def _common() -> dict[str, str]:
         "min_n": say("shortest run of characters used", "字符 n 元组的最小长度"),
         "max_n": say("longest run of characters used; 0: none", "字符 n 元组的最大长度；0 表示不用"),
         "buckets": say("slots for hashed n-grams", "n 元组哈希桶数"),
+    }
+
+
+def _of_words() -> dict[str, str]:
+    """Settings that only models of word vectors have, or that mean something of their own there."""
+    return {
+        "window": say("words to each side that are neighbours", "左右各多少个词算邻居"),
+        "max_size": say("the greatest number of words; none: no limit", "词表最多多少个词；none 表示不限"),
+        "steps": say("rounds of the solver", "求解的轮数"),
+        "smoothing": say(
+            "exponent of context counts, below 1 so that rare contexts weigh less",
+            "上下文计数的指数，小于 1 可压低罕见上下文",
+        ),
+        "weighting": say(
+            "neighbours count alike (uniform), or 1/distance (distance)", "邻居权重：uniform 相同，distance 按 1/距离"
+        ),
+        "association": say("ppmi, pmi or count: what is factored", "被分解的量：ppmi、pmi 或 count"),
+        "shift": say("k: ln k is taken from every PMI", "k：每个 PMI 减去 ln k"),
+        "eigenvalue_weighting": say("exponent of the singular values: 1, 0.5 or 0", "奇异值的指数：1、0.5 或 0"),
+        "x_max": say("a count from which a pair has its full weight", "共现达到此数即取满权重"),
+        "alpha": say("exponent of the weight below x_max", "x_max 以下权重的指数"),
+        "clip": say("bound of every component of a gradient", "梯度各分量的上限"),
+        "add_contexts": say("add a word's vector as a context to it", "把作为上下文的向量加到词向量上"),
+        "sample": say(
+            "words more frequent than this share are thinned out; 0: never", "频率高于此的词会被抽稀；0 表示不抽"
+        ),
+        "tokenizer": say(
+            "how texts are cut: auto words whitespace characters chinese_words",
+            "切词方式：auto words whitespace characters chinese_words",
+        ),
     }
 
 

@@ -121,16 +121,19 @@ class _Grid:
         self.cells[line][column] = character
 
     def name(self, line: int, column: int, name: str) -> None:
-        """Write a name right or left of its dot, where nothing stands yet; else not at all."""
+        """Write a name right or left of its dot, above or below, where nothing stands yet; else not at all."""
         size = cell_len(name)
-        for start in (column + 2, column - 1 - size):
-            if self._is_free(line, start - 1, start + size + 1) and start >= 0 and start + size <= self.width:
+        middle = min(max(0, column - size // 2), max(0, self.width - size))
+        beside = [(line, column + 2), (line, column - 1 - size), (line - 1, middle), (line + 1, middle)]
+        for row, start in beside:
+            inside = 0 <= row < len(self.cells) and start >= 0 and start + size <= self.width
+            if inside and self._is_free(row, start - 1, start + size + 1):
                 place = start
                 for character in name:
-                    self.cells[line][place] = character
+                    self.cells[row][place] = character
                     wide = cell_len(character)
                     for hidden in range(place + 1, place + wide):
-                        self.cells[line][hidden] = ""
+                        self.cells[row][hidden] = ""
                     place += wide
                 return
 

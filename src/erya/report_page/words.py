@@ -73,9 +73,10 @@ def _tiles(facts: Facts, row: Row) -> str:
         for name in facts.document["columns"]
         if name in row["scores"]
     ][:2]
+    if len(tiles) < 2:
+        tiles.append((say("words", "词数"), f"{words['vocabulary']:,}", f"× {words['dim']}"))
     speed = row.get("predictions_per_second")
     tiles += [
-        (say("words", "词数"), f"{words['vocabulary']:,}", f"× {words['dim']}"),
         (say("training", "训练"), seconds(row.get("train_seconds")), ""),
         (say("queries per second", "每秒查询"), "–" if speed is None else f"{speed:,.0f}", ""),
         (say("file size", "文件大小"), size(row.get("model_bytes")), ""),
@@ -104,7 +105,6 @@ def _ranking(facts: Facts) -> str:
     columns = [
         say("Model", "模型"),
         *(f"{score_title(name)}" for name in names),
-        say("Words", "词数"),
         say("Training", "训练"),
         say("First answer", "首次回答"),
         say("Queries/s", "查询/秒"),
@@ -112,11 +112,11 @@ def _ranking(facts: Facts) -> str:
         say("Peak memory", "峰值内存"),
     ]
     head = "".join(
-        f'<th scope="col"{" class=num" if index > len(names) else ""}>{shown(column)}</th>'
+        f'<th scope="col"{" class=num" if index > 1 else ""}>{shown(column)}</th>'
         for index, column in enumerate(columns)
     )
-    scales = {name: _scale(facts, name) for name in names}
-    lines = "".join(_line(facts, row, place, columns, scales) for place, row in enumerate(facts.rows, 1))
+    scale = _scale(facts, names[0])
+    lines = "".join(_line(facts, row, place, columns, scale) for place, row in enumerate(facts.rows, 1))
     body = (
         f'<div class="scroll"><table class="ranking cards"><thead><tr>{head}</tr></thead>'
         f'<tbody>{lines}</tbody></table></div><p class="foot">{shown(_notes(facts))}</p>'
@@ -135,29 +135,31 @@ def _scale(facts: Facts, name: str) -> plots.Scale:
     return plots.Scale(max(-1.0, low), min(1.0, high), 6, BAR - 6)
 
 
-def _line(facts: Facts, row: Row, place: int, columns: list[str], scales: dict[str, plots.Scale]) -> str:
+def _line(facts: Facts, row: Row, place: int, columns: list[str], scale: plots.Scale) -> str:
     is_choice = row["model"] == facts.document["advice"]["recommended"]
     chips = f'<span class="chip good">{facts.say("take this", "推荐")}</span>' if is_choice else ""
     if row["status"] != "ok":
         chips += f'<span class="chip bad">{shown(_status(facts, row))}</span>'
     kind = row["model"] if row["model"] != facts.names[row["model"]] else ""
+    words = facts.document["words"].get(row["model"])
+    if words is not None:
+        kind += (" · " if kind else "") + f"{words['vocabulary']:,} × {words['dim']}"
     name = (
         f'<th scope="row"><div class="model"><span class="place">{place}</span>'
         f'<span class="who">{facts.key(row["model"])} {chips}<small class="mono">{data(kind)}</small></span></div></th>'
     )
-    words = facts.document["words"].get(row["model"])
     if words is None:
         return f'<tr class="lost">{name}<td colspan="{len(columns) - 1}">{data(row.get("error") or "–")}</td></tr>'
+    first, *others = facts.document["columns"]
+    numbers = [_plain_score(facts, row, name) for name in others]
+    numbers += [_cost(facts, row, *measure) for measure in _costs()]
     cells = "".join(
-        _scored(facts, row, score, column, scales[score])
-        for score, column in zip(scales, columns[1 : 1 + len(scales)], strict=True)
-    )
-    numbers = [f"{words['vocabulary']:,}", *(_cost(facts, row, *measure) for measure in _costs())]
-    rest = "".join(
         f'<td class="num" data-label="{shown(column)}">{number}</td>'
-        for column, number in zip(columns[1 + len(scales) :], numbers, strict=True)
+        for column, number in zip(columns[2:], numbers, strict=True)
     )
-    return f"<tr{' class=choice' if is_choice else ''}>{name}{cells}{rest}</tr>"
+    return (
+        f"<tr{' class=choice' if is_choice else ''}>{name}{_scored(facts, row, first, columns[1], scale)}{cells}</tr>"
+    )
 
 
 def _scored(facts: Facts, row: Row, name: str, column: str, scale: plots.Scale) -> str:
@@ -170,6 +172,16 @@ def _scored(facts: Facts, row: Row, name: str, column: str, scale: plots.Scale) 
         f'<td class="accuracy" data-label="{shown(column)}"><span class="bar">{bar}</span>'
         f'<span class="value">{_written(name, score["value"])}</span> <span class="soft">[{_interval(name, score)}]</span></td>'
     )
+
+
+def _plain_score(facts: Facts, row: Row, name: str) -> str:
+    """A further score as a number; its interval stands in the section on similarity."""
+    value = row["scores"].get(name, {}).get("value")
+    values = [other["scores"][name]["value"] for other in facts.scored if name in other["scores"]]
+    if value is None:
+        return "–"
+    is_best = len(values) > 1 and value == max(values)
+    return f"<b>{_written(name, value)}</b>" if is_best else _written(name, value)
 
 
 Cost = tuple[str, Callable[[float | None], str], bool]
@@ -221,13 +233,15 @@ def _questions(facts: Facts) -> str:
     if not any(report["total"]["known"] for report in reports.values()):
         return ""
     first = next(iter(reports.values()))
+    most = max(one["accuracy"]["value"] for report in reports.values() for one in report["sections"] if one["accuracy"])
     lines = []
     for name, place in [*((one["name"], index) for index, one in enumerate(first["sections"])), ("", -1)]:
         scores = [report["sections"][place] if name else report["total"] for report in reports.values()]
         if any(score["known"] for score in scores):
             label = name or say("all together", "合计")
             asked = f"{max(score['known'] for score in scores):,} / {scores[0]['asked']:,}"
-            lines.append([Cell(data(label), header=True), Cell(asked, "num"), *map(_tinted, scores)])
+            cells = [_tinted(score, most) for score in scores]
+            lines.append([Cell(data(label), header=True), Cell(asked, "num"), *cells])
     head = [say("Section", "小节"), say("known", "已知"), *(facts.names[model] for model in reports)]
     lead = say(
         "Which relations the vectors hold: the share of questions answered right, over those whose words are known.",
@@ -237,11 +251,12 @@ def _questions(facts: Facts) -> str:
     return section("questions", say("Analogies by section", "各小节的类比"), lead, body)
 
 
-def _tinted(score: dict[str, Any]) -> Cell:
+def _tinted(score: dict[str, Any], most: float) -> Cell:
+    """One accuracy, the deeper in colour the nearer to the best on the page."""
     if score["accuracy"] is None:
         return Cell("–", "num")
     value = score["accuracy"]["value"]
-    return Cell(percent(value), f"num {step_of(value * 0.6, 1.0)}")
+    return Cell(percent(value), f"num {step_of(0.5 * value / (most or 1.0), 1.0)}")
 
 
 def _similarity(facts: Facts) -> str:
