@@ -18,7 +18,9 @@ from erya.errors import DataError, Interrupted, UsageError
 from erya.progress import Report
 from erya.text import Characters, ChineseWords, Whitespace, Words, corpus_kernels
 from erya.text.corpus import encode, lines_of
-from erya.text.corpus_reading import Limits
+from erya.text.corpus_forms import forms_of
+from erya.text.corpus_reading import Limits, Piece
+from erya.text.corpus_scan import _Worker
 
 TINY = Limits(block=7, round=3, spill=5, local=2)
 ODD = "Don't café 北京大学 👍🏽👨\u200d👩\u200d👧 🇨🇳x ❤️ a_b\0 \u202e می\u200cخواهم ΑΣ'Α İx 葛\U000e0100城 𠮷野家 e\u0301 \u200d\U0003fffdx"
@@ -267,6 +269,14 @@ def test_many_words_and_long_ones():
     assert found.counts.tolist() == [2] * len(words)
 
 
+@pytest.mark.parametrize("tokenizer", TOKENIZERS, ids=repr)
+def test_no_word_is_entered_twice(tokenizer):
+    data = f"{ODD} ".encode() * 50
+    worker = _Worker(forms_of(tokenizer, b"\n\r"), Limits(), 3 * (1 << 16) // 16 + 8)
+    worker.scan(Piece(data, None, 0))
+    assert len(worker.words) == len(set(tokenizer.tokens(data.decode())))
+
+
 # ---- what goes wrong ---------------------------------------------------------------------------------------------
 
 
@@ -383,7 +393,9 @@ PEAK = """
 import sys, resource
 from pathlib import Path
 from erya.text.corpus import encode
-from erya.text.corpus_reading import Limits
+from erya.text.corpus_forms import forms_of
+from erya.text.corpus_reading import Limits, Piece
+from erya.text.corpus_scan import _Worker
 encode(["a b"], min_count=1)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 found = encode(Path(sys.argv[1]), min_count=1, tokenizer="words", threads=2, _limits=Limits(spill=1 << 20))

@@ -369,6 +369,7 @@ def scan(  # noqa: C901  (one loop: a call for each token would take as long as 
                 i = start
                 status = HARD
                 break
+            gathered = arena[base]
         tokens += 1
         if i - start > longest:
             continue
