@@ -227,3 +227,123 @@ def test_peak_memory_is_the_contestants_own():
     code = "from erya.contest import peak_rss; print(peak_rss())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) < ballast.nbytes
+
+
+# ---- word vectors ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    """A comparison of word vectors with one contestant of every kind; two seeds, questions of which some are known."""
+    from pathlib import Path
+
+    from erya.tasks import vectors
+    from erya.text import vector_files
+
+    folder = tmp_path_factory.mktemp("words")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ERYA_ROOMS", str(Path(__file__).parent / "toy_rooms"))
+        questions = [
+            vectors.Question("semantic", "kitchen", "soup", "bread", "salt", word) for word in ("rice", "onion", "rain")
+        ] + [vectors.Question("semantic", "weather", "rain", "fog", "snow", word) for word in ("wind", "xyzzy")]
+        patch.setattr(vectors, "bundled_analogies", lambda language="en": questions)
+        (folder / "corpus.txt").write_text("\n".join(vectors.toy(seed=1, rows=200)[0]), encoding="utf-8")
+        (folder / "ws.tsv").write_text("soup\tbread\t9\nsoup\train\t1\nfog\twind\t8\nsalt\tcloud\t2\n")
+        model = catalog.model("vectors/toy", "tiny").fit(folder / "corpus.txt")
+        table = vector_files.VectorTable(model.words_, model.vectors_)
+        vector_files.write(folder / "v.bin", table, "word2vec-bin")
+        models = ["vectors/toy", model.save(folder / "v.erya"), folder / "v.bin", catalog.model("vectors/toy", "tiny")]
+        events = []
+        board = erya.compare(
+            models,
+            folder / "corpus.txt",
+            similarity=[folder / "ws.tsv"],
+            seeds=2,
+            settings={"dim": 8, "epochs": 30},
+            watch=events.append,
+        )
+        yield board, events, folder
+
+
+def test_words_a_row_for_everyone(words):
+    rows = {row["model"]: row for row in words[0].rows}
+    assert len(rows) == 4
+    assert {row["status"] for row in rows.values()} == {"ok"}
+    trained = rows["vectors/toy"]
+    assert trained["seeds"] == [0, 1]
+    assert len(trained["scores"]["spearman_ws"]["per_seed"]) == 2
+    for name in ("train_seconds", "first_answer_seconds", "predictions_per_second", "model_bytes", "peak_rss_bytes"):
+        assert trained[name] > 0, name
+    foreign = next(row for name, row in rows.items() if name.endswith("v.bin"))
+    assert foreign["kind"] == "artefact"
+    assert foreign["train_seconds"] is None
+    saved = next(row for name, row in rows.items() if name.endswith("v.erya"))
+    assert foreign["scores"] == saved["scores"], "the same vectors"
+    json.dumps(words[0].document, allow_nan=False)
+
+
+def test_words_the_document(words):
+    document = words[0].document
+    assert document["task"] == "vectors"
+    assert document["columns"] == ["analogy_accuracy", "spearman_ws"]
+    assert document["data"]["similarity"] == {"ws": 4}
+    assert document["data"]["files"] == 1
+    values = [row["scores"]["analogy_accuracy"]["value"] for row in document["rows"]]
+    assert values == sorted(values, reverse=True)
+    assert len(document["pairs"]) == 6
+    assert {pair["questions"] for pair in document["pairs"]} == {4}, "the fifth has a word that nobody knows"
+    for found in document["words"].values():
+        assert found["analogies"]["total"]["known"] == 4
+        assert found["similarity"][0]["known"] == 4
+    assert document["advice"]["sentences"]
+    assert [event["event"] for event in words[1]].count("done") == 4
+
+
+def test_words_the_table_and_the_report(words, monkeypatch):
+    board, _, folder = words
+    table = board.table()
+    assert "ws" in table.splitlines()[0]
+    assert "always" not in table
+    assert "queries/s" in table
+    page = board.save(folder / "report.html").read_text(encoding="utf-8")
+    for name in ("ranking", "questions", "similarity", "differences", "data", "next", "repeat"):
+        assert f'id="{name}"' in page, name
+    for name in ("confusion", "mistakes", "calibration", "labels"):
+        assert f'id="{name}"' not in page, name
+    assert f"--similarity {folder / 'ws.tsv'}" in page
+    from erya import report_page
+
+    monkeypatch.setenv("ERYA_LANG", "zh")
+    chinese = report_page.render({**board.document, "language": "zh", "advice": advice.advise(board.document)})
+    assert "词向量比较" in chinese
+    assert "Analogies by section" not in chinese
+
+
+def test_words_that_nothing_could_be_asked_of(words, monkeypatch):
+    from erya.tasks import vectors
+
+    nothing = [vectors.Question("semantic", "none", "p", "q", "r", "s")]
+    monkeypatch.setattr(vectors, "bundled_analogies", lambda language="en": nothing)
+    board = erya.compare([words[2] / "v.bin"], words[2] / "corpus.txt")
+    (row,) = board.rows
+    assert (row["status"], row["scores"]) == ("ok", {})
+    assert board.document["advice"]["recommended"] is None
+    assert "could be scored" in board.document["advice"]["sentences"][0]
+    assert "–" in board.table()
+    assert board.html().startswith("<!doctype html>")
+
+
+def test_words_wrong_calls(words, tmp_path, data):
+    folder = words[2]
+    with pytest.raises(UsageError, match="no model for the task vectors"):
+        erya.compare(["classify/naive_bayes"], folder / "corpus.txt", task="vectors")
+    (tmp_path / "labels.txt").write_text("food\nmusic\n", encoding="utf-8")
+    with pytest.raises(UsageError):
+        erya.compare([tmp_path / "labels.txt"], folder / "corpus.txt", task="vectors")
+    with pytest.raises(DataError):
+        erya.compare([folder / "v.bin"], folder / "nowhere.txt")
+    with pytest.raises(UsageError, match="task classify"):
+        erya.compare([folder / "v.erya"], data)
+    texts = ["soup bread", "rain fog"] * 30
+    board = erya.compare([folder / "v.bin"], texts, task="vectors", similarity=[folder / "ws.tsv"])
+    assert board.document["data"]["texts"] == 60

@@ -98,7 +98,7 @@ def compare(
         DataError, UsageError: as ``erya.read``; an unknown model; predictions that do not fit the test rows.
     """
     started = time.perf_counter()
-    trial = _trial(data, task or _task_of(models, data), similarity, seed)
+    trial = _trial(data, task or task_of(models or [], data), similarity, seed)
     settings = dict(settings or {})
     if trial.tokenizer and "tokenizer" not in settings:
         settings["tokenizer"] = trial.tokenizer
@@ -120,13 +120,20 @@ def compare(
     return Board(document)
 
 
-def _task_of(models: Sequence[Any] | None, data: Any) -> str:
-    """The task of the data, else of the first model that names one; classify where nothing does."""
+def task_of(models: Sequence[Any], data: Any = None) -> str:
+    """The task of the data, else of the first model that tells one: an id, an object, a file; else classify."""
     if isinstance(data, Dataset):
         return data.task
-    for model in models or []:
-        task = str(getattr(model, "id", model)).split("/")[0]
-        if not isinstance(model, Path) and task in tasks.names():
+    for model in models:
+        if not isinstance(model, str | Path):
+            task = str(getattr(model, "id", "")).split("/")[0]
+        elif catalog.is_artefact(Path(model)):
+            task = artefact.load(model).model.split("/")[0]
+        elif Path(model).is_file():
+            task = "vectors" if catalog.foreign_format(model) else ""
+        else:
+            task = str(model).split("/")[0]
+        if task in tasks.names():
             return task
     return "vectors" if isinstance(data, Corpus) else "classify"
 

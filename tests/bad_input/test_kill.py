@@ -15,6 +15,7 @@ from .test_signals import EACH_STEP, events
 
 KILLS = 20
 LSTM = "classify/lstm"
+VECTORS = "vectors/glove"
 
 
 @pytest.mark.slow
@@ -29,10 +30,19 @@ def test_fasttext_killed_at_moments(erya):
     killed_and_resumed(erya, [MODEL, "--set", "epochs=3000"], seed=2, kills=4)
 
 
-def killed_and_resumed(erya, model: list[str], *, seed: int, kills: int = KILLS) -> None:
+def test_vectors_killed_at_moments(erya):
+    """Word vectors are trained on a file that is streamed, not on rows."""
+    from erya.tasks import vectors
+
+    (erya.folder / "corpus.txt").write_text("\n".join(vectors.toy(seed=3, rows=400)[0]) + "\n", encoding="utf-8")
+    settings = ["--set", "epochs=400", "--set", "dim=16", "--set", "min_count=1"]
+    killed_and_resumed(erya, [VECTORS, *settings], seed=4, kills=4, data="corpus.txt")
+
+
+def killed_and_resumed(erya, model: list[str], *, seed: int, kills: int = KILLS, data: str = "reviews.csv") -> None:
     """One training, killed and resumed again and again, against one that was left alone."""
     generator = random.Random(seed)
-    train = ["train", model[0], "reviews.csv", *FAST, *model[1:], "-o"]
+    train = ["train", model[0], data, *FAST, *model[1:], "-o"]
     before = erya.contents()
     folder = erya.folder / "new.erya.run"
     for kill in range(kills):

@@ -125,7 +125,7 @@ def compare(
     """Train and compare models; table to stdout, report to a file."""
     from erya import catalog, leaderboard, runs, tasks
 
-    chosen_task = task or _task_of(models or [])
+    chosen_task = task or leaderboard.task_of(models or [])
     tasks.find(chosen_task)
     fitting.use_machine()
     repeats, budget_seconds = whole("--seeds", seeds, default=1, least=1), seconds("--budget", budget)
@@ -171,20 +171,6 @@ def _end(board: Board) -> None:
     """Exit 5 where not one model finished: a script must notice."""
     if all(row["status"] in ("failed", "skipped") for row in board.rows):
         raise typer.Exit(ResourceError.exit)
-
-
-def _task_of(models: list[str]) -> str:
-    """The task of the first model that names one; of a file, what it holds."""
-    from erya import artefact, catalog, tasks
-
-    for name in models:
-        if name.split("/")[0] in tasks.names() and not Path(name).is_file():
-            return name.split("/")[0]
-        if catalog.is_artefact(Path(name)):
-            return artefact.load(name).model.split("/")[0]
-        if catalog.foreign_format(name) is not None:
-            return "vectors"
-    return "classify"
 
 
 def _check(name: str, task: str) -> None:
