@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import erya
 from erya import catalog
 from erya.errors import DataError, DivergedError, Interrupted, UsageError
 from erya.models.glove import estimator, kernels, lanes_kernels, loop, reference, tiles
@@ -18,6 +20,7 @@ from erya.parts.counting import count
 from erya.parts.simd import LANES, load, store
 from erya.progress import Report
 from erya.tasks import vectors
+from erya.text.corpus import encode
 
 X, _ = vectors.toy(0)
 
@@ -400,6 +403,27 @@ def test_the_room_is_whole():
 def test_the_docstrings_example_is_true():
     assert doctest.testmod(estimator).failed == 0
     assert doctest.testmod(estimator).attempted
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_spring_and_autumn(name):
+    """The README's table of ratios."""
+    text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+    found = re.search(r"<!-- table: spring_autumn -->\n((?:\|.*\n)+)", text)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in found[1].splitlines()[2:]]
+    encoded = encode(erya.read("sample:poetry").train.inputs, tokenizer="characters")
+    store = count(encoded.ids, len(encoded.words), window=5)
+    seasons = [encoded.words.index(season) for season in "春秋"]
+    sums = [store.row(season)[1].sum(dtype=np.float64) for season in seasons]
+    assert [row[0][0] for row in rows] == list("柳霜风无")
+    for word, *values in rows:
+        shares = [
+            store.get(season, encoded.words.index(word[0])) / total for season, total in zip(seasons, sums, strict=True)
+        ]
+        assert [f"{share:.5f}" for share in shares] == values[:2]
+        assert f"{shares[0] / shares[1]:.2f}" == values[2]
+    frequent = [encoded.words[store.row(season)[0][store.row(season)[1].argmax()]] for season in seasons]
+    assert frequent == ["风", "风"], "as the text says"
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
