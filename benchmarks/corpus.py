@@ -54,7 +54,7 @@ def in_python(path: Path, lines: int = 5000) -> float:
 def main() -> None:
     folder = results_file.SHARED / "wiki_en"
     packed = sorted(folder.glob("train-*.txt.xz"))
-    encode(["warm up: compile", "é"], min_count=1)
+    learn_phrases(encode(["warm up: compile", "é"], min_count=1))
     document: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         plain, ascii_only = Path(name) / "wiki.txt", Path(name) / "ascii.txt"

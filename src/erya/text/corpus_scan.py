@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.errors import Interrupted
+from erya.kernel_cache import announce
 from erya.language import say
 from erya.progress import Report
 from erya.text import corpus_kernels as kernels
@@ -127,6 +128,7 @@ class Scan:
             DataError: a piece is not valid UTF-8.
             Interrupted: the report wishes so.
         """
+        announce(report, [kernels.scan])
         with ThreadPoolExecutor(len(self._workers)) as pool:
             for held in ahead(pieces, self.limits.round):
                 self._round(held, pool)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from erya import machine
 from erya.errors import Interrupted, UsageError, quoted
+from erya.kernel_cache import announce
 from erya.language import say
 from erya.progress import Report, quiet
 from erya.text import phrases_kernels as kernels
@@ -202,6 +203,7 @@ def _counted(
     corpus: Encoded, common: NDArray[np.bool_], threads: int, min_count: int, report: Report
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
     """Where each candidate of at least ``min_count`` was first seen, its count, and how many candidates differ."""
+    announce(report, [kernels.count_pairs])
     ids = np.asarray(corpus.ids)
     shards = [_Shard(number) for number in range(_SHARDS)]
     with ThreadPoolExecutor(min(threads, _SHARDS)) as pool:
