@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from erya.drawing import terminal
 from erya.drawing.markup import aligned
-from erya.trace import Bars, Lines, Matrix, Table, TokenHeat, Trace
+from erya.trace import Bars, Lines, Matrix, Points, Table, TokenHeat, Trace
 from tests.html_checks import checked
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -249,3 +249,31 @@ def test_any_text_and_any_numbers_can_be_drawn(text, numbers, width):
             assert cell_len(ANSI.sub("", line)) <= max(width, 24)
     checked(trace.html())
     json.dumps(trace.to_plain(), allow_nan=False)
+
+
+def test_points_of_the_plane():
+    """Names where there is room, arrows between named ones, nothing where there is nothing; wrong shapes are refused."""
+    view = Points(
+        "t", ["man", "king", "北京", ""], [[0, 0], [1, 0.1], [0, 1], [1, 1]], [(0, 1), (2, 3)], ("PC 1", "PC 2")
+    )
+    trace = Trace("vectors/x", "x", {}, [view])
+    text = trace.text(width=60, color=False)
+    assert text.count("•") == 4
+    assert "man → king" in text
+    assert "北京 →" not in text, "an arrow to a point without a name has no words"
+    assert max(map(cell_len, text.splitlines())) <= 60
+    page = trace.html()
+    for word in ("man", "king", "北京", "PC 1", "PC 2"):
+        assert word in page
+    assert trace.to_plain()["views"][0]["arrows"] == [[0, 1], [2, 3]]
+    nothing = Trace("m", "x", {}, [Points("t", [], [])])
+    assert "t" in nothing.text()
+    checked(nothing.html())
+    checked(page)
+    many = Points("t", [f"word{index}" for index in range(300)], np.random.default_rng(0).normal(size=(300, 2)))
+    assert "150 points without a name" in Trace("m", "x", {}, [many]).html()
+    same = Points("t", ["a", "b"], [[1, 1], [1, 1]])
+    assert "a" in Trace("m", "x", {}, [same]).text(color=False)
+    for labels, points, arrows in ((["a"], [[1, 2, 3]], []), (["a"], [[np.nan, 0]], []), (["a"], [[0, 0]], [(0, 1)])):
+        with pytest.raises(ValueError):
+            Points("t", labels, points, arrows)

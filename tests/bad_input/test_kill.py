@@ -15,7 +15,7 @@ from .test_signals import EACH_STEP, events
 
 KILLS = 20
 LSTM = "classify/lstm"
-VECTORS = "vectors/glove"
+VECTORS = "vectors/word2vec"
 
 
 @pytest.mark.slow

@@ -75,8 +75,23 @@ def _of_words() -> dict[str, str]:
         "max_size": say("the greatest number of words; none: no limit", "词表最多多少个词；none 表示不限"),
         "steps": say("rounds of the solver", "求解的轮数"),
         "smoothing": say(
-            "exponent of context counts, below 1 so that rare contexts weigh less",
-            "上下文计数的指数，小于 1 可压低罕见上下文",
+            "exponent of the counts of contexts or noise words; below 1 the rare ones weigh more",
+            "上下文或噪声词计数的指数；小于 1 时罕见词的份量更大",
+        ),
+        "algorithm": say(
+            "skip_gram: each neighbour predicts by itself; cbow: all together",
+            "skip_gram：邻居各自预测；cbow：合起来预测",
+        ),
+        "loss": "negative_sampling · nce · hierarchical_softmax",
+        "cbow_mean": say(
+            "CBOW predicts from the mean of its neighbours, else from their sum", "CBOW 用邻居向量的平均，否则用总和"
+        ),
+        "shrink_window": say(
+            "draw each window's width anew, so that near neighbours count more", "每个窗口随机缩小，使近邻居份量更大"
+        ),
+        "watch": say(
+            "words whose way through the training is kept; none named: some frequent ones",
+            "记录这些词在训练中的移动；不写则取一些高频词",
         ),
         "weighting": say(
             "neighbours count alike (uniform), or 1/distance (distance)", "邻居权重：uniform 相同，distance 按 1/距离"

@@ -162,7 +162,8 @@ def about(
     for name, values in presets.items():
         chosen_values = "  ".join(f"{key}={shown(value)}" for key, value in values.items())
         output.write(f"  {name.ljust(8)} {chosen_values or say('the defaults above', '即以上默认值')}")
-    manner.next(f"erya train {model} {_some_data(task)} -o m.erya", f"erya learn {model}")
+    out = "m.erya" if _some_data(task).startswith("sample:") else "v.erya"
+    manner.next(f"erya train {model} {_some_data(task)} -o {out}", f"erya learn {model}")
 
 
 def _some_data(task: str) -> str:

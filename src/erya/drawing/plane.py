@@ -31,7 +31,7 @@ def picture(view: Points, say: Say) -> str:
     drawing = plots.responsive(lambda width: _draw(view, points, width)) if len(points) else ""
     across, up = view.axes[0] or "x", view.axes[1] or "y"
     rows = [[name, *point] for name, point in zip(view.labels, points.tolist(), strict=True)]
-    unnamed = len(points) - LABELLED
+    unnamed = sum(map(bool, view.labels)) - LABELLED
     words = say(f"{unnamed:,} points without a name", f"另有 {unnamed:,} 个点未标名称")
     numbers = details(say("numbers", "数值"), table([say("word", "词"), across, up], rows))
     return figure(drawing, words if unnamed > 0 else "", numbers)
@@ -53,15 +53,20 @@ def _draw(view: Points, points: Floats, width: float) -> str:
         canvas.add(*_arrow(places[start], places[end]))
     for place, name in zip(places, view.labels, strict=True):
         canvas.add(svg.dot(*place, RADIUS, "solid", "s0", name))
-    named = [svg.fitted(cut(name, NAME), FONT, 180) for name in view.labels[:LABELLED]]
-    boxes = [Box(px - RADIUS, py - RADIUS, px + RADIUS, py + RADIUS) for px, py in places[:LABELLED]]
+    named = [index for index, name in enumerate(view.labels) if name][:LABELLED]  # a way has points without a name
+    names = [svg.fitted(cut(view.labels[index], NAME), FONT, 180) for index in named]
+    boxes = [_around(*places[index]) for index in named]
     lines = [box for start, end in view.arrows for box in _thin(places[start], places[end])]
-    for name, box in zip(named, place_labels(named, boxes, frame, lines), strict=True):
+    for name, box in zip(names, place_labels(names, boxes, frame, lines), strict=True):
         canvas.add(svg.words(box.left, box.bottom - FONT * 0.35, name, "t label"))
     if view.axes[0]:
         canvas.add(svg.words(frame.right, height - 6, f"{view.axes[0]} →", "t axis", "end"))
         canvas.add(svg.words(frame.left, height - 6, f"↑ {view.axes[1]}", "t axis"))
     return canvas.close()
+
+
+def _around(x: float, y: float) -> Box:
+    return Box(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS)
 
 
 def _arrow(start: tuple[float, float], end: tuple[float, float]) -> list[str]:
@@ -105,8 +110,9 @@ def rows(view: Points, width: int) -> list[str]:
     for line, column in places:
         grid.put(line, column, "•")
     for (line, column), name in zip(places, names, strict=True):
-        grid.name(line, column, name)
-    arrows = ", ".join(f"{names[start]} → {names[end]}" for start, end in view.arrows)
+        if name:
+            grid.name(line, column, name)
+    arrows = ", ".join(f"{names[start]} → {names[end]}" for start, end in view.arrows if names[start] and names[end])
     return [*grid.lines(), *([arrows] if arrows else [])]
 
 
