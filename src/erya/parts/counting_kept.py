@@ -77,9 +77,7 @@ def keep(
     for first in range(0, len(store), ROWS_AT_ONCE):
         last = min(len(store), first + ROWS_AT_ONCE)
         places, found = np.zeros((last - first, each), dtype=np.int64), np.zeros(last - first, dtype=np.int64)
-        strongest(
-            store.starts, store.columns, store.values, sums, each, first, last, np.zeros(each), places, found
-        )
+        strongest(store.starts, store.columns, store.values, sums, each, first, last, np.zeros(each), places, found)
         places[np.arange(each) >= found[:, None]] = np.iinfo(np.int64).max
         chosen = np.sort(places, axis=1)  # by column again
         chosen = chosen[chosen < np.iinfo(np.int64).max]
