@@ -36,8 +36,8 @@ class GloVe(Model, WordQueries):
         window: how far a neighbour may be, in words; at distance d it counts 1/d.
         epochs: passes over the entries of X.
         learning_rate: of AdaGrad's first step.
-        x_max: a count from which an entry has its full weight. In a small corpus few counts reach the original's 100:
-            take 10 for some ten million words.
+        x_max: a count from which an entry has its full weight. The original's 100 is for billions of words; in some ten
+            million few counts reach it.
         alpha: below ``x_max`` the weight is (x / x_max) to this power.
         clip: no component of a gradient is further from 0.
         add_contexts: whether a word's vector is the sum of its vector as a word and as a context (the paper's choice).
@@ -71,7 +71,7 @@ class GloVe(Model, WordQueries):
         window: int = 10,
         epochs: int = 15,
         learning_rate: float = 0.05,
-        x_max: float = 100.0,
+        x_max: float = 10.0,
         alpha: float = 0.75,
         clip: float = 100.0,
         add_contexts: bool = True,
