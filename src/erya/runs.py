@@ -310,7 +310,7 @@ def _interrupted(folder: RunFolder, id: str, saved: bool) -> Interrupted:
     message = (
         say("stopped; the training is saved", "已停止；训练进度已保存")
         if saved
-        else say(f"stopped; {id} keeps no checkpoint and will start over", f"已停止；{id} 没有检查点，将从头开始")
+        else say(f"stopped; {id} has no checkpoint yet and will start over", f"已停止；{id} 还没有检查点，将从头开始")
     )
     return Interrupted("interrupted", message, help=folder.resume_command)
 

@@ -62,6 +62,12 @@ def test_a_corpus_without_words_is_said(erya, words):
     assert not Path("new.erya.run").exists()
 
 
+def test_options_that_mean_nothing_here_are_said(erya, words):
+    command = ["train", WORDS, "corpus.txt", "--preset", "tiny", "-o", "new.erya", "--split", "0.8/0.1/0.1"]
+    assert "--split" in erya(*command).err
+    assert "未用到" in erya(*command, lang="zh").err
+
+
 # ---- evaluate ---------------------------------------------------------------------------------------------------
 
 

@@ -73,6 +73,10 @@ def build() -> typer.Typer:
                     say("one model, one file", "一个模型，一个文件"),
                 ),
                 ("erya predict m.erya --input 春眠不觉晓，处处闻啼鸟。", say("ask it", "提问")),
+                (
+                    "erya train vectors/word2vec corpus.txt -o v.erya",
+                    say("word vectors; then: erya show v.erya near king", "词向量；然后：erya show v.erya near 北京"),
+                ),
             ]
         ),
     )

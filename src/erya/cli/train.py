@@ -129,7 +129,7 @@ def train(
     ] = False,
 ) -> None:
     """Train one model."""
-    from erya import catalog, runs
+    from erya import catalog, runs, tasks
 
     preset = preset or "default"
     fitting.use_machine()
@@ -149,6 +149,8 @@ def train(
     built = catalog.model(model, preset, settings)
     manner.talk(output.fact(say("data", "数据"), any_line(dataset)))
     tell_notes(dataset.reading, manner)
+    if tasks.find(kind.task()).INPUT == "corpus":
+        _tell_unused(columns, parts, manner)
     if dry_run:
         _show_plan(built, dataset, out, preset, manner)
         return
@@ -172,6 +174,28 @@ def resume(
     trained = runs.resume(model, quiet=manner.quiet)
     source = (artefact.load(trained.path).training.get("data") or {}).get("source")
     _show_trained(trained, manner, source, {})
+
+
+def _tell_unused(columns: Columns, parts: Parts, manner: Manner) -> None:
+    """Which of the options given mean nothing where running text is learned from."""
+    given = {
+        "--label": columns.label,
+        "--weight": columns.weight,
+        "--text2": columns.text2,
+        "--split": parts.split,
+        "--test": parts.test,
+    }
+    unused = " ".join(name for name, value in given.items() if value is not None)
+    if unused:
+        manner.talk(
+            output.fact(
+                "",
+                say(
+                    f"not used: {unused} – word vectors learn from the whole text",
+                    f"未用到：{unused}——词向量从整份文本学习",
+                ),
+            )
+        )
 
 
 # ---- what is shown --------------------------------------------------------------------------------------------
