@@ -19,7 +19,7 @@ from erya.progress import Report, quiet
 from erya.state import Arrays
 
 if TYPE_CHECKING:
-    from erya.parts.counting import Cooccurrences
+    from erya.parts.counting_store import Cooccurrences
 
 WHOLE = 1_000_000  # entries: 8 MB
 EACH = 16  # of a word, beyond that

@@ -27,7 +27,7 @@ from erya.text import tokenizers
 
 if TYPE_CHECKING:
     from erya.models.cooccurrence.svd import Sparse
-    from erya.parts.counting import Cooccurrences
+    from erya.parts.counting_store import Cooccurrences
     from erya.trace import Trace
 
 MOST_DENSE = 5_000  # words whose rows can be kept as they are (dim=None): 100 MB

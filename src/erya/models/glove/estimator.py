@@ -132,7 +132,7 @@ class GloVe(Model, WordQueries):
                 help="--set min_count=1",
             )
         try:
-            run = Run(store, self._plan(), encoded.digest)
+            run = Run(store, self._plan(), encoded.digest, report)
             kept = keep(store, row_sums(store), report=report)
         finally:
             store.close()

@@ -18,10 +18,10 @@ from erya.kernel_cache import announce
 from erya.language import say
 from erya.models.glove import kernels
 from erya.models.glove.tiles import entries_of
-from erya.parts.counting import Cooccurrences
+from erya.parts.counting_store import Cooccurrences
 from erya.parts.lockstep import ABORT, run_together
 from erya.parts.simd import padded
-from erya.progress import Report
+from erya.progress import Report, quiet
 from erya.state import State
 
 ROUND_SECONDS = 0.2
@@ -83,12 +83,13 @@ class Run:
         store: X, for V words.
         plan: the settings.
         digest: of the corpus: a checkpoint of another one is refused.
+        report: asked whether to stop while the entries are laid out.
     """
 
-    def __init__(self, store: Cooccurrences, plan: Plan, digest: str = "") -> None:
+    def __init__(self, store: Cooccurrences, plan: Plan, digest: str = "", report: Report = quiet) -> None:
         self.plan, self.digest = plan, digest
         self.entries, self.groups, self.size = entries_of(
-            store, x_max=plan.x_max, alpha=plan.alpha, seed=plan.seed, threads=plan.threads
+            store, x_max=plan.x_max, alpha=plan.alpha, seed=plan.seed, threads=plan.threads, report=report
         )
         self.epoch, self.round = 0, 0
         self.losses = np.zeros((self.groups, self.groups))  # of this epoch's tiles so far

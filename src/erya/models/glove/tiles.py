@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.models.glove import kernels
-from erya.parts.counting import MEMORY, Cooccurrences
+from erya.parts.counting import MEMORY, stop_if_asked
+from erya.parts.counting_store import Cooccurrences
 from erya.parts.lockstep import run_together
+from erya.progress import Report, quiet
 
 MOST_GROUPS = 32  # as many threads can work at once; each word is visited in so many turns an epoch
 MANY_ENTRIES = 300_000_000  # from here on four times as many, so that a round stays short
@@ -37,6 +39,7 @@ def entries_of(
     alpha: float,
     seed: int,
     threads: int,
+    report: Report = quiet,
     memory_bytes: int = MEMORY,
     folder: Path | None = None,
 ) -> tuple[kernels.Entries, int, int]:
@@ -48,6 +51,7 @@ def entries_of(
         alpha: see ``f`` above.
         seed: fixes the order of a word's entries in a tile.
         threads: to work with; changes no bit.
+        report: asked whether to stop.
         memory_bytes: beyond that, the entries lie in a temporary file.
         folder: where it may be.
     """
@@ -65,6 +69,7 @@ def entries_of(
         range(groups),
         threads,
         lambda group: kernels.measure(store.starts, store.columns, group, groups, size, starts[1:]),
+        report,
     )
     np.cumsum(starts, out=starts)
     salt = int(np.random.default_rng([seed, 1]).integers(2**62))
@@ -74,6 +79,7 @@ def entries_of(
         lambda group: kernels.deal(
             store.starts, store.columns, store.values, group, groups, size, salt, entries, np.zeros(groups, np.int64)
         ),
+        report,
     )
 
     def weigh(begin: int) -> None:
@@ -82,7 +88,7 @@ def entries_of(
         weights[part] = np.minimum(0, logarithms[part] - np.float32(math.log(x_max))) * np.float32(alpha)
         np.exp(weights[part], out=weights[part])
 
-    _share_out(range(0, total, AT_ONCE), threads, weigh)
+    _share_out(range(0, total, AT_ONCE), threads, weigh, report)
     return entries, groups, size
 
 
@@ -94,11 +100,14 @@ def _room(length: int, kind: Any, folder: Path | None, on_disk: bool) -> NDArray
         return np.memmap(file, dtype=kind, mode="w+", shape=(length,))
 
 
-def _share_out(jobs: range, threads: int, work: Callable[[int], None]) -> None:
-    """Do all jobs, on several threads; which thread does which changes nothing."""
+def _share_out(jobs: range, threads: int, work: Callable[[int], None], report: Report) -> None:
+    """Do all jobs, on several threads; which thread does which changes nothing. Between some, look whether to stop."""
+    for begin in range(0, len(jobs), threads):
+        some = jobs[begin : begin + threads]
 
-    def some(thread: int, _: NDArray[np.int64]) -> None:
-        for job in jobs[thread::threads]:
-            work(job)
+        def mine(thread: int, _: NDArray[np.int64]) -> None:
+            for job in some[thread : thread + 1]:  # noqa: B023
+                work(job)
 
-    run_together(some, threads)
+        run_together(mine, threads)
+        stop_if_asked(report)
