@@ -162,7 +162,9 @@ def count_rows(
     while row < last:
         here = min(starts[row + 1], stop)
         while at < here:
-            prefetch(grid, 0, positions[min(at + AHEAD, final)])
+            ahead = positions[min(at + AHEAD, final)]
+            prefetch(grid, 0, ahead - window.left)
+            prefetch(grid, 0, ahead + window.right)
             found = add_neighbours(ids, positions[at], window, desk, found)
             at += 1
         if at < starts[row + 1]:
