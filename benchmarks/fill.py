@@ -14,30 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import results_file
+from benchmarks import fill_vectors, results_file
+from benchmarks.tables import footnote, table
 from erya.artefact import atomic_write
 from erya.board_table import seconds, size
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(
-    r"(<!-- measured:begin(?: name=(?P<name>[a-z_]+))? -->\n)(?P<body>.*?)(<!-- measured:end -->)", re.DOTALL
+    r"(<!-- measured:begin(?: name=(?P<name>[a-z0-9_]+))? -->\n)(?P<body>.*?)(<!-- measured:end -->)", re.DOTALL
 )
 DATA = ("snips", "poetry", "names", "ag_news")
 NOT_MEASURED = {"en": "not measured yet\n", "zh": "尚未测量\n"}
-
-
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    return "\n".join(["| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows]]) + "\n"
-
-
-def footnote(document: dict[str, Any], lang: str) -> str:
-    """Day, machine and versions of a measurement."""
-    where = document["environment"]
-    versions = f"erya {where['erya']}, Python {where['python']}, NumPy {where['numpy']}, torch {where['torch']}"
-    if lang == "zh":
-        return f"\n测于 {document['measured']}，{where['processor']}，{where['threads']} 线程；{versions}。\n"
-    return f"\nMeasured {document['measured']} on {where['processor']}, {where['threads']} threads; {versions}.\n"
 
 
 def interval(score: dict[str, float]) -> str:
@@ -176,6 +163,7 @@ RENDERERS: dict[str, Callable[[str, str], str | None]] = {
     "startup": startup,
     "neural_speed": neural_speed,
     "learning_curve": learning_curve,
+    **fill_vectors.RENDERERS,
 }
 
 
