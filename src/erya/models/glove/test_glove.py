@@ -348,6 +348,15 @@ def test_senseless_settings_are_refused(settings):
         GloVe(**settings).fit(X)
 
 
+def test_a_word_without_neighbours():
+    model = GloVe(min_count=1, epochs=2).fit([*X, "lonely"])
+    assert model.trace("lonely").text()
+    for words in ("lonely soup", "soup lonely"):
+        with pytest.raises(UsageError, match="no neighbours"):
+            model.trace(words)
+    assert model.trace("soup soup").html()
+
+
 def test_nothing_to_learn_from():
     with pytest.raises(UsageError, match="weights"):
         GloVe(min_count=1).fit(X, sample_weight=[1.0] * len(X))

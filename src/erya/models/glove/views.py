@@ -88,6 +88,16 @@ def ratios(model: GloVe, first: str, second: str) -> Trace:
     """
     rows = [model.get_index(first), model.get_index(second)]
     kept = model.cooccurrences_
+    for word, row in zip((first, second), rows, strict=True):
+        if not kept.sums[row] > 0:
+            raise UsageError(
+                "no-neighbours",
+                say(
+                    f"'{quoted(word, 40)}' has no neighbours, so it has no ratios",
+                    f"“{quoted(word, 40)}”没有邻居，也就没有比值",
+                ),
+                help=say("look at it alone, or at another word", "单独看它，或换一个词"),
+            )
     columns = np.union1d(*(kept.row(row)[0] for row in rows)).astype(np.int64)
     found = []
     for row in rows:
