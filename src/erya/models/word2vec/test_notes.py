@@ -70,6 +70,16 @@ def test_both_languages_hold_the_same_numbers():
     assert headings[0] == headings[1]
 
 
+@pytest.mark.parametrize("readme", READMES)
+def test_names_in_the_table_of_symbols_are_in_the_code(readme):
+    sources = [path.read_text(encoding="utf-8") for path in HERE.glob("*.py") if not path.name.startswith("test_")]
+    rows = re.search(r"\| K \| `negative`(?:.*\n)+?\n", text_of(readme))[0].splitlines()
+    names = [name for row in rows for cell in re.findall(r"`([^`]+)`", row) for name in re.findall(r"\w+", cell)]
+    assert len(names) > 15
+    for name in names:
+        assert any(re.search(rf"\b{name}\b", source) for source in sources), name
+
+
 # ---- what is drawn ------------------------------------------------------------------------------------------------
 
 
