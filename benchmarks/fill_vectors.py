@@ -72,15 +72,17 @@ def speed(where: str | None, room: str, lang: str) -> str | None:
     if not rows:
         return None
     head = {
-        "en": ["job", "threads", "program", "time", "words/s", "peak memory", "Erya is"],
-        "zh": ["任务", "线程", "程序", "时间", "词/秒", "峰值内存", "Erya 快"],
+        "en": ["job", "threads", "mode", "Erya", "words/s", "beside it, and how many times as fast Erya is"],
+        "zh": ["任务", "线程", "方式", "Erya", "词/秒", "对照程序，以及 Erya 快多少倍"],
     }
     corpus = _first(document, kinds)["settings"]["corpus"]
     note = {
-        "en": f"\n{corpus['words']:,} words of Wikipedia; whole jobs in fresh processes, from reading the file to the vectors written"
-        " (SVD and an epoch: that alone); medians of {rounds} rounds in turns, in brackets the extremes of a round.\n",
-        "zh": f"\n维基百科 {corpus['words']:,} 词；每次都在新进程中完成全部工作，从读文件到写出词向量（SVD 与单轮训练只计自身）；"
-        "交替运行 {rounds} 回，取中位数，方括号内为单回的最小与最大值。\n",
+        "en": f"\n{corpus['words']:,} words of Wikipedia; whole jobs in fresh processes, from reading the file to the vectors written, "
+        "with their peak memory (counting, an epoch, the SVD: that alone; after the SVD's time, the share of the matrix's squares that "
+        "its directions hold); medians of {rounds} rounds in turns, in brackets the extremes of a round.\n",
+        "zh": f"\n维基百科 {corpus['words']:,} 词；每次都在新进程中完成全部工作，从读文件到写出词向量，并列峰值内存"
+        "（计数、单轮训练与 SVD 只计自身；SVD 时间之后是所得方向占矩阵平方和的比例）；交替运行 {rounds} 回，取中位数，"
+        "方括号内为单回的最小与最大值。\n",
     }[lang].format(rounds=_first(document, kinds)["settings"]["rounds"])
     return table(head[lang], rows) + note + footnote(document, lang, _versions(document, kinds))
 
@@ -100,28 +102,34 @@ def _versions(document: dict[str, Any], kinds: Sequence[str]) -> dict[str, str]:
 
 def _speed_rows(cell: dict[str, Any], figure: str, title: str, lang: str) -> list[list[str]]:
     settings = cell["settings"]
-    whole = figure == "seconds"
     rows = []
     for runner, median in cell["median"].items():
-        if figure not in median:
+        if figure not in median or runner not in MODES:
             continue
-        ratios = cell["ratio"][figure].get(runner, {})
-        shown = " · ".join(
-            f"{one['value']:.1f} × {peer} [{one['low']:.1f}, {one['high']:.1f}]" for peer, one in ratios.items()
-        )
-        energy = f" ({median['energy']:.4f})" if "energy" in median else ""
+        beside = [
+            f"{peer} {_cost(cell['median'][peer], figure)}: {one['value']:.1f} × [{one['low']:.1f}, {one['high']:.1f}]"
+            for peer, one in cell["ratio"][figure].get(runner, {}).items()
+        ]
+        words = settings["corpus"]["words"] * settings.get("epochs", 1)
         rows.append(
             [
                 title.format(epochs=settings.get("epochs", "")),
                 str(settings["threads"]),
-                MODES[runner][lang] if runner in MODES else runner,
-                seconds(median[figure]) + energy,
-                f"{settings['corpus']['words'] * settings.get('epochs', 1) / median[figure]:,.0f}" if whole else "",
-                size(median["peak_rss_bytes"]) if whole or figure == "svd_seconds" else "",
-                shown,
+                MODES[runner][lang],
+                _cost(median, figure),
+                f"{words / median[figure]:,.0f}" if figure == "seconds" else "",
+                "<br>".join(beside),
             ]
         )
     return rows
+
+
+def _cost(median: dict[str, float], figure: str) -> str:
+    """Time; of a whole job its memory, of a decomposition the share of the squares that it holds."""
+    cost = seconds(median[figure])
+    if figure == "svd_seconds":
+        return f"{cost}, {median['energy']:.4f}"
+    return f"{cost}, {size(median['peak_rss_bytes'])}" if figure == "seconds" else cost
 
 
 def bandwidth(room: str, lang: str) -> str | None:
@@ -254,8 +262,10 @@ def chinese(room: str, lang: str) -> str | None:
     ]
     head = {"en": ["unit", "vectors"], "zh": ["单位", "向量数"]}[lang]
     note = {
-        "en": "\nSpearman's ρ or share of right answers [95 % bootstrap interval over items], and how many of the items are known.\n",
-        "zh": "\nSpearman ρ 或答对的比例［按题目自助重抽的 95% 区间］，以及其中已知的题数。\n",
+        "en": "\nSpearman's ρ or share of right answers [95 % bootstrap interval over items], and how many of the items are known. "
+        "A word put together from characters is their mean, so that morphological questions (天 → 天天) answer themselves there.\n",
+        "zh": "\nSpearman ρ 或答对的比例［按题目自助重抽的 95% 区间］，以及其中已知的题数。"
+        "由字取平均得到的词，其构词类比（如 天 → 天天）按构造即成立，不足为凭。\n",
     }[lang]
     return table([*head, *(SETS[name][lang] for name in names)], rows) + note + footnote(document, lang, {})
 

@@ -7,7 +7,7 @@
     python -m benchmarks.vectors --tokens 300000 --rounds 1         # does it run? such figures stay in --folder
 
 A whole job, from reading the file to the vectors in another file, each in a fresh process, in turns A B C A B C …, the same input
-file (vectors_corpus.py), the same threads. Kernels are compiled, and libraries read, once before on a tiny corpus. Figures are wall
+file (vectors_corpus.py), the same threads. Every side runs once before, so that kernels are compiled. Figures are wall
 seconds, raw words of the file per second, and peak memory: medians over the rounds; ratios with the least and the greatest
 of a round. Peers are those that are here (vectors_peers.py says where they come from); a missing one is named.
 
@@ -30,7 +30,8 @@ from typing import Any
 from benchmarks import results_file, vectors_peers
 from benchmarks.vectors_corpus import TINY, Corpus, english
 from benchmarks.vectors_peers import Peers
-from benchmarks.vectors_running import Cell, Ran, Runner, Stage, measure, run
+from benchmarks.vectors_running import Cell, Ran, Runner, Stage, measure, run, whole
+from erya.kernel_cache import source_hash
 
 TOKENS = 6_000_000
 TRIAL = 1_000_000  # words; a run on fewer leaves no results in the repository
@@ -101,13 +102,13 @@ def word2vec_runners(kind: str, threads: int, peers: Peers, folder: Path, corpus
 def glove_runners(threads: int, peers: Peers, folder: Path, corpus: Path) -> list[Runner]:
     settings, out = GLOVE | {"epochs": GLOVE_EPOCHS}, folder / "vectors.txt"
     counting = job("counting", threads, corpus=str(corpus), window=GLOVE["window"], min_count=GLOVE["min_count"])
-    runners = [
-        Runner(
-            name,
-            [counting, our_fit("glove", corpus, out, threads, {**settings, "deterministic": mode}, "glove")],
-            our_glove,
-        )
+    fits = {
+        name: our_fit("glove", corpus, out, threads, {**settings, "deterministic": mode}, "glove")
         for name, mode in MODES.items()
+    }
+    runners = [
+        Runner("erya lock-free", [fits["erya lock-free"]]),
+        Runner("erya deterministic", [counting, fits["erya deterministic"]], our_glove),  # counting has one mode only
     ]
     if peers.glove:
         train = partial(vectors_peers.glove_training, peers.glove, folder, GLOVE, threads)
@@ -124,13 +125,7 @@ def glove_runners(threads: int, peers: Peers, folder: Path, corpus: Path) -> lis
 def our_glove(stages: Sequence[Ran]) -> dict[str, float]:
     """Counting in a process of its own; the whole job, which counts once more, in another."""
     counting, fitting = stages
-    return {
-        "counting_seconds": counting.seconds,
-        "epoch_seconds": fitting.said["epoch_seconds"],
-        "seconds": fitting.seconds,
-        "peak_rss_bytes": fitting.peak_rss_bytes,
-        "entries": counting.said["entries"],
-    }
+    return whole([fitting]) | {"counting_seconds": counting.seconds, "entries": counting.said["entries"]}
 
 
 def their_glove(stages: Sequence[Ran]) -> dict[str, float]:
@@ -193,7 +188,7 @@ def cells(kinds: Sequence[str], threads: Sequence[int], peers: Peers, folder: Pa
                 settings |= PPMI | {"dim": 100, "steps": SVD_STEPS}
                 runners, compared = partial(svd_runners, number, 100, folder), ["svd_seconds", "seconds"]
             elif kind == "ids":
-                runners = partial(ids_runners, number)
+                runners, compared = partial(ids_runners, number), ["whitespace_per_second", "words_per_second"]
             else:
                 runners, compared = partial(bandwidth_runners, number), ["train_seconds"]
             yield Cell(f"{kind}_{number}", settings, runners, compared)
@@ -214,16 +209,26 @@ def speed(arguments: argparse.Namespace, peers: Peers) -> None:
     for cell in cells(arguments.only or KINDS, arguments.threads, peers, arguments.folder):
         wanted = plain_settings(cell, corpus, arguments.rounds, peers)
         if not arguments.again and done.get(cell.name, {}).get("settings") == wanted:
-            print(f"{cell.name}: measured {done[cell.name]['measured']}; --again measures anew", flush=True)
+            changed = "" if done[cell.name].get("kernels") == source_hash() else ", of other kernels than today's"
+            print(f"{cell.name}: measured {done[cell.name]['measured']}{changed}; --again measures anew", flush=True)
             continue
         print(cell.name, flush=True)
         found = measure(cell, corpus.path, tiny.path, arguments.rounds, arguments.folder)
         if not found["runs"]:
             continue
-        done[cell.name] = found | {"settings": wanted, "measured": datetime.now(UTC).date().isoformat()}
+        today = datetime.now(UTC).date().isoformat()
+        done[cell.name] = found | {"settings": wanted, "measured": today, "kernels": source_hash()}
         kept = {name: done[name] for kind in KINDS for name in sorted(done) if name.rsplit("_", 1)[0] == kind}
-        results_file.write("vectors", {"peers": peers.versions, "missing": peers.missing, "cells": kept})
+        results_file.write("vectors", {"peers": peers.versions, "missing": sorted(peers.missing), "cells": kept})
+    tidy(arguments.folder)
     show(done)
+
+
+def tidy(folder: Path) -> None:
+    """Remove what is large and quickly made again."""
+    for pattern in ("glove-*", "ppmi-*.npy"):
+        for path in folder.glob(pattern):
+            path.unlink()
 
 
 def plain_settings(cell: Cell, corpus: Corpus, rounds: int, peers: Peers) -> dict[str, Any]:
@@ -240,9 +245,12 @@ def show(done: dict[str, Any]) -> None:
     for name, cell in done.items():
         words = cell["settings"]["corpus"]["words"]
         for runner, figures in cell["median"].items():
-            line = (
-                f"{name:12s} {runner:26s} {figures['seconds']:8.2f} s {words / figures['seconds'] / 1e6:7.2f} M words/s"
-            )
+            line = f"{name:12s} {runner:26s}"
+            if name.rsplit("_", 1)[0] in ("ids", "bandwidth"):
+                rates = {key: value for key, value in figures.items() if key.endswith("_per_second")}
+                print(line, "  ".join(f"{key} {value / 1e6:,.1f} M" for key, value in rates.items()))
+                continue
+            line += f" {figures['seconds']:8.2f} s {words / figures['seconds'] / 1e6:7.2f} M words/s"
             line += f" {figures['peak_rss_bytes'] / 2**20:7.0f} MiB"
             for figure, table in cell["ratio"].items():
                 line += "".join(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks import results_file
 
-TINY = 100_000  # words that every side reads once before the clock starts
+TINY = 100_000  # words that peers read once before the clock starts
 
 
 @dataclass(frozen=True, slots=True)

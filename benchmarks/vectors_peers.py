@@ -88,7 +88,7 @@ def gensim(python: str, corpus: Path, out: Path, settings: dict[str, Any], threa
         "alpha": settings["learning_rate"],
         "min_alpha": 1e-4 * settings["learning_rate"],  # as ours and word2vec.c end
         "epochs": settings["epochs"],
-        "seed": settings["seed"] + 1,  # gensim's 0 is a seed like any other, but 1 is what everybody has
+        "seed": settings["seed"],
         "workers": threads,
     }
     job = {"corpus": str(corpus), "out": str(out), "settings": theirs}
@@ -150,7 +150,7 @@ def glove_training(build: Path, folder: Path, settings: dict[str, Any], threads:
         "-eta": settings["learning_rate"],
         "-iter": epochs,
         "-threads": threads,
-        "-seed": settings["seed"] + 1,
+        "-seed": settings["seed"] + 1,  # 0 would mean the clock
         "-verbose": 0,
     }
     return Stage([str(build / "glove"), *(str(part) for pair in flags.items() for part in pair)], threads)

@@ -273,8 +273,11 @@ def measure_english(arguments: argparse.Namespace, peers: Peers) -> None:
                 if name.startswith("erya")
             },
         }
-        results_file.write("vectors_quality", {"peers": peers.versions, "missing": peers.missing, "groups": groups})
+        results_file.write(
+            "vectors_quality", {"peers": peers.versions, "missing": sorted(peers.missing), "groups": groups}
+        )
         show(kind, groups[kind])
+    vectors.tidy(arguments.folder)
 
 
 def show(kind: str, group: dict[str, Any]) -> None:

@@ -6,12 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.vectors_figures import medians, ratios
+from benchmarks.vectors_figures import OURS, medians, ratios
 
 ROOT = Path(__file__).resolve().parents[1]
 POOLS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ERYA_THREADS")
@@ -28,6 +29,8 @@ seconds = time.perf_counter() - began
 unit = 1 if sys.platform == "darwin" else 1024
 print(json.dumps([seconds, usage.ru_maxrss * unit, os.waitstatus_to_exitcode(status)]))
 """
+
+BUSY = 0.05  # from here on a cell says that the machine does something else, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,11 @@ class Cell:
 
 
 class Failed(Exception):
-    """A process did not end well."""
+    """A process did not end well; ``tail`` is the end of what it complained."""
+
+    def __init__(self, why: str, tail: str) -> None:
+        super().__init__(why)
+        self.tail = tail
 
 
 def run(stage: Stage, folder: Path) -> Ran:
@@ -103,7 +110,7 @@ def run(stage: Stage, folder: Path) -> Ran:
     seconds, peak, status = json.loads(answer)
     if status:
         tail = complaints.read_text(encoding="utf-8", errors="replace")[-800:].strip()
-        raise Failed(f"{Path(stage.argv[0]).name} ended with status {status}: {tail}")
+        raise Failed(f"{Path(stage.argv[0]).name} ended with status {status}", tail)
     return Ran(seconds, peak, {} if stage.stdout else _said(output))
 
 
@@ -116,15 +123,19 @@ def _said(output: Path) -> dict[str, Any]:
 
 
 def measure(cell: Cell, corpus: Path, tiny: Path, rounds: int, folder: Path) -> dict[str, Any]:
-    """All runners of a cell in turns, A B C A B C …, after each has run once on a tiny corpus (compiled, in the cache).
+    """All runners of a cell in turns, A B C A B C …, after each has run once.
+
+    That first time peers read a tiny corpus, ours the real one: what is compiled depends on how large a corpus is, too.
 
     Returns:
         settings, runs (every figure of every round), median, ratio by figure, and why a runner is missing, if one is.
     """
     failed: dict[str, str] = {}
-    load = os.getloadavg()[0]
-    for runner in cell.runners(tiny):
-        _once(runner, folder, failed)
+    others = busy()
+    if others > BUSY:
+        print(f"  {others:.0%} of this machine are busy with something else", flush=True)
+    for ours, other in zip(cell.runners(corpus), cell.runners(tiny), strict=True):
+        _once(ours if ours.name.startswith(OURS) else other, folder, failed)
     runs: dict[str, list[dict[str, float]]] = {}
     for number in range(rounds):
         for runner in cell.runners(corpus):
@@ -138,7 +149,7 @@ def measure(cell: Cell, corpus: Path, tiny: Path, rounds: int, folder: Path) -> 
     runs = {name: one for name, one in runs.items() if name not in failed}
     return {
         "settings": dict(cell.settings),
-        "load_before": load,
+        "busy_before": round(others, 3),
         "runs": runs,
         "median": medians(runs),
         "ratio": {figure: ratios(runs, figure) for figure in cell.compared},
@@ -146,10 +157,23 @@ def measure(cell: Cell, corpus: Path, tiny: Path, rounds: int, folder: Path) -> 
     }
 
 
+def busy(wait: float = 1.0) -> float:
+    """The share of the processors' time that others use while this process sleeps; 0 where Linux does not say."""
+    source = Path("/proc/stat")
+    if not source.is_file():
+        return 0.0
+    both = []
+    for pause in (0.0, wait):
+        time.sleep(pause)
+        both.append([int(number) for number in source.read_text(encoding="ascii").splitlines()[0].split()[1:9]])
+    spent = [after - before for before, after in zip(*both, strict=True)]
+    return 1 - (spent[3] + spent[4]) / max(1, sum(spent))  # idle, and waiting for a disk
+
+
 def _once(runner: Runner, folder: Path, failed: dict[str, str]) -> dict[str, float] | None:
     try:
         return runner.figures([run(stage, folder) for stage in runner.stages])
     except Failed as problem:
         failed[runner.name] = str(problem)
-        print(f"  {runner.name} left out: {problem}", flush=True)
+        print(f"  {runner.name} left out: {problem}: {problem.tail}", flush=True)
         return None

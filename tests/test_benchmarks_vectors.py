@@ -84,7 +84,7 @@ def test_the_same_seed_draws_the_same_interval():
 
 
 @pytest.mark.skipif(not hasattr(__import__("os"), "wait4"), reason="peak memory of a process needs wait4")
-def test_jobs_run_in_turns_and_one_that_fails_is_named(tmp_path):
+def test_jobs_run_in_turns_and_one_that_fails_is_named(tmp_path, capsys):
     order = tmp_path / "order.txt"
 
     def side(name: str, code: str):
@@ -96,8 +96,10 @@ def test_jobs_run_in_turns_and_one_that_fails_is_named(tmp_path):
 
     cell = vectors_running.Cell("toy_1", {"threads": 1}, runners)
     found = vectors_running.measure(cell, tmp_path, tmp_path, 2, tmp_path)
+    assert "ZeroDivisionError" in capsys.readouterr().out
     assert order.read_text() == "eryapx" + "eryap" * 2, "all once to warm up, then A B A B without the one that failed"
     assert found["median"]["erya"]["answer"] == 3
     assert found["median"]["p"]["peak_rss_bytes"] > 80_000_000 > found["median"]["erya"]["peak_rss_bytes"]
-    assert "ZeroDivisionError" in found["failed"]["x"]
+    assert "status 1" in found["failed"]["x"]
+    assert str(tmp_path) not in str(found), "no path of this machine goes into the results"
     assert set(found["ratio"]["seconds"]["erya"]) == {"p"}
