@@ -54,6 +54,14 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
             _config.CACHE_DIR = before
 
 
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """As ``kernel``, for what is called a million times a second: written into its callers, so that no call remains.
+
+    Passing a dozen arrays costs as much as a small loop over them. Not kept on disk by itself: its callers are.
+    """
+    return cast(Callable[P, R], numba.njit(nogil=True, error_model="numpy", inline="always")(function))
+
+
 def announce(report: Report, kernels: Sequence[Any]) -> None:
     """Say so where calling ``kernels`` will first have to compile one of them."""
     if not all(_compiled(kernel) for kernel in kernels):

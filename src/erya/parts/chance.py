@@ -48,17 +48,17 @@ def next_number(stream: Stream) -> np.uint64:
 @kernel
 def below(stream: Stream, end: int) -> int:
     """A number from 0 to ``end`` − 1; ``end`` up to 2³². The high bits times ``end``: its bias is below 2⁻³²."""
-    return np.int64(((next_number(stream) >> np.uint64(32)) * np.uint64(end)) >> np.uint64(32))
+    return int(np.int64(((next_number(stream) >> np.uint64(32)) * np.uint64(end)) >> np.uint64(32)))
 
 
 @kernel
 def draw(table: AliasTable, stream: Stream) -> int:
     """A number with the table's distribution: the high bits choose a column, the low ones one of its two answers."""
     bits = next_number(stream)
-    column = np.int64(((bits >> np.uint64(32)) * np.uint64(len(table.keep))) >> np.uint64(32))
+    column = int(np.int64(((bits >> np.uint64(32)) * np.uint64(len(table.keep))) >> np.uint64(32)))
     if (bits & np.uint64(0xFFFFFFFF)) < table.keep[column]:
         return column
-    return np.int64(table.other[column])
+    return int(np.int64(table.other[column]))
 
 
 def alias_table(weights: NDArray[np.float64]) -> AliasTable:

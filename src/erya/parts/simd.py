@@ -15,7 +15,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.core.datamodel import PrimitiveModel
+from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import intrinsic, register_model
 
 LANES = 16
@@ -46,7 +46,7 @@ class LanesModel(PrimitiveModel):
     """How LLVM sees them."""
 
     def __init__(self, manager: Any, type: Any) -> None:
-        super().__init__(manager, type, _VECTOR)
+        super().__init__(manager, type, _VECTOR)  # type: ignore[no-untyped-call]
 
 
 def _place(context: Any, builder: Any, kind: Any, array: Any, row: Any, column: Any) -> Any:

@@ -247,8 +247,8 @@ class Word2Vec(Model, WordQueries):
         return np.unique(np.geomspace(first + 1, max(last, first + 1), min(WATCHED, len(words))).astype(np.int64) - 1)
 
     def _plan(self) -> Plan:
-        from erya.models.word2vec.kernels import SHARDS
         from erya.models.word2vec.loop import Plan
+        from erya.models.word2vec.shard_kernels import SHARDS
 
         threads = machine.threads()
         return Plan(
@@ -280,8 +280,8 @@ class Word2Vec(Model, WordQueries):
         settings.number("learning_rate", self.learning_rate, 0, 1e3, closed=False, optional=True)
         for name, choices in (("algorithm", ALGORITHMS), ("loss", LOSSES)):
             settings.require(getattr(self, name) in choices, name, getattr(self, name), " | ".join(choices))
-        if isinstance(self.watch, str):
-            settings.require(False, "watch", self.watch, '("king", "queen")')
+        listed: Any = self.watch
+        settings.require(not isinstance(listed, str), "watch", listed, '("king", "queen")')
         if sample_weight is not None:
             raise UsageError(
                 "no-weights",

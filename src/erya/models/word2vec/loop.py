@@ -1,7 +1,7 @@
 """The training loop of word2vec: epochs cut into short blocks, so that progress, Ctrl-C, checkpoints and divergence are seen to
 between blocks. What the next block needs lies in the parameters and a few numbers (``Run.state``).
 
-The mathematics is in ``kernels.py``; text stays in ``estimator.py``.
+The mathematics is in ``shards.py``; text stays in ``estimator.py``.
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ from numpy.typing import NDArray
 from erya.errors import DivergedError, Interrupted
 from erya.kernel_cache import announce
 from erya.language import say
-from erya.models.word2vec import kernels
+from erya.models.word2vec import shard_kernels as shards
+from erya.models.word2vec.kernels import GROUP, SIDE, Hands
 from erya.parts.chance import AliasTable, alias_table
 from erya.parts.huffman import Paths, huffman
-from erya.parts.lockstep import control_block, run_together
+from erya.parts.lockstep import run_together
 from erya.parts.simd import LANES, padded
 from erya.progress import Report
-from erya.state import State
+from erya.state import Arrays, State
 
 LONGEST_BLOCK = 1 << 18  # tokens; a block of the default settings takes some tenths of a second on one thread
 SHORTEST_BLOCK = 1 << 12
 LARGEST_CHUNK = 128
-USUAL_RATE = 0.05  # up to here, turns of LARGEST_CHUNK words learn as well as single words
+MOST_STEPS = 0.2
+MOST_ROOT_STEPS = 3.2
+MEASURED = 64  # words of a turn where the loss is measured
 LEAST_RATE = 1e-4  # of the first step's rate: the last step's
 SNAPSHOTS = 12
 
@@ -80,12 +83,14 @@ class Run:
         self.ids, self.plan, self.watched, self.held_out = ids, plan, watched, held_out
         size = len(counts)
         paths = huffman(counts) if not plan.negative else _no_paths()
-        self.settings = kernels.Settings(
+        turns, chunk = _round(counts, plan)
+        self.settings = shards.Settings(
             words=size,
             window=plan.window,
             negative=plan.negative,
-            pool=max(_chunk(size, plan), plan.negative),
-            chunk=_chunk(size, plan),
+            pool=max(chunk, 2 * plan.negative),
+            chunk=chunk,
+            shards=turns,
             cbow=plan.cbow,
             mean=plan.mean,
             shrink=plan.shrink,
@@ -131,8 +136,8 @@ class Run:
         number = self.done % self.blocks
         ids = self.ids[number * self.block_tokens : (number + 1) * self.block_tokens]
         stream = np.zeros(1, dtype=np.uint64)
-        kernels.start_stream(stream, self.plan.seed, self.done, -1)
-        size = kernels.subsample(ids, self.keep, self.kept, stream)
+        shards.start_stream(stream, self.plan.seed, self.done, -1)
+        size = shards.subsample(ids, self.keep, self.kept, stream)
         whole = self.plan.epochs * self.blocks
         rates = self._rate(self.done / whole), self._rate((self.done + 1) / whole)
         totals = self._steps(size, rates)
@@ -144,9 +149,9 @@ class Run:
         return self.plan.learning_rate * max(LEAST_RATE, 1 - share)
 
     def _steps(self, size: int, rates: tuple[float, float]) -> NDArray[np.float64]:
-        train = kernels.train_in_step if self.plan.deterministic else kernels.train_lock_free
+        train = shards.train_in_step if self.plan.deterministic else shards.train_lock_free
         threads = self.plan.threads
-        totals = np.zeros((max(kernels.SHARDS, threads), LANES))  # a cache line and more each
+        totals = np.zeros((max(shards.SHARDS, threads), LANES))  # a cache line and more each
         reached = [0] * threads
 
         def work(thread: int, control: NDArray[np.int64]) -> None:
@@ -173,8 +178,8 @@ class Run:
 
     def warm_up(self, report: Report) -> None:
         """Compile the kernel, or fetch it from the cache, by training on nothing."""
-        train = kernels.train_in_step if self.plan.deterministic else kernels.train_lock_free
-        announce(report, [train, kernels.subsample])
+        train = shards.train_in_step if self.plan.deterministic else shards.train_lock_free
+        announce(report, [train, shards.subsample])
         self._steps(0, (0.0, 0.0))
 
     # ---- the whole --------------------------------------------------------------------------------------------
@@ -242,12 +247,12 @@ class Run:
         that two models of one vocabulary are measured on the very same task.
         """
         totals = np.zeros(2)
-        settings = self.settings._replace(seed=0)
+        settings = _measuring(self.settings)
         desks, hands = self.desks, self.hands[0]
         size = len(self.kept)
         for first in range(0, len(ids), size):
             part = np.ascontiguousarray(ids[first : first + size])
-            kernels.measure(part, len(part), settings, self.sampling, self.parameters, desks, hands, totals)
+            shards.measure(part, len(part), settings, self.sampling, self.parameters, desks, hands, totals)
         return float(totals[0] / totals[1]) if totals[1] else math.nan
 
     def _keep_snapshot(self) -> None:
@@ -269,7 +274,7 @@ class Run:
 
     def state(self) -> State:
         """Everything that the next block needs, besides the data and the settings."""
-        arrays = {
+        arrays: Arrays = {
             "vectors": self.vectors.copy(),
             "targets": self.targets.copy(),
             "totals": self.totals.copy(),
@@ -304,14 +309,27 @@ def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.u
     return kept
 
 
-def _chunk(words: int, plan: Plan) -> int:
-    """Words of a shard's turn. All shards' changes of a row are added, so that a row in every shard must not move far.
+def _round(counts: NDArray[np.int64], plan: Plan) -> tuple[int, int]:
+    """Turns of a round, and words of a turn.
 
-    Fewer, therefore, where the vocabulary is small, the rate high, or all paths begin at one root (measured: with a
-    tree, turns of 128 words diverge and turns of 64 do not).
+    All changes of a round are added, so that no row may move far in one: the most frequent word's expected occurrences times
+    the rate stay below MOST_STEPS. A tree's root takes part in every word, but moves less: measured, rounds of 1,024 words
+    diverge at the usual rate, rounds of 512 do not, and 128 learn as well as single words.
     """
-    most = LARGEST_CHUNK if plan.negative else LARGEST_CHUNK // 8
-    return int(np.clip(words // 16, 4, most * min(1.0, USUAL_RATE / plan.learning_rate)).clip(1))
+    rate = plan.learning_rate
+    share = np.maximum(counts, 1) / max(1, int(counts.sum()))
+    kept = share * (keep_probabilities(counts, plan.sample) / 2.0**32)
+    words = MOST_STEPS / (rate * float(kept.max() / kept.sum()))
+    if not plan.negative:
+        words = min(words, MOST_ROOT_STEPS / rate)
+    words = int(np.clip(words, 1, shards.SHARDS * LARGEST_CHUNK))
+    turns = min(shards.SHARDS, words)
+    return turns, words // turns
+
+
+def _measuring(settings: shards.Settings) -> shards.Settings:
+    """As ``settings``, but drawing alike whatever the rate and the seed of the training."""
+    return settings._replace(seed=0, chunk=MEASURED, pool=max(MEASURED, 2 * settings.negative))
 
 
 def _block_tokens(plan: Plan) -> int:
@@ -325,45 +343,47 @@ def _moments(whole: int) -> set[int]:
     return {round(math.exp(math.log(whole) * step / (SNAPSHOTS - 2))) for step in range(SNAPSHOTS - 1)}
 
 
-def _sampling(counts: NDArray[np.int64], plan: Plan, paths: Paths) -> kernels.Sampling:
+def _sampling(counts: NDArray[np.int64], plan: Plan, paths: Paths) -> shards.Sampling:
     if not plan.negative:
-        return kernels.Sampling(
+        return shards.Sampling(
             AliasTable(np.zeros(0, np.uint32), np.zeros(0, np.int32)), np.zeros(0, np.float32), paths
         )
     weights = np.maximum(counts, 1) ** plan.smoothing
-    offsets = np.zeros(len(counts), dtype=np.float32)
+    offsets = np.zeros(0, dtype=np.float32)
     if plan.contrastive:
         offsets = np.log(plan.negative * weights / weights.sum()).astype(np.float32)
-    return kernels.Sampling(alias_table(weights), offsets, paths)
+    return shards.Sampling(alias_table(weights), offsets, paths)
 
 
 def _no_paths() -> Paths:
     return Paths(np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.uint8))
 
 
-def _desks(settings: kernels.Settings, paths: Paths, width: int, plan: Plan) -> kernels.Desks:
-    shards = max(kernels.SHARDS, plan.threads)
-    rows = kernels.SIDE + 2 * settings.window + settings.chunk + 2 * settings.window
+def _desks(settings: shards.Settings, paths: Paths, width: int, plan: Plan) -> shards.Desks:
+    desks = max(shards.SHARDS, plan.threads)
+    chunk = max(settings.chunk, MEASURED)
+    rows = SIDE + 2 * settings.window + chunk + 2 * settings.window
     if settings.negative:
-        rows += settings.chunk + settings.pool
+        rows += chunk + max(settings.pool, _measuring(settings).pool)
     else:  # a turn's words can need no more nodes than their paths have, or than there are
-        rows += min(settings.chunk * int(np.diff(paths.starts).max(initial=0)), max(0, settings.words - 1))
-    before = _aligned(shards * rows, width).reshape(shards, rows, width)
-    return kernels.Desks(
-        arena=_aligned(shards * rows, width).reshape(shards, rows, width),
-        keys=np.full((shards, rows), -1, dtype=np.int64),
-        used=np.zeros((shards, LANES), dtype=np.int64),
-        place_of=np.full((shards, 0 if settings.negative else settings.words), -1, dtype=np.int32),
+        rows += min(chunk * int(np.diff(paths.starts).max(initial=0)), max(0, settings.words - 1))
+    before = _aligned(desks * rows, width).reshape(desks, rows, width)
+    return shards.Desks(
+        arena=_aligned(desks * rows, width).reshape(desks, rows, width),
+        keys=np.full((desks, rows), -1, dtype=np.int64),
+        used=np.zeros((desks, LANES), dtype=np.int64),
+        place_of=np.full((desks, 0 if settings.negative else settings.words), -1, dtype=np.int32),
         before=before[:, :0] if plan.deterministic else before,
     )
 
 
-def _hands(window: int, longest: int, rows: int) -> kernels.Hands:
-    groups = max(1, -(-longest // kernels.GROUP))
-    return kernels.Hands(
+def _hands(window: int, longest: int, rows: int) -> Hands:
+    groups = max(1, -(-longest // GROUP))
+    return Hands(
         contexts=np.zeros(2 * window, dtype=np.int64),
         into=np.zeros(2 * window, dtype=np.int64),
-        targets=np.zeros(kernels.GROUP * groups, dtype=np.int64),
+        one=np.zeros(2, dtype=np.int64),
+        targets=np.zeros(GROUP * groups, dtype=np.int64),
         scores=_aligned(2 * window, LANES * groups),
         goals=np.zeros((3, LANES * groups), dtype=np.float32),
         owned=np.zeros(rows + 1, dtype=np.int64),
@@ -376,6 +396,3 @@ def _aligned(rows: int, width: int) -> Floats:
     raw = np.zeros(rows * width + LANES, dtype=np.float32)
     offset = -(raw.ctypes.data // 4) % LANES
     return raw[offset : offset + rows * width].reshape(rows, width)
-
-
-__all__ = ["Plan", "Run", "control_block", "keep_probabilities"]

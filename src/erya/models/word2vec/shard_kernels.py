@@ -1,0 +1,412 @@
+"""How word2vec's steps become fast, and the same for any number of threads: arenas, turns and rounds.
+
+S shards take C words each. A shard copies the rows that it
+will need into its *arena*, side by side, which stays in the processor's cache, and trains there; the parameters stand still.
+Then what changed is added to the parameters: every row by the thread that owns it, in the order of the shards. Noise words
+are drawn once for a shard's words and taken in turn, which brings three rows from memory for a word instead of seven.
+Rows of V input vectors come first in ``parameters``, then those of targets. Widths are multiples of LANES.
+
+``train_in_step`` (the default) does so in rounds: all shards take their turns, then all changes are added. ``train_lock_free``
+lets every thread add its changes at once, whatever the others do meanwhile (Hogwild, Niu et al. 2011): no two runs alike.
+Both look at the size of a change *before* adding it: where it is not finite, or larger than any sense, they stop, and the
+parameters are those of the last good step.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from erya.kernel_cache import inlined, kernel
+from erya.models.word2vec.kernels import GROUP, SIDE, SPARE, Floats, Hands, Places, cbow, skip_gram
+from erya.parts.chance import AliasTable, below, draw, mixed
+from erya.parts.huffman import Paths
+from erya.parts.lockstep import ABORT, atomic_load, atomic_store, barrier
+from erya.parts.simd import LANES, fma, load, minus, plus, prefetch, spread, store, total
+
+SHARDS = 8  # at most, of a round; the result depends on it, so it does not depend on the number of threads
+OWNERS = 64  # rows are dealt to this many, whatever the number of threads; a power of two
+AHEAD = 8  # rows that are asked for before they are needed
+LISTEN = 128  # the loss is measured at every 128th word
+LARGEST = 1e12  # squared length of a step; training that works stays billions of times below
+
+Ids = NDArray[np.int32]
+
+
+class Settings(NamedTuple):
+    """What does not change while training."""
+
+    words: int  # V
+    window: int
+    negative: int  # K; 0: hierarchical softmax
+    pool: int  # noise words of a shard's turn
+    chunk: int  # C, words of a shard's turn
+    shards: int  # S, turns of a round
+    cbow: bool
+    mean: bool  # CBOW: h is the contexts' mean, not their sum
+    shrink: bool  # the window's width is drawn between 1 and ``window``
+    seed: int
+
+
+class Sampling(NamedTuple):
+    """Where targets come from."""
+
+    noise: AliasTable  # over V words
+    offsets: Floats  # (V,) ln(K q(w)) for NCE, else empty
+    paths: Paths  # hierarchical softmax, else empty
+
+
+class Desks(NamedTuple):
+    """Each shard's room."""
+
+    arena: NDArray[np.float32]  # (S, rows, width)
+    keys: NDArray[np.int64]  # (S, rows) which parameter row stands there; −1: none
+    used: NDArray[np.int64]  # (S, 16) [0]: rows in use
+    place_of: NDArray[np.int32]  # (S, V) where an inner node stands in the arena, −1: nowhere; (S, 0) without a tree
+    before: NDArray[np.float32]  # lock-free training: the rows as they were fetched, else (S, 0, 0)
+
+
+# ---- a shard's turn -----------------------------------------------------------------------------------------------
+
+
+@kernel
+def fetch(parameters: Floats, arena: Floats, before: Floats, keys: Places, first: int, last: int) -> None:
+    """Copy rows ``keys[first:last]`` into the arena, asking for each some steps before it is needed.
+
+    Where ``before`` has room, they are copied there, too: other threads may change the parameters meanwhile.
+    """
+    for place in range(first, last):
+        coming = place + AHEAD
+        if coming < last and keys[coming] >= 0:
+            for k in range(0, parameters.shape[1], LANES):
+                prefetch(parameters, keys[coming], k)
+        if keys[place] >= 0:
+            for k in range(0, parameters.shape[1], LANES):
+                row = load(parameters, keys[place], k)
+                store(arena, place, k, row)
+                if len(before) > 0:
+                    store(before, place, k, row)
+
+
+@kernel
+def lay_out(
+    kept: Ids, size: int, begin: int, end: int, settings: Settings, sampling: Sampling, keys: Places, hands: Hands
+) -> int:
+    """Which rows the words ``kept[begin:end]`` need: the words as targets, noise, contexts. Returns how many in all.
+
+    Every place of the text has a row of its own, even where a word stands twice: all their changes are added.
+    """
+    place = SIDE + 2 * settings.window
+    for k in range(place):
+        keys[k] = -1
+    if settings.negative > 0:
+        for p in range(begin, end):
+            keys[place] = settings.words + kept[p] if kept[p] >= 0 else -1
+            place += 1
+        for _ in range(settings.pool):
+            keys[place] = settings.words + draw(sampling.noise, hands.stream)
+            place += 1
+    for p in range(max(0, begin - settings.window), min(size, end + settings.window)):
+        keys[place] = kept[p]  # −1 stays −1
+        place += 1
+    return place
+
+
+@inlined
+def open_goals(hands: Hands, count: int) -> None:
+    """``count`` targets, the first with label 1, no offsets; the last group is filled up with rows that take no part."""
+    for number in range(-(-count // GROUP) * GROUP):
+        place = LANES * (number // GROUP) + number % GROUP
+        hands.targets[number] = SPARE
+        hands.goals[0, place] = 1.0 if number == 0 else 0.0
+        hands.goals[1, place] = 0.0
+        hands.goals[2, place] = 1.0 if number < count else 0.0
+
+
+@inlined
+def sample_targets(
+    word: int, own: int, pool: int, turn: int, settings: Settings, offsets: Floats, keys: Places, hands: Hands
+) -> int:
+    """The word, then K noise words from the pool, in turn; not the word itself, and no place of the pool twice: where it
+    has too few others, fewer than K. Returns whose turn is next.
+    """
+    hands.targets[0] = own
+    number = 1
+    for _ in range(settings.pool):
+        if number > settings.negative:
+            break
+        if keys[pool + turn] != settings.words + word:
+            hands.targets[number] = pool + turn
+            hands.goals[2, LANES * (number // GROUP) + number % GROUP] = 1.0
+            number += 1
+        turn = turn + 1 if turn + 1 < settings.pool else 0
+    for missing in range(number, settings.negative + 1):
+        hands.targets[missing] = SPARE
+        hands.goals[2, LANES * (missing // GROUP) + missing % GROUP] = 0.0
+    if len(offsets) > 0:
+        for target in range(number):
+            word_there = keys[hands.targets[target]] - settings.words
+            hands.goals[1, LANES * (target // GROUP) + target % GROUP] = offsets[word_there]
+    return turn
+
+
+@kernel
+def path_targets(
+    word: int,
+    used: int,
+    settings: Settings,
+    paths: Paths,
+    parameters: Floats,
+    arena: Floats,
+    before: Floats,
+    keys: Places,
+    place_of: Ids,
+    hands: Hands,
+) -> int:
+    """The turns on the word's path; nodes not yet in the arena are fetched. Returns the rows then in use."""
+    first, last = paths.starts[word], paths.starts[word + 1]
+    open_goals(hands, last - first)
+    for place in range(first, last):
+        node, number = paths.nodes[place], place - first
+        if place_of[node] < 0:
+            place_of[node], keys[used] = used, settings.words + node
+            fetch(parameters, arena, before, keys, used, used + 1)
+            used += 1
+        hands.targets[number] = place_of[node]
+        hands.goals[0, LANES * (number // GROUP) + number % GROUP] = 1.0 - paths.turns[place]
+    return used
+
+
+@inlined
+def find_contexts(
+    kept: Ids, size: int, p: int, begin: int, end: int, inputs: int, settings: Settings, hands: Hands
+) -> int:
+    """The arena rows of the words around place ``p``, nearest first, left before right. Returns how many."""
+    reach = settings.window if not settings.shrink else 1 + below(hands.stream, settings.window)
+    shift = inputs - max(0, begin - settings.window)
+    count = 0
+    for q in range(p - 1, max(-1, p - 1 - reach), -1):
+        if kept[q] < 0:
+            break
+        hands.contexts[count] = shift + q
+        count += 1
+    for q in range(p + 1, min(size, p + 1 + reach)):
+        if kept[q] < 0:
+            break
+        hands.contexts[count] = shift + q
+        count += 1
+    return count
+
+
+@kernel
+def take_turn(
+    kept: Ids,
+    size: int,
+    begin: int,
+    end: int,
+    settings: Settings,
+    sampling: Sampling,
+    parameters: Floats,
+    desks: Desks,
+    shard: int,
+    hands: Hands,
+    rate: float,
+    listen: int,
+    totals_: NDArray[np.float64],
+) -> None:
+    """Train on words ``kept[begin:end]`` in the shard's arena; the parameters are only read."""
+    arena, keys, place_of, before = desks.arena[shard], desks.keys[shard], desks.place_of[shard], desks.before[shard]
+    used = lay_out(kept, size, begin, end, settings, sampling, keys, hands)
+    fetch(parameters, arena, before, keys, 0, used)
+    own = SIDE + 2 * settings.window
+    pool = own + (end - begin)
+    inputs = pool + settings.pool if settings.negative > 0 else own
+    turn, count = 0, settings.negative + 1
+    if settings.negative > 0:
+        open_goals(hands, count)
+    for p in range(begin, end):
+        word = kept[p]
+        if word < 0:
+            continue
+        around = find_contexts(kept, size, p, begin, end, inputs, settings, hands)
+        if around == 0:
+            continue
+        if settings.negative > 0:
+            turn = sample_targets(word, own + p - begin, pool, turn, settings, sampling.offsets, keys, hands)
+        else:
+            used = path_targets(word, used, settings, sampling.paths, parameters, arena, before, keys, place_of, hands)
+            count = int(sampling.paths.starts[word + 1] - sampling.paths.starts[word])
+        heard = (p - begin) % listen == 0
+        if settings.cbow:
+            loss = cbow(arena, hands, around, count, settings.mean, rate, heard)
+        else:
+            loss = skip_gram(arena, hands, around, count, rate, heard)
+        if heard:
+            totals_[0] += loss
+            totals_[1] += 1
+    desks.used[shard, 0] = used
+    if settings.negative == 0:
+        for place in range(inputs, used):
+            if keys[place] >= settings.words:
+                place_of[keys[place] - settings.words] = -1
+
+
+@kernel
+def to_changes(before: Floats, by_key: bool, arena: Floats, keys: Places, used: int) -> bool:
+    """From trained rows to what changed in them. False: a change is not finite, or larger than any sense."""
+    largest = spread(np.float32(0))
+    for place in range(used):
+        if keys[place] >= 0:
+            row = keys[place] if by_key else place
+            for k in range(0, arena.shape[1], LANES):
+                change = minus(load(arena, place, k), load(before, row, k))
+                store(arena, place, k, change)
+                largest = fma(change, change, largest)
+    return bool(total(largest) < LARGEST)  # false for nan, too
+
+
+@kernel
+def add_changes(parameters: Floats, arena: Floats, keys: Places, used: int, low: int, high: int, owned: Places) -> None:
+    """Add the arena's changes to the rows whose owners are ``low`` to ``high`` − 1, in the arena's order."""
+    count = 0
+    for place in range(used):  # collected without a branch, which the processor could not foresee
+        owner = keys[place] & (OWNERS - 1)
+        owned[count] = place
+        count += (keys[place] >= 0) & (low <= owner) & (owner < high)
+    for number in range(count):
+        if number + AHEAD < count:
+            for k in range(0, parameters.shape[1], LANES):
+                prefetch(parameters, keys[owned[number + AHEAD]], k)
+        place = owned[number]
+        for k in range(0, parameters.shape[1], LANES):
+            store(parameters, keys[place], k, plus(load(parameters, keys[place], k), load(arena, place, k)))
+
+
+# ---- a block ------------------------------------------------------------------------------------------------------
+
+
+@kernel
+def subsample(ids: Ids, keep: NDArray[np.uint32], kept: Ids, stream: NDArray[np.uint64]) -> int:
+    """Copy ``ids`` to ``kept``, each word w with probability keep[w] / 2³²; ends of lines (−1) always. Returns how many."""
+    count, state = 0, stream[0]
+    for place in range(len(ids)):
+        word = ids[place]
+        if word < 0:
+            kept[count] = -1
+            count += 1
+        else:
+            state += np.uint64(0x9E3779B97F4A7C15)
+            kept[count] = word
+            count += 1 if (mixed(state) >> np.uint64(32)) <= np.uint64(keep[word]) else 0
+    stream[0] = state
+    return count
+
+
+@kernel
+def start_stream(stream: NDArray[np.uint64], seed: int, block: int, turn: int) -> None:
+    """The random numbers of one turn: a function of seed, block and turn, whoever takes it."""
+    state = mixed(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
+    state = mixed(state ^ (np.uint64(block) + np.uint64(0xD1B54A32D192ED03)))
+    stream[0] = mixed(state ^ (np.uint64(turn) + np.uint64(0x8CB92BA72F3D8DD7)))
+
+
+@kernel
+def train_in_step(
+    kept: Ids,
+    size: int,
+    block: int,
+    rates: tuple[float, float],
+    settings: Settings,
+    sampling: Sampling,
+    parameters: Floats,
+    desks: Desks,
+    hands: Hands,
+    totals_: NDArray[np.float64],
+    control: NDArray[np.int64],
+    thread: int,
+    threads: int,
+) -> int:
+    """All of ``kept[:size]`` in rounds of S turns, together with the other threads; the rate goes from rates[0] to rates[1].
+
+    ``totals_`` (S, 2): loss and how many words it was measured at, by shard. Returns the words done: fewer than ``size``
+    where a round's step would not have been finite; nothing of that round was applied.
+    """
+    low, high = OWNERS * thread // threads, OWNERS * (thread + 1) // threads
+    for begin in range(0, size, settings.shards * settings.chunk):
+        rate = rates[0] + (rates[1] - rates[0]) * begin / size
+        for shard in range(thread, settings.shards, threads):
+            first = begin + shard * settings.chunk
+            last = min(size, first + settings.chunk)
+            desks.used[shard, 0], desks.used[shard, 1] = 0, 1
+            if first < last:
+                start_stream(hands.stream, settings.seed, block, first)
+                take_turn(
+                    kept, size, first, last, settings, sampling, parameters, desks, shard, hands, rate, LISTEN,
+                    totals_[shard],
+                )  # fmt: skip
+                sound = to_changes(parameters, True, desks.arena[shard], desks.keys[shard], desks.used[shard, 0])
+                desks.used[shard, 1] = sound
+        if not barrier(control, threads):
+            return begin
+        for shard in range(settings.shards):  # every thread looks at all of them and comes to the same decision
+            if desks.used[shard, 1] == 0:
+                return begin
+        for shard in range(settings.shards):
+            used = desks.used[shard, 0]
+            add_changes(parameters, desks.arena[shard], desks.keys[shard], used, low, high, hands.owned)
+        if not barrier(control, threads):
+            return begin
+    return size
+
+
+@kernel
+def train_lock_free(
+    kept: Ids,
+    size: int,
+    block: int,
+    rates: tuple[float, float],
+    settings: Settings,
+    sampling: Sampling,
+    parameters: Floats,
+    desks: Desks,
+    hands: Hands,
+    totals_: NDArray[np.float64],
+    control: NDArray[np.int64],
+    thread: int,
+    threads: int,
+) -> int:
+    """Every ``threads``-th turn of ``kept[:size]``; its changes are added at once, whatever the others do meanwhile."""
+    arena, keys, before = desks.arena[thread], desks.keys[thread], desks.before[thread]
+    for begin in range(thread * settings.chunk, size, threads * settings.chunk):
+        rate = rates[0] + (rates[1] - rates[0]) * begin / size
+        last = min(size, begin + settings.chunk)
+        start_stream(hands.stream, settings.seed, block, begin)
+        take_turn(
+            kept, size, begin, last, settings, sampling, parameters, desks, thread, hands, rate, LISTEN, totals_[thread]
+        )
+        if not to_changes(before, False, arena, keys, desks.used[thread, 0]):
+            atomic_store(control, ABORT, 1)
+        if atomic_load(control, ABORT) != 0:
+            return begin
+        add_changes(parameters, arena, keys, desks.used[thread, 0], 0, OWNERS, hands.owned)
+    return size
+
+
+@kernel
+def measure(
+    kept: Ids,
+    size: int,
+    settings: Settings,
+    sampling: Sampling,
+    parameters: Floats,
+    desks: Desks,
+    hands: Hands,
+    totals_: NDArray[np.float64],
+) -> None:
+    """The loss of ``kept[:size]`` at parameters that stand still, at every word; into ``totals_`` (2,)."""
+    for begin in range(0, size, settings.chunk):
+        start_stream(hands.stream, settings.seed, -1, begin)
+        last = min(size, begin + settings.chunk)
+        take_turn(kept, size, begin, last, settings, sampling, parameters, desks, 0, hands, 0.0, 1, totals_)
