@@ -279,9 +279,12 @@ def main() -> None:
         results_file.FOLDER = arguments.folder / "results"
     peers = vectors_peers.find(arguments.gensim_python, arguments.word2vec_program, arguments.glove_build)
     if arguments.quality or arguments.chinese:
-        from benchmarks import vectors_quality
+        from benchmarks import vectors_chinese, vectors_quality
 
-        vectors_quality.measure(arguments, peers)
+        if arguments.quality:
+            vectors_quality.measure(arguments, peers)
+        if arguments.chinese:
+            vectors_chinese.measure(arguments)
         return
     unknown = set(arguments.only or ()) - set(KINDS)
     if unknown:

@@ -2,18 +2,13 @@
 
     python -m benchmarks.vectors --quality --gensim-python PYTHON --glove-build FOLDER   # SGNS; GloVe; PPMI with SVD
     python -m benchmarks.vectors --quality --only sgns cbow sg_hs cbow_hs glove ppmi …    # the other losses, too
-    python -m benchmarks.vectors --chinese                                               # words and characters of wiki_zh
 
 English: all of wiki_en's training shards, 3 epochs, 100 dimensions, seeds 0 1 2 (GloVe: 15 epochs; GloVe and PPMI one seed).
 Every side writes its vectors to a file, and one scorer reads them all: ``erya.tasks.vectors``. Ours are called no worse where the
 bootstrap interval of the difference, over seeds and items, lies above −0.01 with its lower end.
 
-Chinese: wiki_zh, skip-gram, 5 epochs, once over words (``chinese_words``) and once over characters. Characters have no
-words: there a word is the mean of its characters' vectors, for the same words as the first model knows, so that both
-answer the same questions with the same candidates.
-
-What each item scored is kept in ``--folder``, so that a run that was broken off goes on; ``results/vectors_quality.json`` and
-``results/vectors_chinese.json`` hold the scores. No times are measured: a busy machine gives the same figures.
+What each item scored is kept in ``--folder``, so that a run that was broken off goes on; ``results/vectors_quality.json`` holds
+the scores. Chinese: vectors_chinese.py. No times are measured, so that a busy machine will do.
 """
 
 from __future__ import annotations
@@ -36,6 +31,7 @@ from benchmarks.vectors_corpus import english
 from benchmarks.vectors_figures import Measure, difference, no_worse
 from benchmarks.vectors_peers import Peers
 from benchmarks.vectors_running import Stage, run
+from erya.kernel_cache import source_hash
 from erya.parts.keyed_vectors import KeyedVectors
 from erya.scoring import Score, bootstrap, mean_of
 from erya.tasks.vectors import bundled_analogies, read_analogies, read_pairs, solve, spearman_measure, unit_vectors
@@ -47,7 +43,6 @@ KINDS = ("sgns", "glove", "ppmi")  # unless --only says otherwise
 PAIRS = {"wordsim353": "wordsim353", "simlex999": "simlex999", "men": "men3k", "rarewords": "rarewords2034"}
 CHINESE_PAIRS = {"wordsim240": "wordsim-240", "wordsim297": "wordsim-297"}
 DROPPED = ("OPEC", "石油")  # as the paper does
-CHINESE = {"dim": 100, "window": 5, "negative": 5, "sample": 1e-3, "min_count": 5, "epochs": 5, "learning_rate": 0.025}
 
 Items = dict[
     str, NDArray[np.float64]
@@ -64,6 +59,7 @@ class Contender:
     settings: Mapping[str, Any]
     stages: Sequence[Stage]
     file: Path
+    version: str  # of the program; of our own, the hash of its kernels
 
 
 # ---- what is asked ----------------------------------------------------------------------------------------------------
@@ -167,7 +163,7 @@ def contenders(kinds: Sequence[str], threads: int, peers: Peers, folder: Path, c
         elif kind == "ppmi":
             out = folder / "ppmi.bin"
             stage = vectors.our_fit("cooccurrence", corpus, out, threads, vectors.PPMI | {"dim": 100, "seed": 0})
-            found.append(Contender("ppmi", "erya", 0, {"dim": 100, **vectors.PPMI}, [stage], out))
+            found.append(Contender("ppmi", "erya", 0, {"dim": 100, **vectors.PPMI}, [stage], out, source_hash()))
         else:
             found += _word2vec(kind, threads, peers, folder, corpus)
     return found
@@ -179,10 +175,10 @@ def _word2vec(kind: str, threads: int, peers: Peers, folder: Path, corpus: Path)
         settings = vectors.word2vec_settings(kind, EPOCHS, seed)
         for name, mode in vectors.MODES.items():
             stage = vectors.our_fit("word2vec", corpus, out, threads, {**settings, "deterministic": mode})
-            found.append(Contender(kind, name, seed, settings, [stage], out))
+            found.append(Contender(kind, name, seed, settings, [stage], out, source_hash()))
         if peers.gensim:
             stage = vectors_peers.gensim(peers.gensim, corpus, out, settings, threads)
-            found.append(Contender(kind, "gensim", seed, settings, [stage], out))
+            found.append(Contender(kind, "gensim", seed, settings, [stage], out, peers.versions["gensim"]))
     return found
 
 
@@ -191,21 +187,24 @@ def _glove(threads: int, peers: Peers, folder: Path, corpus: Path) -> list[Conte
     found, out = [], folder / "quality.txt"
     for name, mode in vectors.MODES.items():
         stage = vectors.our_fit("glove", corpus, out, threads, {**settings, "deterministic": mode}, "glove")
-        found.append(Contender("glove", name, 0, settings, [stage], out))
+        found.append(Contender("glove", name, 0, settings, [stage], out, source_hash()))
     if peers.glove:
         stages = [
             *vectors_peers.glove_counting(peers.glove, corpus, folder, vectors.GLOVE),
             vectors_peers.glove_shuffling(peers.glove, folder),
             vectors_peers.glove_training(peers.glove, folder, vectors.GLOVE, threads, GLOVE_EPOCHS),
         ]
-        found.append(Contender("glove", "GloVe C", 0, settings, stages, folder / "glove-vectors.txt"))
+        found.append(
+            Contender("glove", "GloVe C", 0, settings, stages, folder / "glove-vectors.txt", peers.versions["GloVe C"])
+        )
     return found
 
 
 def asked(contender: Contender, corpus: Path, folder: Path, *, again: bool) -> Items:
-    """Train, unless it was done with the same settings before, and ask."""
+    """Train, unless it was done before with the same settings and the same program, and ask."""
     key = json.dumps(
-        [contender.group, contender.name, contender.seed, dict(contender.settings), corpus.name], sort_keys=True
+        [contender.group, contender.name, contender.seed, dict(contender.settings), corpus.name, contender.version],
+        sort_keys=True,
     )
     kept = folder / f"items-{hashlib.sha256(key.encode()).hexdigest()[:16]}.npz"
     what = f"  {contender.group:8s} {contender.name:20s} seed {contender.seed}"
@@ -239,16 +238,7 @@ def opened(path: Path, form: str) -> KeyedVectors:
 
 
 def measure(arguments: argparse.Namespace, peers: Peers) -> None:
-    """What ``--quality`` and ``--chinese`` ask for."""
-    if not (results_file.SHARED / "word_similarity").is_dir():
-        sys.exit("skipped: needs ../shared/data, which is not here")
-    if arguments.quality:
-        measure_english(arguments, peers)
-    if arguments.chinese:
-        measure_chinese(arguments)
-
-
-def measure_english(arguments: argparse.Namespace, peers: Peers) -> None:
+    """All groups, each saved when it is done."""
     kinds, threads = arguments.only or KINDS, max(arguments.threads)
     unknown = set(kinds) - {*vectors.LOSSES, "glove", "ppmi"}
     if unknown:
@@ -290,40 +280,3 @@ def show(kind: str, group: dict[str, Any]) -> None:
                 print(
                     f"  {name} − {peer}: {key:12s} {gap['value']:+.4f} [{gap['low']:+.4f}, {gap['high']:+.4f}] {verdict}"
                 )
-
-
-# ---- Chinese ----------------------------------------------------------------------------------------------------------
-
-
-def measure_chinese(arguments: argparse.Namespace) -> None:
-    """Words and characters."""
-    shards = sorted((results_file.SHARED / "wiki_zh").glob("train-*.txt.xz"))
-    if arguments.tokens is not None and arguments.tokens < vectors.TRIAL:
-        shards = [results_file.SHARED / "wiki_zh" / "valid.txt.xz"]
-    tables, said = {}, {}
-    for unit, tokenizer in (("words", "chinese_words"), ("characters", "characters")):
-        out = arguments.folder / f"chinese-{unit}.bin"
-        settings = {**CHINESE, "seed": 0, "tokenizer": tokenizer}
-        print(f"  {unit}: training", flush=True)
-        corpus = [str(shard) for shard in shards]
-        stage = vectors.job(
-            "fit", max(arguments.threads), model="word2vec", corpus=corpus, out=str(out), settings=settings
-        )
-        said[unit] = run(stage, arguments.folder).said
-        tables[unit] = opened(out, "word2vec-bin")
-    words = tables["words"]
-    tables["characters"] = composed(words.words_, tables["characters"])
-    rows = {unit: summary([items_of(table, "zh")], "zh") for unit, table in tables.items()}
-    for unit, scores in rows.items():
-        shown = (f"{name} {one['value']:.4f} ({one['known']}/{one['items']})" for name, one in scores.items())
-        print(f"{unit:12s}", "  ".join(shown), flush=True)
-    document = {"settings": CHINESE, "vectors": {unit: one["words"] for unit, one in said.items()}, "scores": rows}
-    results_file.write("vectors_chinese", document)
-
-
-def composed(words: Sequence[str], characters: KeyedVectors) -> KeyedVectors:
-    """Words as the means of their characters' vectors, each at length 1; words with an unknown character are left out."""
-    kept = [word for word in words if all(character in characters for character in word)]
-    unit = characters.vectors / np.linalg.norm(characters.vectors, axis=1, keepdims=True)
-    rows = [unit[[characters.get_index(character) for character in word]].mean(axis=0) for word in kept]
-    return KeyedVectors.of(kept, np.array(rows, dtype=np.float32))
