@@ -1,7 +1,7 @@
 """The training loop of word2vec: epochs cut into short blocks, so that progress, Ctrl-C, checkpoints and divergence are seen to
 between blocks. What the next block needs lies in the parameters and a few numbers (``Run.state``).
 
-The mathematics is in ``shards.py``; text stays in ``estimator.py``.
+The mathematics is in ``kernels.py``, the threads in ``shard_kernels.py``; text stays in ``estimator.py``.
 """
 
 from __future__ import annotations
