@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -260,6 +261,23 @@ def test_labels_keep_off_other_bubbles_where_there_is_room():
     bubbles = [scatter.Box(100, 100, 140, 140), scatter.Box(150, 100, 190, 140)]
     boxes = scatter.place_labels(["left model", "right model"], bubbles, scatter.Box(0, 0, 800, 400))
     assert all(box.overlap(bubble) == 0 for box in boxes for bubble in bubbles)
+
+
+def test_in_a_crowd_a_label_stands_beside_its_own_point_or_not_at_all():
+    """A label pushed away from its point is read as the name of the point that it ends up beside."""
+    places = np.random.default_rng(0).normal((400, 300), (60, 40), (120, 2))
+    bubbles = [scatter.Box(x - 3, y - 3, x + 3, y + 3) for x, y in places.tolist()]
+    boxes = scatter.near_labels(["some word"] * 100, bubbles, scatter.Box(0, 0, 800, 600), reach=12)
+    shown = [(box, bubble) for box, bubble in zip(boxes, bubbles, strict=False) if box is not None]
+    assert 10 < len(shown) < 100
+    for box, bubble in shown:
+        assert (
+            max(box.left - bubble.right, bubble.left - box.right, box.top - bubble.bottom, bubble.top - box.bottom)
+            <= 12
+        )
+        assert all(box.overlap(other) == 0 for other in bubbles)
+    for (first, _), (second, _) in itertools.combinations(shown, 2):
+        assert first.overlap(second) == 0
 
 
 # ---- other plots ----------------------------------------------------------------------------------------------

@@ -82,11 +82,13 @@ def read_corpus(source: str, options: dict[str, Any]) -> Corpus:
 
 
 def _is_table(source: str, options: dict[str, Any]) -> bool:
-    """Whether the texts must be read here: they stand in a column, in another encoding, or come through a pipe."""
+    """Whether the texts must be read here: in a column, in another encoding, with bad lines to skip, from a pipe."""
     from erya.text import sources
     from erya.text.formats import format_of
 
     if source.startswith("sample:") or options.get("encoding") or options.get("text"):
+        return True
+    if options.get("bad_rows") == "skip":  # ``fit`` stops at a line that cannot be read; these readers count it
         return True
     if options.get("format"):
         return bool(options["format"] != "txt")

@@ -62,6 +62,23 @@ def test_a_corpus_without_words_is_said(erya, words):
     assert not Path("new.erya.run").exists()
 
 
+def test_lines_that_are_not_utf8_stop_or_are_counted(erya, words):
+    Path("bad.txt").write_bytes(b"soup bread\n" * 30 + b"soup \xff\n" + b"bread soup\n")
+    command = ["train", WORDS, "bad.txt", "--preset", "tiny", "-o", "new.erya"]
+    stopped = erya(*command)
+    assert stopped.code == 3
+    assert "bad.txt:31" in stopped.err
+    found = erya(*command, "--bad-rows", "skip")
+    assert found.code == 0, found.err
+    assert "31 texts" in found.err
+    assert "1 rejected" in found.err
+
+
+def test_a_misspelt_view_names_the_nearest(erya, words):
+    assert "did you mean 'near'?" in erya("show", "v.erya", "nearr", "soup").err
+    assert "near, analogy, map, compare" in erya("show", "v.erya", "zzz", "soup").err
+
+
 def test_options_that_mean_nothing_here_are_said(erya, words):
     command = ["train", WORDS, "corpus.txt", "--preset", "tiny", "-o", "new.erya", "--split", "0.8/0.1/0.1"]
     assert "--split" in erya(*command).err

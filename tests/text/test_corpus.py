@@ -335,6 +335,15 @@ def test_nothing_to_read(tmp_path, data):
         encode([])
 
 
+def test_tokens_that_are_all_too_long_are_the_reason(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_bytes(b"x" * 100_000)
+    with pytest.raises(DataError) as caught:
+        encode(path, min_count=1)
+    assert caught.value.code == "empty-corpus"
+    assert "65,536" in str(caught.value)
+
+
 def test_too_few_of_each():
     with pytest.raises(DataError) as caught:
         encode(TEXT, min_count=4)

@@ -180,7 +180,7 @@ def _show_words(
         inputs = rest
     trace = model.trace(inputs[-1])
     if len(inputs) > 1:
-        trace.views = [choose_view(trace, inputs[0])]
+        trace.views = [choose_view(trace, inputs[0], (*word_views.VIEWS, "trace"))]
     _present(trace, out, manner)
     if not out:
         word = shown_word(inputs[-1])

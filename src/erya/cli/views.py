@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 OWN_VIEWS = ("card", "curve")  # these need no input
 
 
-def choose_view(trace: Trace, name: str) -> View:
-    """A view by its number, its title or an array's name. Raises UsageError with the nearest."""
+def choose_view(trace: Trace, name: str, beside: tuple[str, ...] = ()) -> View:
+    """A view by its number, its title or an array's name. Raises UsageError with the nearest.
+
+    Args:
+        trace: whose views there are.
+        name: what the user wrote.
+        beside: views that this model has without a trace, for the message.
+    """
     if name.isdigit() and 1 <= int(name) <= len(trace.views):
         return trace.views[int(name) - 1]
     titles = {view.title.casefold(): view for view in trace.views}
@@ -27,7 +33,7 @@ def choose_view(trace: Trace, name: str) -> View:
     begun = [view for title, view in titles.items() if title.startswith(wish)]
     if len(begun) == 1:
         return begun[0]
-    known = [*(view.title for view in trace.views), *trace.arrays, *OWN_VIEWS]
+    known = [*(view.title for view in trace.views), *trace.arrays, *OWN_VIEWS, *beside]
     guess = nearest(name, known)
     raise UsageError(
         "unknown-view",

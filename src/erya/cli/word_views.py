@@ -178,7 +178,7 @@ def _compare(model: Any, path: str, inputs: Sequence[str], wish: Wish) -> tuple[
         [
             [say("model", "模型"), model.id, other.id],
             [say("words", "词数"), f"{len(model.words_):,}", f"{len(other.words_):,}"],
-            [say("width", "维数"), model.vector_size, other.vector_size],
+            [say("width", "维数"), f"{model.vector_size:,}", f"{other.vector_size:,}"],
             [say("shared words", "共同的词"), f"{len(shared):,}", f"{len(shared):,}"],
         ],
         say(

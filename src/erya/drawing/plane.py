@@ -12,14 +12,15 @@ from rich.cells import cell_len
 
 from erya.drawing import plots, svg
 from erya.drawing.markup import Say, cut, details, figure, table
-from erya.drawing.scatter import FONT, Box, place_labels
+from erya.drawing.scatter import FONT, Box, leader, near_labels, place_labels
 from erya.errors import quoted
 from erya.trace import Points
 
 Floats = NDArray[np.float64]
 
 RADIUS, HEAD = 3.5, 8.0  # CSS pixels of a point and of an arrow's head
-LABELLED = 150  # points that get a name in the picture; the table names all
+LABELLED = 150  # points that get a name in the picture, where it has room; the table names all
+ALL_LABELLED = 30  # so many names all get a place, further off with a line to their points
 NAME = 40  # characters
 LINES = 22  # of a terminal picture; half of it for a few points
 FEW = 8
@@ -28,17 +29,26 @@ FEW = 8
 def picture(view: Points, say: Say) -> str:
     """The picture and the table beside it."""
     points = np.asarray(view.points, dtype=np.float64).reshape(-1, 2)
-    drawing = plots.responsive(lambda width: _draw(view, points, width)) if len(points) else ""
+    left_out: list[int] = []  # names without room, in the wide drawing and in the narrow one
+
+    def draw(width: float) -> str:
+        drawing, nameless = _draw(view, points, width)
+        left_out.append(nameless)
+        return drawing
+
+    drawing = plots.responsive(draw) if len(points) else ""
     across, up = view.axes[0] or "x", view.axes[1] or "y"
     rows = [[name, *point] for name, point in zip(view.labels, points.tolist(), strict=True)]
-    unnamed = sum(map(bool, view.labels)) - LABELLED
-    words = say(f"{unnamed:,} points without a name", f"另有 {unnamed:,} 个点未标名称")
+    words = say(
+        "Not every name has room: rest the pointer on a point, or open the numbers.",
+        "有些点旁放不下名称：把鼠标停在点上，或展开数值。",
+    )
     numbers = details(say("numbers", "数值"), table([say("word", "词"), across, up], rows))
-    return figure(drawing, words if unnamed > 0 else "", numbers)
+    return figure(drawing, words if any(left_out) else "", numbers)
 
 
-def _draw(view: Points, points: Floats, width: float) -> str:
-    """SVG; one unit is as long across as it is up."""
+def _draw(view: Points, points: Floats, width: float) -> tuple[str, int]:
+    """SVG, and how many names are left out of it; one unit is as long across as it is up."""
     low, high = points.min(axis=0), points.max(axis=0)
     wide, tall = np.maximum(high - low, 1e-9)
     height = min(max(width * 0.7, 220.0), max(220.0, width * 0.75 * tall / wide + 80))
@@ -53,16 +63,35 @@ def _draw(view: Points, points: Floats, width: float) -> str:
         canvas.add(*_arrow(places[start], places[end]))
     for place, name in zip(places, view.labels, strict=True):
         canvas.add(svg.dot(*place, RADIUS, "solid", "s0", name))
-    named = [index for index, name in enumerate(view.labels) if name][:LABELLED]  # a way has points without a name
-    names = [svg.fitted(cut(view.labels[index], NAME), FONT, 180) for index in named]
-    boxes = [_around(*places[index]) for index in named]
-    lines = [box for start, end in view.arrows for box in _thin(places[start], places[end])]
-    for name, box in zip(names, place_labels(names, boxes, frame, lines), strict=True):
-        canvas.add(svg.words(box.left, box.bottom - FONT * 0.35, name, "t label"))
+    drawn, nameless = _names(view, places, frame)
+    canvas.add(*drawn)
     if view.axes[0]:
         canvas.add(svg.words(frame.right, height - 6, f"{view.axes[0]} →", "t axis", "end"))
         canvas.add(svg.words(frame.left, height - 6, f"↑ {view.axes[1]}", "t axis"))
-    return canvas.close()
+    return canvas.close(), nameless
+
+
+def _names(view: Points, places: list[tuple[float, float]], frame: Box) -> tuple[list[str], int]:
+    """The labels, each beside its point or with a line to it, and how many found no room.
+
+    Among many points a label far from its own stands beside another's and would be read as that one's: it is left out.
+    """
+    named = [index for index, name in enumerate(view.labels) if name]  # a way has points without a name
+    chosen = named[:LABELLED]
+    names = [svg.fitted(cut(view.labels[index], NAME), FONT, 180) for index in chosen]
+    lines = [box for start, end in view.arrows for box in _thin(places[start], places[end])]
+    boxes: list[Box | None]
+    if len(named) <= ALL_LABELLED:
+        boxes = [*place_labels(names, [_around(*places[index]) for index in chosen], frame, lines)]
+    else:
+        first = {index: None for index in [*chosen, *range(len(places))]}  # all points are kept free, labelled or not
+        boxes = near_labels(names, [_around(*places[index]) for index in first], frame, lines)
+    drawn = []
+    for index, name, box in zip(chosen, names, boxes, strict=True):
+        if box is not None:
+            drawn += leader(box, _around(*places[index]))
+            drawn.append(svg.words(box.left, box.bottom - FONT * 0.35, name, "t label"))
+    return drawn, len(named) - sum(box is not None for box in boxes)
 
 
 def _around(x: float, y: float) -> Box:

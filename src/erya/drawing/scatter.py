@@ -86,25 +86,55 @@ def place_labels(texts: Sequence[str], bubbles: Sequence[Box], frame: Box, lines
     """
     placed: dict[int, Box] = {}
     for index in sorted(range(len(texts)), key=lambda index: bubbles[index].top):
-        wide, high = svg.text_width(texts[index], FONT), FONT * 1.35
-        best, least = bubbles[index], math.inf
-        for rank, box in enumerate(_candidates(bubbles[index], wide, high, frame)):
-            on_labels = sum(box.overlap(other) for other in placed.values())
-            on_bubbles = sum(box.overlap(other) for other in bubbles)
-            on_lines = min(20.0, 0.15 * sum(box.overlap(other) for other in lines))  # worth a way of two rings at most
-            cost = 1000 * on_labels + 20 * on_bubbles + on_lines + rank
-            if cost < least:
-                best, least = box, cost
-            if cost == rank:  # free, and all that follow are further away
-                break
-        placed[index] = best
+        placed[index] = _best(texts[index], bubbles[index], list(placed.values()), bubbles, frame, lines)[0]
     return [placed[index] for index in range(len(texts))]
 
 
-def _candidates(bubble: Box, wide: float, high: float, frame: Box) -> Iterator[Box]:
-    """Boxes around a bubble, nearest first, each pushed into the frame."""
+def near_labels(
+    texts: Sequence[str], bubbles: Sequence[Box], frame: Box, lines: Sequence[Box] = (), reach: float = 2 * GAP
+) -> list[Box | None]:
+    """As `place_labels`, for many points: a label that finds no free place within ``reach`` pixels has none.
+
+    ``bubbles`` may go on after those of the labels: more marks to keep free.
+    """
+    placed: dict[int, Box] = {}
+    for index, text in enumerate(texts):
+        box, is_free = _best(text, bubbles[index], list(placed.values()), bubbles, frame, lines, reach)
+        if is_free:
+            placed[index] = box
+    return [placed.get(index) for index in range(len(texts))]
+
+
+def _best(
+    text: str,
+    bubble: Box,
+    labels: Sequence[Box],
+    bubbles: Sequence[Box],
+    frame: Box,
+    lines: Sequence[Box],
+    reach: float = math.inf,
+) -> tuple[Box, bool]:
+    """The least bad place for one label, and whether it covers neither another label nor a bubble."""
+    wide, high = svg.text_width(text, FONT), FONT * 1.35
+    best, least, is_free = bubble, math.inf, False
+    for rank, box in enumerate(_candidates(bubble, wide, high, frame, reach)):
+        on_labels = sum(box.overlap(other) for other in labels)
+        on_bubbles = sum(box.overlap(other) for other in bubbles)
+        on_lines = min(20.0, 0.15 * sum(box.overlap(other) for other in lines))  # worth a way of two rings at most
+        cost = 1000 * on_labels + 20 * on_bubbles + on_lines + rank
+        if cost < least:
+            best, least, is_free = box, cost, on_labels + on_bubbles == 0
+        if cost == rank:  # free, and all that follow are further away
+            break
+    return best, is_free
+
+
+def _candidates(bubble: Box, wide: float, high: float, frame: Box, reach: float = math.inf) -> Iterator[Box]:
+    """Boxes around a bubble, nearest first and none further than ``reach``, each pushed into the frame."""
     middle_x, middle_y = (bubble.left + bubble.right) / 2, (bubble.top + bubble.bottom) / 2
     for distance in (GAP, *range(14, 200, 10)):
+        if distance > reach:
+            return
         right, left = bubble.right + distance, bubble.left - distance - wide
         above, below = bubble.top - distance - high, bubble.bottom + distance
         for x, y in (
@@ -232,7 +262,13 @@ def _thin_boxes(
 
 def _label(text: str, box: Box, bubble: Box, is_front: bool) -> list[str]:
     """The name, with a leader line where it stands away from its bubble."""
-    marks = []
+    marks = leader(box, bubble)
+    marks.append(svg.words(box.left, box.bottom - FONT * 0.35, text, "t label strong" if is_front else "t label"))
+    return marks
+
+
+def leader(box: Box, bubble: Box) -> list[str]:
+    """A line from a bubble to its label, where that stands away from it."""
     x = min(max((bubble.left + bubble.right) / 2, box.left), box.right)
     y = min(max((bubble.top + bubble.bottom) / 2, box.top), box.bottom)
     middle_x, middle_y = (bubble.left + bubble.right) / 2, (bubble.top + bubble.bottom) / 2
@@ -240,6 +276,5 @@ def _label(text: str, box: Box, bubble: Box, is_front: bool) -> list[str]:
     if far > radius + 2 * GAP:
         edge_x = middle_x + (x - middle_x) * radius / far
         edge_y = middle_y + (y - middle_y) * radius / far
-        marks.append(svg.line(edge_x, edge_y, x, y, "leader"))
-    marks.append(svg.words(box.left, box.bottom - FONT * 0.35, text, "t label strong" if is_front else "t label"))
-    return marks
+        return [svg.line(edge_x, edge_y, x, y, "leader")]
+    return []

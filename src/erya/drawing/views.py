@@ -25,7 +25,11 @@ def body(trace: Trace, lang: str) -> str:
         [say("array", "数组"), say("shape", "形状"), say("type", "类型")],
         [[name, " × ".join(map(str, array.shape)) or "1", str(array.dtype)] for name, array in trace.arrays.items()],
     )
-    listed = details(say(f"all {len(trace.arrays)} arrays", f"全部 {len(trace.arrays)} 个数组"), arrays)
+    count = len(trace.arrays)
+    listed = details(
+        say("the array" if count == 1 else f"all {count} arrays", "数组" if count == 1 else f"全部 {count} 个数组"),
+        arrays,
+    )
     return (
         f'<main class="trace"><header><span class="soft mono">{data(trace.model)}</span>'
         f'<p class="input">{data(trace.input)}</p></header>'

@@ -239,7 +239,10 @@ def _questions(facts: Facts) -> str:
         scores = [report["sections"][place] if name else report["total"] for report in reports.values()]
         if any(score["known"] for score in scores):
             label = name or say("all together", "合计")
-            asked = f"{max(score['known'] for score in scores):,} / {scores[0]['asked']:,}"
+            known = sorted({score["known"] for score in scores})  # models of other texts know other words
+            asked = (
+                f"{'–'.join(f'{count:,}' for count in (known[0], known[-1])[: len(known)])} / {scores[0]['asked']:,}"
+            )
             cells = [_tinted(score, most) for score in scores]
             lines.append([Cell(data(label), header=True), Cell(asked, "num"), *cells])
     head = [say("Section", "小节"), say("known", "已知"), *(facts.names[model] for model in reports)]
@@ -247,7 +250,7 @@ def _questions(facts: Facts) -> str:
         "Which relations the vectors hold: the share of questions answered right, over those whose words are known.",
         "词向量学到了哪些关系：在词都认识的题目中答对的比例。",
     )
-    body = table(head, lines, kind="labels")
+    body = table(head, lines, kind="labels questions")
     return section("questions", say("Analogies by section", "各小节的类比"), lead, body)
 
 

@@ -158,8 +158,9 @@ def _plain(file: str, format: str, wish: Wish) -> Plan:
         say(f"{file} holds plain text without labels", f"{file} 是没有标签的纯文本"),
         where=f"{file}:1",
         help=say(
-            "write '__label__NAME text' on each line, or use a .csv or .jsonl file",
-            "每行写成“__label__类别 文本”，或改用 .csv、.jsonl 文件",
+            "write '__label__NAME text' on each line, or use a .csv or .jsonl file; word vectors need no labels: "
+            "erya train vectors/word2vec … or --task vectors",
+            "每行写成“__label__类别 文本”，或改用 .csv、.jsonl 文件；学词向量不需要标签：erya train vectors/word2vec … 或 --task vectors",
         ),
     )
 

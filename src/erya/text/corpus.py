@@ -342,6 +342,16 @@ def _nothing(scan: Scan, counts: NDArray[np.int64], min_count: int) -> DataError
             where=say(f"{scan.lines:,} lines read", f"读了 {scan.lines:,} 行"),
             help=say("check that it is the right file", "请检查文件是否正确"),
         )
+    if not len(counts):
+        return DataError(
+            "empty-corpus",
+            say(
+                f"every token of the corpus is longer than {Limits().longest:,} bytes; such are left out",
+                f"语料里的每个词都超过 {Limits().longest:,} 字节，这样的词不收",
+            ),
+            where=say(f"lines read: {scan.lines:,}", f"读了 {scan.lines:,} 行"),
+            help=say("check that it is text with words in it", "请检查文件里是不是成词的文本"),
+        )
     most = np.argsort(-counts, kind="stable")[:5]
     shown = ", ".join(
         f"{quoted(word.decode('utf-8', 'replace'), 20)} {count:,}"

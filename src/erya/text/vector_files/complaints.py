@@ -174,13 +174,15 @@ def binary_row(source: Source, outcome: int, number: int, start: int) -> ModelFi
 def not_utf8(source: Source, where: str, word: bytes) -> ModelFileError:
     """A word that is not UTF-8."""
     shown = quoted(word.decode("utf-8", "backslashreplace"), 40)
+    path, cleaned = typed(source.path), typed(source.path.with_suffix(".erya"))
     return ModelFileError(
         "vectors-utf8",
         say(f"{source.name}: the word '{shown}' is not valid UTF-8", f"{source.name}：词 '{shown}' 不是有效的 UTF-8"),
         where=where,
         help=say(
-            'leave such rows out: bad_utf8="skip", or show the bad bytes as �: bad_utf8="replace"',
-            '跳过这些行：bad_utf8="skip"；或以 � 代替：bad_utf8="replace"',
+            f"leave such rows out: erya convert {path} {cleaned} --bad-utf8 skip (or replace); "
+            'in Python bad_utf8="skip"',
+            f'跳过这些行：erya convert {path} {cleaned} --bad-utf8 skip（或 replace）；在 Python 里 bad_utf8="skip"',
         ),
     )
 
