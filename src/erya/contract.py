@@ -67,7 +67,7 @@ class Model:
 
     def predict(self, X: Any) -> Any:
         """The task's plain answers, one an input."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not predict")
 
     def trace(self, x: Any) -> Trace:
         """All named intermediate arrays of this model on one input; the last of them is the answer."""

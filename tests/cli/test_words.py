@@ -79,6 +79,15 @@ def test_a_misspelt_view_names_the_nearest(erya, words):
     assert "near, analogy, map, compare" in erya("show", "v.erya", "zzz", "soup").err
 
 
+@pytest.mark.parametrize("verb", ["show", "check", "evaluate"])
+def test_a_damaged_vec_file_is_taken_for_vectors(erya, words, verb):
+    """Its name says what it should be: neither a model file nor rows with labels are spoken of."""
+    Path("broken.vec").write_text("2 3\na 1 x 2\nb 1 2 3\n", encoding="utf-8")
+    found = erya(verb, "broken.vec")
+    assert found.code == 4
+    assert "does not look like word vectors" in found.err
+
+
 def test_options_that_mean_nothing_here_are_said(erya, words):
     command = ["train", WORDS, "corpus.txt", "--preset", "tiny", "-o", "new.erya", "--split", "0.8/0.1/0.1"]
     assert "--split" in erya(*command).err
