@@ -29,5 +29,5 @@ def threads() -> int:
 
 
 def device() -> str:
-    """The torch device: ERYA_DEVICE, else ``"cpu"``. Only neural models ask; a GPU is used when it is asked for."""
+    """The torch device: ERYA_DEVICE, else ``"cpu"``. Only neural models and word2vec ask; a GPU is used when it is asked for."""
     return os.environ.get("ERYA_DEVICE", "") or "cpu"

@@ -255,8 +255,8 @@ class Fitting:
         option(
             "--device",
             "NAME",
-            "for neural models: cpu (default), cuda",
-            "神经模型所用设备：cpu（默认）、cuda",
+            "for neural models and word2vec: cpu (default), cuda",
+            "神经模型与 word2vec 所用设备：cpu（默认）、cuda",
             panel=training_panel(),
             env=True,
         ),

@@ -9,6 +9,7 @@ checkpoints in ``loop.py``. Not here: reading text (``text/corpus.py``), questio
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from erya import machine
 from erya.contract import Model
-from erya.errors import DataError, DivergedError, UsageError, nearest, quoted
+from erya.errors import DataError, DivergedError, ResourceError, UsageError, nearest, quoted
 from erya.language import say
 from erya.parts import settings
 from erya.parts.word_queries import WordQueries
@@ -214,11 +215,9 @@ class Word2Vec(Model, WordQueries):
         start: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
         report: Report,
     ) -> None:
-        from erya.models.word2vec.loop import Run  # Numba: only for training
-
         watched = self._watched(encoded.words)
         try:
-            run = Run(encoded.ids, counts, self._plan(), watched, held_out, start)
+            run = _run(encoded.ids, counts, self._plan(), watched, held_out, start)
             saved = report.load_checkpoint()
             if saved is not None:
                 run.resume(saved)
@@ -282,11 +281,43 @@ class Word2Vec(Model, WordQueries):
             settings.require(getattr(self, name) in choices, name, getattr(self, name), " | ".join(choices))
         listed: Any = self.watch
         settings.require(not isinstance(listed, str), "watch", listed, '("king", "queen")')
+        if machine.device() != "cpu":
+            self._check_device(machine.device())
         if sample_weight is not None:
             raise UsageError(
                 "no-weights",
                 say("vectors are learned word by word: texts have no weights", "词向量逐词学习：文本不能带权重"),
                 help="fit(X)",
+            )
+
+    def _check_device(self, name: str) -> None:
+        """Before any text is read: whether the device is there, and can train with this loss."""
+        if find_spec("torch") is None:
+            raise ResourceError(
+                "device-missing",
+                say(
+                    f"device '{quoted(name, 40)}' needs PyTorch, which is not installed",
+                    f"设备“{quoted(name, 40)}”需要 PyTorch，但当前环境没有安装",
+                ),
+                help=say(
+                    'pip install "erya[neural]"   # works without: --device cpu',
+                    'pip install "erya[neural]"   # 不装也可用：--device cpu',
+                ),
+            )
+        from erya.parts.torch_device import check_device
+
+        check_device(name)
+        if self.loss == "hierarchical_softmax":
+            raise UsageError(
+                "device-unsupported",
+                say(
+                    f"hierarchical softmax trains on the CPU only, not on '{quoted(name, 40)}'",
+                    f"层次 softmax 只能在 CPU 上训练，不支持“{quoted(name, 40)}”",
+                ),
+                help=say(
+                    "--device cpu   # or: --set loss=negative_sampling",
+                    "--device cpu   # 或：--set loss=negative_sampling",
+                ),
             )
 
     def _take(self, encoded: Encoded, counts: NDArray[np.int64], run: Run) -> None:
@@ -387,6 +418,24 @@ class Word2Vec(Model, WordQueries):
         self.words_, self.counts_, self.vectors_, self.targets_ = words, counts, vectors, targets
         self.watched_, self.moments_, self.snapshots_ = watched, moments, snapshots
         self.tokenizer_, self.curve_ = tokenizers.from_plain(data["tokenizer"]), list(data["curve"])
+
+
+def _run(
+    ids: NDArray[np.int32],
+    counts: NDArray[np.int64],
+    plan: Plan,
+    watched: NDArray[np.int64],
+    held_out: NDArray[np.int32] | None,
+    start: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+) -> Run:
+    """The training, with kernels or, on another device than the CPU, with PyTorch. Numba, torch: only here."""
+    if machine.device() != "cpu":
+        from erya.models.word2vec.torch_run import TorchRun
+
+        return TorchRun(ids, counts, plan, watched, held_out, start, device=machine.device())
+    from erya.models.word2vec.loop import Run
+
+    return Run(ids, counts, plan, watched, held_out, start)
 
 
 def iter_once(X: Any) -> bool:
