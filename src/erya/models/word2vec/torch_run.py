@@ -65,7 +65,8 @@ class TorchRun(Run):
         """The parameters from the device."""
         self.vectors[...], self.targets[...] = self.trainer.fetch()
 
-    def _steps(self, size: int, rates: tuple[float, float], threads: int) -> NDArray[np.float64]:
+    def _steps(self, size: int, rates: tuple[float, float], threads: int = 1) -> NDArray[np.float64]:
+        """``threads`` are the kernels'; a device has its own."""
         totals, sound = self.trainer.train(self.kept[:size], rates, self._block_seed())
         self.broken = not sound
         return totals
