@@ -7,7 +7,7 @@ The mathematics is in ``kernels.py``; text and labels stay in ``estimator.py``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -20,12 +20,11 @@ from erya.language import say
 from erya.models.fasttext import kernels
 from erya.models.fasttext.features import Encoded
 from erya.parts.lockstep import run_together
+from erya.parts.pace import Pace
 from erya.progress import Report
 from erya.state import Arrays, State
 
-BLOCK_SECONDS = 0.2
 FIRST_BLOCK_ROWS = 20_000  # before the speed is known
-LOOK_AGAIN = 12  # blocks after which the other number of threads is tried again
 CACHE_LINE = 16  # floats; a row that fills whole lines shares none with a row that another thread writes
 
 Floats = NDArray[np.float32]
@@ -44,36 +43,6 @@ class Plan:
     deterministic: bool
     patience: int | None
     threads: int
-
-
-@dataclass(slots=True)
-class Pace:
-    """How large the next block is, and on how many threads.
-
-    In step, the number of threads changes no bit, so the faster one is taken: threads that others keep waiting, on a busy
-    machine or over short documents, are slower than one alone.
-    """
-
-    documents: int  # of the next block
-    threads: int
-    choice: bool  # whether one thread may stand in for all
-    speeds: dict[int, float] = field(default_factory=dict)  # documents a second, by threads
-    blocks: int = 0
-
-    def next_threads(self) -> int:
-        """Every candidate once, then the faster; now and then the other, for the machine may have become idle."""
-        candidates = {self.threads, 1} if self.choice else {self.threads}
-        untried = candidates - self.speeds.keys()
-        if untried:
-            return max(untried)
-        best = max(candidates, key=lambda threads: self.speeds[threads])
-        return min(candidates - {best}, default=best) if self.blocks % LOOK_AGAIN == LOOK_AGAIN - 1 else best
-
-    def measured(self, documents: int, threads: int, seconds: float) -> None:
-        """Aim at BLOCK_SECONDS, growing no more than fourfold at a time."""
-        self.blocks += 1
-        self.speeds[threads] = documents / max(seconds, 1e-6)
-        self.documents = max(1, min(4 * max(documents, self.documents), int(self.speeds[threads] * BLOCK_SECONDS)))
 
 
 class Run:
@@ -143,11 +112,11 @@ class Run:
         """Train on the next documents of this epoch; sets ``broken`` where a step would not have been finite."""
         plan, first = self.plan, self.position
         threads = self.pace.next_threads()
-        wanted = -(-self.pace.documents // plan.batch_size) * plan.batch_size  # a block ends where a batch ends
+        wanted = -(-self.pace.amount // plan.batch_size) * plan.batch_size  # a block ends where a batch ends
         last = min(len(self.targets), first + wanted)
         started = perf_counter()
         reached = self._steps(first, last, threads)
-        self.pace.measured(last - first, threads, perf_counter() - started)
+        self.pace.measured(last - first, last - first, threads, perf_counter() - started)
         self.broken, self.position = reached < last, reached
 
     def _steps(self, first: int, last: int, threads: int) -> int:

@@ -181,7 +181,7 @@ def test_lock_free_on_several_threads_learns(monkeypatch):
 
 def test_a_run_cut_anywhere_goes_on_to_the_same_bits(monkeypatch):
     monkeypatch.setattr(loop, "FIRST_BLOCK_ROWS", 8)  # blocks of one batch
-    monkeypatch.setattr(loop, "BLOCK_SECONDS", 0.0)
+    monkeypatch.setattr("erya.parts.pace.SECONDS", 0.0)
     encoded, targets, weights, rows, classes, _ = small_problem()
 
     def run(threads=1):

@@ -6,7 +6,7 @@ The mathematics is in ``kernels.py``; text stays in ``estimator.py``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -20,12 +20,11 @@ from erya.models.glove import kernels
 from erya.models.glove.tiles import entries_of
 from erya.parts.counting_store import Cooccurrences
 from erya.parts.lockstep import ABORT, run_together
+from erya.parts.pace import Pace
 from erya.parts.simd import padded
 from erya.progress import Report, quiet
 from erya.state import State
 
-ROUND_SECONDS = 0.2
-LOOK_AGAIN = 12  # blocks of rounds after which the other number of threads is tried again
 CACHE_LINE = 16  # floats
 
 Floats = NDArray[np.float32]
@@ -46,36 +45,6 @@ class Plan:
     threads: int
 
 
-@dataclass(slots=True)
-class Pace:
-    """How many rounds come next, and on how many threads.
-
-    In step, the number of threads changes no bit, so the faster one is taken: on a machine that is busy with other things,
-    threads that wait for one another are slower than one alone.
-    """
-
-    threads: int
-    choice: bool  # whether one thread may stand in for all
-    rounds: int = 1
-    speeds: dict[int, float] = field(default_factory=dict)  # entries a second, by threads
-    blocks: int = 0
-
-    def next_threads(self) -> int:
-        """Every candidate once, then the faster; now and then the other, for the machine may have become idle."""
-        candidates = {self.threads, 1} if self.choice else {self.threads}
-        untried = candidates - self.speeds.keys()
-        if untried:
-            return max(untried)
-        best = max(candidates, key=lambda threads: self.speeds[threads])
-        return min(candidates - {best}, default=best) if self.blocks % LOOK_AGAIN == LOOK_AGAIN - 1 else best
-
-    def measured(self, rounds: int, entries: int, threads: int, seconds: float) -> None:
-        """Aim at ROUND_SECONDS, growing no more than fourfold at a time."""
-        self.blocks += 1
-        self.speeds[threads] = entries / max(seconds, 1e-6)
-        self.rounds = max(1, min(4 * max(rounds, self.rounds), int(ROUND_SECONDS * rounds / max(seconds, 1e-6))))
-
-
 class Run:
     """One training, from its first round to its last.
 
@@ -94,7 +63,7 @@ class Run:
         self.epoch, self.round = 0, 0
         self.losses = np.zeros((self.groups, self.groups))  # of this epoch's tiles so far
         self.curve: list[dict[str, Any]] = []
-        self.pace = Pace(max(1, min(plan.threads, self.groups)), plan.deterministic)
+        self.pace = Pace(1, max(1, min(plan.threads, self.groups)), plan.deterministic)
         self.parameters = first_parameters(len(store), plan)
 
     @property
@@ -111,7 +80,7 @@ class Run:
 
     def rounds(self) -> bool:
         """Train on the next rounds of this epoch. False: a step would not have been finite."""
-        first, last = self.round, min(self.groups, self.round + self.pace.rounds)
+        first, last = self.round, min(self.groups, self.round + self.pace.amount)
         threads, started, before = self.pace.next_threads(), perf_counter(), self._seen()
         sound = self._steps(first, last, threads)
         self.round = last

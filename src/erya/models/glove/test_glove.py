@@ -240,7 +240,7 @@ class StopAt(Report):
 
 @pytest.mark.parametrize("look", [1, 4, 11])
 def test_interrupted_and_resumed_it_ends_with_the_same_bits(look, monkeypatch):
-    monkeypatch.setattr(loop, "ROUND_SECONDS", 0.0)  # a round at a time
+    monkeypatch.setattr("erya.parts.pace.SECONDS", 0.0)  # a round at a time
     found = small_store()
     whole = loop.Run(found, plan())
     whole.finish(Report())
@@ -265,7 +265,7 @@ def test_interrupted_and_resumed_it_ends_with_the_same_bits(look, monkeypatch):
 
 
 def test_a_budget_ends_training(monkeypatch):
-    monkeypatch.setattr(loop, "ROUND_SECONDS", 0.0)
+    monkeypatch.setattr("erya.parts.pace.SECONDS", 0.0)
     run = loop.Run(small_store(), plan(epochs=50))
     run.finish(StopAt(run.groups + 2, "budget"))
     assert [row["epoch"] for row in run.curve] == [1, 2]

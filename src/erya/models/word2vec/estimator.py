@@ -162,6 +162,16 @@ class Word2Vec(Model, WordQueries):
         if not self.__sklearn_is_fitted__():
             return self.fit(X, validation=validation, report=report)
         self._check_settings(None)
+        rows = len(self.words_) - (self.loss == "hierarchical_softmax")
+        if self.dim != self.vectors_.shape[1] or rows != len(self.targets_):
+            raise UsageError(
+                "other-settings",
+                say(
+                    "dim and loss cannot change once a model is fitted",
+                    "模型训练之后不能再改 dim 和 loss",
+                ),
+                help=f"set_params(dim={self.vectors_.shape[1]}), or fit(X)",
+            )
         X = list(X) if not isinstance(X, str) and iter_once(X) else X
         with_all = encode(X, tokenizer=self.tokenizer_, min_count=1, report=report)
         seen = dict(zip(with_all.words, with_all.counts.tolist(), strict=True))

@@ -22,13 +22,15 @@ from erya.models.word2vec.kernels import GROUP, SIDE, Hands
 from erya.parts.chance import AliasTable, alias_table
 from erya.parts.huffman import Paths, huffman
 from erya.parts.lockstep import run_together
+from erya.parts.pace import Pace
 from erya.parts.simd import LANES, padded
 from erya.progress import Report
 from erya.state import Arrays, State
 
 LONGEST_BLOCK = 1 << 18  # tokens; a block of the default settings takes some tenths of a second on one thread
 SHORTEST_BLOCK = 1 << 12
-LARGEST_CHUNK = 128
+LARGEST_CHUNK = 64
+POOLS = 3  # noise words drawn for each word of a turn; with one alone, similarity is learned a little worse
 MOST_STEPS = 0.2
 MOST_ROOT_STEPS = 3.2
 MEASURED = 64  # words of a turn where the loss is measured
@@ -88,7 +90,7 @@ class Run:
             words=size,
             window=plan.window,
             negative=plan.negative,
-            pool=max(chunk, 2 * plan.negative),
+            pool=max(POOLS * chunk, 2 * plan.negative),
             chunk=chunk,
             shards=turns,
             cbow=plan.cbow,
@@ -118,6 +120,7 @@ class Run:
         self.moments: list[int] = []  # blocks done when each snapshot was taken
         self.snapshots: list[Floats] = []
         self.broken = False
+        self.pace = Pace(1, plan.threads, plan.deterministic)
 
     @property
     def vectors(self) -> Floats:
@@ -140,17 +143,17 @@ class Run:
         size = shards.subsample(ids, self.keep, self.kept, stream)
         whole = self.plan.epochs * self.blocks
         rates = self._rate(self.done / whole), self._rate((self.done + 1) / whole)
-        totals = self._steps(size, rates)
-        self.totals += totals
+        threads, started = self.pace.next_threads(), perf_counter()
+        self.totals += self._steps(size, rates, threads)
+        self.pace.measured(1, size, threads, perf_counter() - started)
         if not self.broken:
             self.done += 1
 
     def _rate(self, share: float) -> float:
         return self.plan.learning_rate * max(LEAST_RATE, 1 - share)
 
-    def _steps(self, size: int, rates: tuple[float, float]) -> NDArray[np.float64]:
+    def _steps(self, size: int, rates: tuple[float, float], threads: int) -> NDArray[np.float64]:
         train = shards.train_in_step if self.plan.deterministic else shards.train_lock_free
-        threads = self.plan.threads
         totals = np.zeros((max(shards.SHARDS, threads), LANES))  # a cache line and more each
         reached = [0] * threads
 
@@ -180,7 +183,7 @@ class Run:
         """Compile the kernel, or fetch it from the cache, by training on nothing."""
         train = shards.train_in_step if self.plan.deterministic else shards.train_lock_free
         announce(report, [train, shards.subsample])
-        self._steps(0, (0.0, 0.0))
+        self._steps(0, (0.0, 0.0), 1)
 
     # ---- the whole --------------------------------------------------------------------------------------------
 

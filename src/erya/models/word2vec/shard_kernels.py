@@ -1,9 +1,9 @@
 """How word2vec's steps become fast, and the same for any number of threads: arenas, turns and rounds.
 
-S shards take C words each. A shard copies the rows that it
-will need into its *arena*, side by side, which stays in the processor's cache, and trains there; the parameters stand still.
-Then what changed is added to the parameters: every row by the thread that owns it, in the order of the shards. Noise words
-are drawn once for a shard's words and taken in turn, which brings three rows from memory for a word instead of seven.
+S shards take C words each. A shard copies the rows that it will need into its *arena*, side by side, which stays in the
+processor's cache, and trains there; the parameters stand still. Then what changed is added to the parameters: every row by
+the thread that owns it, in the order of the shards. Noise words are drawn once for a shard's words and taken in turn,
+which brings five rows from memory for a word instead of seven.
 Rows of V input vectors come first in ``parameters``, then those of targets. Widths are multiples of LANES.
 
 ``train_in_step`` (the default) does so in rounds: all shards take their turns, then all changes are added. ``train_lock_free``
@@ -29,7 +29,7 @@ from erya.parts.simd import LANES, fma, load, minus, plus, prefetch, spread, sto
 SHARDS = 8  # at most, of a round; the result depends on it, so it does not depend on the number of threads
 OWNERS = 64  # rows are dealt to this many, whatever the number of threads; a power of two
 AHEAD = 8  # rows that are asked for before they are needed
-LISTEN = 128  # the loss is measured at every 128th word
+LISTEN = 64  # the loss is measured at every 64th word of a turn: the first
 LARGEST = 1e12  # squared length of a step; training that works stays billions of times below
 
 Ids = NDArray[np.int32]

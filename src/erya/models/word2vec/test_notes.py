@@ -231,7 +231,7 @@ def test_bytes_for_each_word():
     row = 4 * padded(settings.dim)
     at_once = run.settings.chunk
     touched = [contexts * (2 + noise), contexts + 1 + noise, contexts + 1 + noise]
-    fetched = [2 + contexts * noise, 2 + noise, 3 + 2 * window / at_once]
+    fetched = [2 + contexts * noise, 2 + noise, 2 + loop.POOLS + 2 * window / at_once]
     arena = run.desks.arena
     for readme in READMES:
         text = text_of(readme)

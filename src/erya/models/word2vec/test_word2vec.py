@@ -330,6 +330,14 @@ def test_partial_fit_grows_the_vocabulary():
     assert kitchen > weather
 
 
+def test_partial_fit_refuses_another_shape():
+    model = Word2Vec(dim=8, min_count=1).fit(["a b c d e"] * 9)
+    with pytest.raises(UsageError, match="dim"):
+        model.set_params(dim=9).partial_fit(["a b"])
+    with pytest.raises(UsageError, match="loss"):
+        model.set_params(dim=8, loss="hierarchical_softmax").partial_fit(["a b"])
+
+
 def test_partial_fit_on_an_iterator_and_with_a_tree():
     model = Word2Vec(dim=8, min_count=1, loss="hierarchical_softmax").fit(["a b c d e"] * 20)
     model.partial_fit(iter(["a b f g"] * 20))
