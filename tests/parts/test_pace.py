@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from erya.parts.pace import LOOK_AGAIN, SECONDS, Pace
+import pytest
+
+from erya.parts.pace import LOOK_AGAIN, LOOK_SELDOM, SECONDS, Pace
 
 
-def test_the_faster_number_of_threads_is_taken():
+@pytest.mark.parametrize(("slower", "wait"), [(1.1, LOOK_AGAIN), (2.0, LOOK_SELDOM)])
+def test_the_faster_number_of_threads_is_taken(slower, wait):
     pace, taken = Pace(10, 4, True), []
-    for _ in range(3 * LOOK_AGAIN):
+    for _ in range(3 * LOOK_SELDOM):
         threads = pace.next_threads()
         taken.append(threads)
-        pace.measured(10, 10, threads, 1.0 if threads == 4 else 0.5)  # waiting for one another
+        pace.measured(10, 10, threads, slower if threads == 4 else 1.0)  # four wait for one another
     assert taken[:2] == [4, 1]
     assert set(taken[2 : LOOK_AGAIN - 1]) == {1}
-    assert taken.count(4) == 4  # at first, and every twelfth time
+    assert taken.count(4) == 1 + 3 * LOOK_SELDOM // wait  # at first, and now and then
 
 
 def test_no_choice_no_search():

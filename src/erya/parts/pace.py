@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 SECONDS = 0.2  # of a block: short enough for Ctrl-C
-LOOK_AGAIN = 12  # blocks after which the other number of threads is tried again
+LOOK_AGAIN = 12  # blocks after which the other number of threads is tried again …
+LOOK_SELDOM = 60  # … and where it was much slower
+MUCH = 1.25  # times
 
 
 @dataclass(slots=True)
@@ -37,7 +39,9 @@ class Pace:
         if untried:
             return max(untried)
         best = max(candidates, key=lambda threads: self.speeds[threads])
-        return min(candidates - {best}, default=best) if self.blocks % LOOK_AGAIN == LOOK_AGAIN - 1 else best
+        other = min(candidates - {best}, default=best)
+        wait = LOOK_SELDOM if self.speeds[best] > MUCH * self.speeds[other] else LOOK_AGAIN
+        return other if self.blocks % wait == wait - 1 else best
 
     def measured(self, amount: int, work: float, threads: int, seconds: float) -> None:
         """A block of ``amount`` units took ``seconds``. The next one aims at SECONDS, growing no more than fourfold.

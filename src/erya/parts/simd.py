@@ -208,16 +208,30 @@ def total(typing: Any, values: Any) -> Any:
     return types.float32(lanes), generate
 
 
+def _asking(builder: Any, place: Any, to_write: bool) -> None:
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+    function = _cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(function, [builder.bitcast(place, byte), number(int(to_write)), number(3), number(1)])
+
+
 @_instruction
 def prefetch(typing: Any, array: Any, row: Any, column: Any) -> Any:
-    """Ask for the cache line of ``array[row, column]``, to be there when it is needed."""
+    """Ask for the cache line of ``array[row, column]``, to be there when it is read."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _place(context, builder, signature.args[0], *arguments)
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        function = _cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [builder.bitcast(place, byte), number(1), number(3), number(1)])
+        _asking(builder, _place(context, builder, signature.args[0], *arguments), False)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp), generate
+
+
+@_instruction
+def prefetch_to_write(typing: Any, array: Any, row: Any, column: Any) -> Any:
+    """As ``prefetch``, for a line that will be changed: it is taken away from the other cores at once."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _asking(builder, _place(context, builder, signature.args[0], *arguments), True)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp), generate

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from erya.kernel_cache import kernel
 from erya.models.glove.lanes_kernels import clipped, inverse_root, total
 from erya.parts.lockstep import ABORT, atomic_add, atomic_load, atomic_store, barrier
-from erya.parts.simd import LANES, fma, load, prefetch, spread, store
+from erya.parts.simd import LANES, fma, load, prefetch_to_write, spread, store
 
 FIXED = 1e30  # a sum of squares after which nothing moves
 LARGEST = 1e6  # of an error; training that works stays below 100
@@ -135,7 +135,7 @@ def train_tile(
         for place in range(first, last):
             ahead = entries.columns[min(place + AHEAD, final)]
             for k in range(0, words.shape[1], LINE):
-                prefetch(contexts, ahead, k)
+                prefetch_to_write(contexts, ahead, k)
             context = entries.columns[place]
             error = product(words, word, contexts, context) - entries.logarithms[place]
             if not abs(error) < LARGEST:

@@ -24,7 +24,7 @@ from erya.models.word2vec.kernels import GROUP, SIDE, SPARE, Floats, Hands, Plac
 from erya.parts.chance import AliasTable, below, draw, mixed
 from erya.parts.huffman import Paths
 from erya.parts.lockstep import ABORT, atomic_load, atomic_store, barrier
-from erya.parts.simd import LANES, fma, load, minus, plus, prefetch, spread, store, total
+from erya.parts.simd import LANES, fma, load, minus, plus, prefetch, prefetch_to_write, spread, store, total
 
 SHARDS = 8  # at most, of a round; the result depends on it, so it does not depend on the number of threads
 OWNERS = 64  # rows are dealt to this many, whatever the number of threads; a power of two
@@ -278,7 +278,8 @@ def add_changes(parameters: Floats, arena: Floats, keys: Places, used: int, low:
     for number in range(count):
         if number + AHEAD < count:
             for k in range(0, parameters.shape[1], LANES):
-                prefetch(parameters, keys[owned[number + AHEAD]], k)
+                prefetch(arena, owned[number + AHEAD], k)  # in another core's cache, perhaps
+                prefetch_to_write(parameters, keys[owned[number + AHEAD]], k)
         place = owned[number]
         for k in range(0, parameters.shape[1], LANES):
             store(parameters, keys[place], k, plus(load(parameters, keys[place], k), load(arena, place, k)))
