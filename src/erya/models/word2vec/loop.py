@@ -30,7 +30,7 @@ from erya.state import Arrays, State
 LONGEST_BLOCK = 1 << 18  # tokens; a block of the default settings takes some tenths of a second on one thread
 SHORTEST_BLOCK = 1 << 12
 LARGEST_CHUNK = 64
-POOLS = 3  # noise words drawn for each word of a turn; with one alone, similarity is learned a little worse
+POOLS = 3  # noise words drawn for each word of a turn; with one alone, skip-gram learns similarity a little worse
 MOST_STEPS = 0.2
 MOST_ROOT_STEPS = 3.2
 MEASURED = 64  # words of a turn where the loss is measured
@@ -90,7 +90,7 @@ class Run:
             words=size,
             window=plan.window,
             negative=plan.negative,
-            pool=max(POOLS * chunk, 2 * plan.negative),
+            pool=max((1 if plan.cbow else POOLS) * chunk, 2 * plan.negative),  # CBOW steps once a word, not once a pair
             chunk=chunk,
             shards=turns,
             cbow=plan.cbow,
