@@ -32,7 +32,7 @@ SHORTEST_BLOCK = 1 << 12
 LARGEST_CHUNK = 64
 POOLS = 3  # noise words drawn for each word of a turn; with one alone, skip-gram learns similarity a little worse
 MOST_STEPS = 0.2
-MOST_ROOT_STEPS = 3.2
+MOST_ROOT_STEPS = 6.4
 MEASURED = 64  # words of a turn where the loss is measured
 LEAST_RATE = 1e-4  # of the first step's rate: the last step's
 SNAPSHOTS = 12
@@ -317,7 +317,7 @@ def _round(counts: NDArray[np.int64], plan: Plan) -> tuple[int, int]:
 
     All changes of a round are added, so that no row may move far in one: the most frequent word's expected occurrences times
     the rate stay below MOST_STEPS. A tree's root takes part in every word, but moves less: measured, rounds of 1,024 words
-    diverge at the usual rate, rounds of 512 do not, and 128 learn as well as single words.
+    diverge at the usual rate, rounds of 512 do not, and 256 learn as well as single words.
     """
     rate = plan.learning_rate
     share = np.maximum(counts, 1) / max(1, int(counts.sum()))

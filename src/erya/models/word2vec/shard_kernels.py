@@ -180,6 +180,16 @@ def path_targets(
 
 
 @inlined
+def ask_for_path(word: int, settings: Settings, paths: Paths, parameters: Floats, place_of: Ids) -> None:
+    """Ask for the inner nodes on a word's path that are not yet in the arena."""
+    for place in range(paths.starts[word], paths.starts[word + 1]):
+        node = paths.nodes[place]
+        if place_of[node] < 0:
+            for k in range(0, parameters.shape[1], LANES):
+                prefetch(parameters, settings.words + node, k)
+
+
+@inlined
 def find_contexts(
     kept: Ids, size: int, p: int, begin: int, end: int, inputs: int, settings: Settings, hands: Hands
 ) -> int:
@@ -228,6 +238,8 @@ def take_turn(
         open_goals(hands, count)
     for p in range(begin, end):
         word = kept[p]
+        if settings.negative == 0 and p + 1 < end and kept[p + 1] >= 0:
+            ask_for_path(kept[p + 1], settings, sampling.paths, parameters, place_of)
         if word < 0:
             continue
         around = find_contexts(kept, size, p, begin, end, inputs, settings, hands)
