@@ -72,15 +72,14 @@ def speed(where: str | None, room: str, lang: str) -> str | None:
     if not rows:
         return None
     head = {
-        "en": ["job", "threads", "mode", "Erya", "words/s", "beside it, and how many times as fast Erya is"],
-        "zh": ["任务", "线程", "方式", "Erya", "词/秒", "对照程序，以及 Erya 快多少倍"],
+        "en": ["job", "words", "threads", "mode", "Erya", "words/s", "beside it, and how many times as fast Erya is"],
+        "zh": ["任务", "词数", "线程", "方式", "Erya", "词/秒", "对照程序，以及 Erya 快多少倍"],
     }
-    corpus = _first(document, kinds)["settings"]["corpus"]
     note = {
-        "en": f"\n{corpus['words']:,} words of Wikipedia; whole jobs in fresh processes, from reading the file to the vectors written, "
+        "en": "\nText of Wikipedia; whole jobs in fresh processes, from reading the file to the vectors written, "
         "with their peak memory (counting, an epoch, the SVD: that alone; after the SVD's time, the share of the matrix's squares that "
         "its directions hold); medians of {rounds} rounds in turns, in brackets the extremes of a round.\n",
-        "zh": f"\n维基百科 {corpus['words']:,} 词；每次都在新进程中完成全部工作，从读文件到写出词向量，并列峰值内存"
+        "zh": "\n维基百科文本；每次都在新进程中完成全部工作，从读文件到写出词向量，并列峰值内存"
         "（计数、单轮训练与 SVD 只计自身；SVD 时间之后是所得方向占矩阵平方和的比例）；交替运行 {rounds} 回，取中位数，"
         "方括号内为单回的最小与最大值。\n",
     }[lang].format(rounds=_first(document, kinds)["settings"]["rounds"])
@@ -114,6 +113,7 @@ def _speed_rows(cell: dict[str, Any], figure: str, title: str, lang: str) -> lis
         rows.append(
             [
                 title.format(epochs=settings.get("epochs", "")),
+                f"{settings['corpus']['words']:,}",
                 str(settings["threads"]),
                 MODES[runner][lang],
                 _cost(median, figure),
