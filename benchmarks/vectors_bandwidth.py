@@ -1,9 +1,9 @@
 """How much memory word2vec's training touches, and how much this machine can move: bytes × words/s against measured limits.
 
 Bytes of *parameters* that one trained word (a word that subsampling kept) touches, by formula. B = 4 · padded width; a
-shard's turn has C words, C noise words shared by them, and the contexts C + 2 · window:
+shard's turn has C words, a pool of N noise words shared by them (3 C; CBOW: C), and the contexts C + 2 · window:
 
-    rows   R = 1 + 1 + (C + 2 window) / C          its own target, its noise word, its context
+    rows   R = 1 + N / C + (C + 2 window) / C      its own target, its noise words, its context
     bytes  3 R B    lock-free: each row is read into the arena; then read and written with what changed
            4 R B    deterministic: read once more, to know what changed
 
@@ -36,9 +36,9 @@ REPEATS = 5
 AHEAD = 8
 
 
-def parameter_bytes(width: int, chunk: int, window: int, *, deterministic: bool) -> float:
+def parameter_bytes(width: int, chunk: int, pool: int, window: int, *, deterministic: bool) -> float:
     """A trained word's bytes of parameters, ``width`` floats a row."""
-    rows = 2 + (chunk + 2 * window) / chunk
+    rows = 1 + pool / chunk + (chunk + 2 * window) / chunk
     return (4 if deterministic else 3) * rows * 4 * width
 
 
@@ -69,7 +69,7 @@ def training(corpus: str, settings: dict[str, Any]) -> dict[str, Any]:
     kept = float((encoded.counts * (keep_probabilities(encoded.counts, model.sample) / 2.0**32)).sum())
     width, cbow = run.parameters.shape[1], model.algorithm == "cbow"
     chunk = run.settings.chunk
-    touched = parameter_bytes(width, chunk, model.window, deterministic=model.deterministic)
+    touched = parameter_bytes(width, chunk, run.settings.pool, model.window, deterministic=model.deterministic)
     inside = arena_bytes(width, model.window, cbow=cbow)
     speed = kept * model.epochs / seconds
     return {
