@@ -684,6 +684,24 @@ def test_when_a_checkpoint_is_due(folder, monkeypatch):
     assert report.checkpoint_due()
 
 
+def test_what_is_left_is_counted_from_the_training_not_from_the_reading(folder, monkeypatch):
+    clock, shown = Clock(monkeypatch), []
+
+    class Kept(Display):
+        def show(self, standing):
+            shown.append(standing.seconds_left)
+
+    report = RunReport(folder, ID, {}, Kept())
+    for done in (0.0, 0.5, 1.0):  # reading
+        report.progress(epoch=1, epochs=1, done=done)
+        clock.now += 50
+    report.progress(epoch=1, epochs=2, done=0.1)
+    clock.now += 4
+    report.progress(epoch=1, epochs=2, done=0.5)
+    assert shown[1] == pytest.approx(50)
+    assert shown[-1] == pytest.approx(5)
+
+
 @pytest.mark.parametrize("value", ["x", "-1", "nan", "inf"])
 def test_checkpoint_seconds(monkeypatch, value):
     monkeypatch.setenv("ERYA_CHECKPOINT_SECONDS", value)

@@ -68,7 +68,8 @@ class RunReport(Report):
         self._cost = 0.0  # seconds that the last checkpoint took
         self._best = -math.inf
         self._latest: float | None = None
-        self._done_at_start: float | None = None
+        self._phase = (self._started, 0.0)  # since when, and how far it was then
+        self._done: float | None = None
         self._handlers: dict[int, Any] = {}
         self._said: set[str] = set()
 
@@ -95,9 +96,12 @@ class RunReport(Report):
             self._best = max(self._best, score)
         else:
             better = score is not None and score == self._best
-        if self._done_at_start is None:
-            self._done_at_start = done
-        gained, spent = done - self._done_at_start, time.monotonic() - self._started
+        if self._done is None:
+            self._phase = (self._started, done)
+        elif done < self._done:  # the text is read, now training begins: what is left is counted from here
+            self._phase = (time.monotonic(), done)
+        self._done = done
+        spent, gained = time.monotonic() - self._phase[0], done - self._phase[1]
         left = spent * (1 - done) / gained if gained > 0 and spent > 1 else None
         self.display.show(Standing(epoch, epochs, done, loss, tokens_per_second, score, better, left))
 
