@@ -17,7 +17,7 @@ from erya.contestants import Contestant, write_json
 from erya.errors import UsageError
 from erya.language import say
 from erya.run_corpus import Corpus, read_corpus
-from erya.scoring import holm, paired
+from erya.scoring import Score, holm, paired
 from erya.tasks import vectors
 from erya.tasks._analogies import solve
 
@@ -97,8 +97,10 @@ class WordsTrial:
             name: {**score.to_plain()}
             for name, score in vectors.scores(models, similarity=self.sets, analogies=self.questions).items()
         }
+        each = self._each(models) if len(models) > 1 else []
         for name in found:
-            found[name]["per_seed"] = [found[name]["value"]] if len(models) == 1 else self._each(models, name)
+            alone = [found[name]["value"]]
+            found[name]["per_seed"] = [one[name].value for one in each if name in one] if each else alone
         solved = solve(models[0], self.questions, methods=[METHOD])
         self._hits[contestant.model] = solved.known, solved.right[METHOD]
         report = vectors.analogy_scores(models, self.questions, methods=[METHOD])[METHOD]
@@ -112,9 +114,9 @@ class WordsTrial:
         }
         return found
 
-    def _each(self, models: list[Any], name: str) -> list[float]:
-        each = [vectors.scores(model, similarity=self.sets, analogies=self.questions, resamples=1) for model in models]
-        return [scores[name].value for scores in each if name in scores]
+    def _each(self, models: list[Any]) -> list[dict[str, Score]]:
+        """Each seed's scores; their intervals are not asked for."""
+        return [vectors.scores(model, similarity=self.sets, analogies=self.questions, resamples=1) for model in models]
 
     def document(self, scored: list[Contestant], rows: list[dict[str, Any]]) -> dict[str, Any]:
         """What only this kind of comparison says: the questions by section, pairs on the questions that both know."""

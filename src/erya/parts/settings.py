@@ -40,6 +40,12 @@ def number(name: str, value: Any, above: float, below: float, *, closed: bool = 
     require(good, name, value, f"{'≥' if closed else '>'} {above:g}, < {below:g}")
 
 
+def no_weights(sample_weight: Any, sentence: str) -> None:
+    """Raises UsageError with ``sentence`` where texts are given weights that the model has no use for."""
+    if sample_weight is not None:
+        raise UsageError("no-weights", sentence, help="fit(X)")
+
+
 def gradient_settings(model: Any) -> None:
     """The settings that every network trained by ``parts.epochs`` has."""
     whole("dim", model.dim)

@@ -13,10 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel.models import PrimitiveModel
 from numba.extending import intrinsic, register_model
+from numpy.typing import NDArray
 
 LANES = 16
 CACHE_LINE = 16  # floats
@@ -29,6 +31,13 @@ _VECTOR: Any = ir.VectorType(ir.FloatType(), LANES)
 def padded(width: int) -> int:
     """The least multiple of LANES that is not below ``width``."""
     return -(-width // LANES) * LANES
+
+
+def aligned(rows: int, width: int) -> NDArray[np.float32]:
+    """Zeros (rows, width) that begin at a cache line."""
+    raw = np.zeros(rows * width + CACHE_LINE, dtype=np.float32)
+    offset = -(raw.ctypes.data // raw.itemsize) % CACHE_LINE
+    return raw[offset : offset + rows * width].reshape(rows, width)
 
 
 class Lanes(types.Type):
@@ -167,9 +176,7 @@ def totals(typing: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> Any:
         vectors, taken = [*arguments, nothing, nothing], LANES
         while taken > 1:
             half = taken // 2
-            pairs = [(left, right) for left, right in zip(vectors[::2], vectors[1::2], strict=False)] or [
-                (vectors[0], nothing)
-            ]
+            pairs = list(zip(vectors[::2], vectors[1::2], strict=False)) or [(vectors[0], nothing)]
             low = [
                 LANES * side + group + lane
                 for side in (0, 1)

@@ -21,8 +21,9 @@ from erya.models.cooccurrence.weighing import ASSOCIATIONS, Weighing
 from erya.parts import settings
 from erya.parts.counting_kept import keep, kept_from, row_sums
 from erya.parts.word_queries import WordQueries
+from erya.parts.word_state import words_counts_vectors
 from erya.progress import Report, quiet
-from erya.state import State, pack_strings, unpack_strings
+from erya.state import State, pack_strings
 from erya.text import tokenizers
 
 if TYPE_CHECKING:
@@ -197,12 +198,8 @@ class Cooccurrence(Model, WordQueries):
         settings.number("shift", self.shift, 0, 1e6, closed=False)
         settings.number("smoothing", self.smoothing, 0, 10)
         settings.number("eigenvalue_weighting", self.eigenvalue_weighting, 0, 10)
-        if sample_weight is not None:
-            raise UsageError(
-                "no-weights",
-                say("vectors are learned from counts: texts have no weights", "词向量由计数学得：文本不能带权重"),
-                help="fit(X)",
-            )
+        sentence = say("vectors are learned from counts: texts have no weights", "词向量由计数学得：文本不能带权重")
+        settings.no_weights(sample_weight, sentence)
 
     # ---- looking inside ---------------------------------------------------------------------------------------
 
@@ -244,16 +241,10 @@ class Cooccurrence(Model, WordQueries):
             ValueError: shapes, numbers or values that do not fit one another.
         """
         arrays, data = state.arrays, state.data
-        words = unpack_strings("words", arrays)
-        vectors, values, counts = (arrays[name] for name in ("vectors", "singular_values", "counts"))
-        if not words or len(set(words)) != len(words):
-            raise ValueError("there are no words, or one twice")
-        if vectors.dtype != np.float32 or vectors.ndim != 2 or len(vectors) != len(words) or not vectors.shape[1]:
-            raise ValueError("the vectors do not fit the words")
+        words, counts, vectors = words_counts_vectors(arrays)
+        values = arrays["singular_values"]
         if values.dtype != np.float64 or values.shape not in ((0,), (vectors.shape[1],)):
             raise ValueError("the singular values do not fit the vectors")
-        if counts.dtype != np.int64 or counts.shape != (len(words),) or (counts < 0).any():
-            raise ValueError("the counts do not fit the words")
         if not (np.isfinite(vectors).all() and np.isfinite(values).all()):
             raise ValueError("there are values that are not finite")
         self.cooccurrences_ = kept_from(arrays, len(words), data["whole_counts"])

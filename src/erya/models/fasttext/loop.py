@@ -21,11 +21,11 @@ from erya.models.fasttext import kernels
 from erya.models.fasttext.features import Encoded
 from erya.parts.lockstep import run_together
 from erya.parts.pace import Pace
+from erya.parts.simd import CACHE_LINE, aligned
 from erya.progress import Report
 from erya.state import Arrays, State
 
 FIRST_BLOCK_ROWS = 20_000  # before the speed is known
-CACHE_LINE = 16  # floats; a row that fills whole lines shares none with a row that another thread writes
 
 Floats = NDArray[np.float32]
 Validate = Callable[[Floats, Floats], dict[str, float]]
@@ -75,16 +75,16 @@ class Run:
         self.broken = False
 
         width = -(-plan.dim // CACHE_LINE) * CACHE_LINE
-        self.parameters = kernels.Parameters(_aligned(rows, width), _aligned(classes, width))
+        self.parameters = kernels.Parameters(aligned(rows, width), aligned(classes, width))
         # like the original: small random rows below, zeros above, so that the first answer is a shrug
         generator = np.random.default_rng([plan.seed, 0])
         self.input[:] = (2 * generator.random((rows, plan.dim), dtype=np.float32) - 1) / plan.dim
         slots = max(plan.batch_size, plan.threads)
         longest = int(np.diff(documents.starts).max(initial=0))
         self.scratch = kernels.Scratch(
-            _aligned(slots, width),
+            aligned(slots, width),
             np.zeros((slots, classes), dtype=np.float32),
-            _aligned(slots, width),
+            aligned(slots, width),
             np.zeros(slots),
             np.zeros((plan.threads, longest + 1), dtype=np.int32),
         )
@@ -256,10 +256,3 @@ class Run:
         self.best_epoch = int(state.data["best_epoch"])
         self.curve = [dict(row) for row in state.data["curve"]]
         self.order = self._order()
-
-
-def _aligned(rows: int, width: int) -> Floats:
-    """Zeros (rows, width) of float32 that begin at a cache line."""
-    raw = np.zeros(rows * width + CACHE_LINE, dtype=np.float32)
-    offset = -(raw.ctypes.data // 4) % CACHE_LINE
-    return raw[offset : offset + rows * width].reshape(rows, width)

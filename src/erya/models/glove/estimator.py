@@ -13,13 +13,14 @@ import numpy as np
 
 from erya import machine
 from erya.contract import Model
-from erya.errors import DataError, DivergedError, UsageError
+from erya.errors import DataError, DivergedError
 from erya.language import say
 from erya.parts import settings
 from erya.parts.counting_kept import Kept, keep, kept_from, row_sums
 from erya.parts.word_queries import WordQueries
+from erya.parts.word_state import words_counts_vectors
 from erya.progress import Report, quiet
-from erya.state import State, pack_strings, unpack_strings
+from erya.state import State, pack_strings
 from erya.text import tokenizers
 
 if TYPE_CHECKING:
@@ -171,12 +172,8 @@ class GloVe(Model, WordQueries):
         settings.number("x_max", self.x_max, 0, 1e12, closed=False)
         settings.number("alpha", self.alpha, 0, 10)
         settings.number("clip", self.clip, 0, 1e12, closed=False)
-        if sample_weight is not None:
-            raise UsageError(
-                "no-weights",
-                say("vectors are learned from counts: texts have no weights", "词向量由计数学得：文本不能带权重"),
-                help="fit(X)",
-            )
+        sentence = say("vectors are learned from counts: texts have no weights", "词向量由计数学得：文本不能带权重")
+        settings.no_weights(sample_weight, sentence)
 
     def _take(self, encoded: Encoded, kept: Kept, run: Run) -> None:
         dim = self.dim
@@ -231,17 +228,15 @@ class GloVe(Model, WordQueries):
             ValueError: shapes, numbers or values that do not fit one another.
         """
         arrays, data = state.arrays, state.data
-        words = unpack_strings("words", arrays)
-        vectors, contexts, biases, counts = (arrays[name] for name in ("vectors", "contexts", "biases", "counts"))
-        if not words or len(set(words)) != len(words):
-            raise ValueError("there are no words, or one twice")
-        for matrix in (vectors, contexts):
-            if matrix.dtype != np.float32 or matrix.ndim != 2 or len(matrix) != len(words) or not matrix.shape[1]:
-                raise ValueError("the vectors do not fit the words")
-        if contexts.shape != vectors.shape or biases.dtype != np.float32 or biases.shape != (2, len(words)):
+        words, counts, vectors = words_counts_vectors(arrays)
+        contexts, biases = arrays["contexts"], arrays["biases"]
+        if (
+            contexts.dtype != np.float32
+            or contexts.shape != vectors.shape
+            or biases.dtype != np.float32
+            or biases.shape != (2, len(words))
+        ):
             raise ValueError("the contexts or biases do not fit the vectors")
-        if counts.dtype != np.int64 or counts.shape != (len(words),) or (counts < 0).any():
-            raise ValueError("the counts do not fit the words")
         if not all(np.isfinite(array).all() for array in (vectors, contexts, biases)):
             raise ValueError("there are values that are not finite")
         self.cooccurrences_ = kept_from(arrays, len(words), data["whole_counts"])

@@ -21,11 +21,9 @@ from erya.models.glove.tiles import entries_of
 from erya.parts.counting_store import Cooccurrences
 from erya.parts.lockstep import ABORT, run_together
 from erya.parts.pace import Pace
-from erya.parts.simd import padded
+from erya.parts.simd import aligned, padded
 from erya.progress import Report, quiet
 from erya.state import State
-
-CACHE_LINE = 16  # floats
 
 Floats = NDArray[np.float32]
 
@@ -216,7 +214,7 @@ def first_parameters(words: int, plan: Plan) -> kernels.Parameters:
     generator = np.random.default_rng([plan.seed, 0])
     found = []
     for bias, one in ((dim, dim + 1), (dim + 1, dim)):
-        rows = _aligned(words, 2 * width)
+        rows = aligned(words, 2 * width)
         rows[:, :dim] = (generator.random((words, dim), dtype=np.float32) - 0.5) / dim
         rows[:, bias] = (generator.random(words, dtype=np.float32) - 0.5) / dim
         rows[:, one] = 1
@@ -225,10 +223,3 @@ def first_parameters(words: int, plan: Plan) -> kernels.Parameters:
         rows[:, width + bias] = 1
         found.append(rows)
     return kernels.Parameters(*found)
-
-
-def _aligned(rows: int, width: int) -> Floats:
-    """Zeros (rows, width) of float32 that begin at a cache line."""
-    raw = np.zeros(rows * width + CACHE_LINE, dtype=np.float32)
-    offset = -(raw.ctypes.data // 4) % CACHE_LINE
-    return raw[offset : offset + rows * width].reshape(rows, width)

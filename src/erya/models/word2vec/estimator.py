@@ -21,8 +21,9 @@ from erya.errors import DataError, DivergedError, ResourceError, UsageError, nea
 from erya.language import say
 from erya.parts import settings
 from erya.parts.word_queries import WordQueries
+from erya.parts.word_state import words_counts_vectors
 from erya.progress import Report, quiet
-from erya.state import State, pack_strings, unpack_strings
+from erya.state import State, pack_strings
 from erya.text import tokenizers
 
 if TYPE_CHECKING:
@@ -293,12 +294,8 @@ class Word2Vec(Model, WordQueries):
         settings.require(not isinstance(listed, str), "watch", listed, '("king", "queen")')
         if machine.device() != "cpu":
             self._check_device(machine.device())
-        if sample_weight is not None:
-            raise UsageError(
-                "no-weights",
-                say("vectors are learned word by word: texts have no weights", "词向量逐词学习：文本不能带权重"),
-                help="fit(X)",
-            )
+        sentence = say("vectors are learned word by word: texts have no weights", "词向量逐词学习：文本不能带权重")
+        settings.no_weights(sample_weight, sentence)
 
     def _check_device(self, name: str) -> None:
         """Before any text is read: whether the device is there, and can train with this loss."""
@@ -408,18 +405,11 @@ class Word2Vec(Model, WordQueries):
             ValueError: shapes, numbers or values that do not fit one another.
         """
         arrays, data = state.arrays, state.data
-        words = unpack_strings("words", arrays)
-        vectors, targets, snapshots, counts = (arrays[name] for name in ("vectors", "targets", "snapshots", "counts"))
-        if not words or len(set(words)) != len(words):
-            raise ValueError("there are no words, or one twice")
+        words, counts, vectors = words_counts_vectors(arrays)
+        targets, snapshots = arrays["targets"], arrays["snapshots"]
         rows = len(words) - 1 if self.loss == "hierarchical_softmax" else len(words)
-        for matrix, height in ((vectors, len(words)), (targets, rows)):
-            if matrix.dtype != np.float32 or matrix.ndim != 2 or len(matrix) != height or not matrix.shape[1]:
-                raise ValueError("the vectors do not fit the words")
-        if targets.shape[1] != vectors.shape[1]:
+        if targets.dtype != np.float32 or targets.shape != (rows, vectors.shape[1]):
             raise ValueError("the targets do not fit the vectors")
-        if counts.dtype != np.int64 or counts.shape != (len(words),) or (counts < 0).any():
-            raise ValueError("the counts do not fit the words")
         watched, moments = [str(word) for word in data["watched"]], [float(moment) for moment in data["moments"]]
         if snapshots.dtype != np.float32 or snapshots.shape != (len(moments), len(watched), vectors.shape[1]):
             raise ValueError("the snapshots do not fit the watched words")

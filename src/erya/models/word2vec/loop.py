@@ -23,7 +23,7 @@ from erya.parts.chance import AliasTable, alias_table
 from erya.parts.huffman import Paths, huffman
 from erya.parts.lockstep import run_together
 from erya.parts.pace import Pace
-from erya.parts.simd import LANES, padded
+from erya.parts.simd import LANES, aligned, padded
 from erya.progress import Report
 from erya.state import Arrays, State
 
@@ -101,7 +101,7 @@ class Run:
         self.sampling = _sampling(counts, plan, paths)
         self.keep = keep_probabilities(counts, plan.sample)
         targets = size if plan.negative else max(0, size - 1)
-        self.parameters = _aligned(size + targets, padded(plan.dim))
+        self.parameters = aligned(size + targets, padded(plan.dim))
         if start is not None:
             self.parameters[:size, : plan.dim], self.parameters[size:, : plan.dim] = start
         else:
@@ -312,6 +312,12 @@ def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.u
     return kept
 
 
+def kept_shares(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
+    """(V,) each word's share of the text that subsampling leaves; they sum to 1."""
+    kept = np.maximum(counts, 1) * (keep_probabilities(counts, sample) / 2.0**32)
+    return np.asarray(kept / kept.sum())
+
+
 def _round(counts: NDArray[np.int64], plan: Plan) -> tuple[int, int]:
     """Turns of a round, and words of a turn.
 
@@ -320,9 +326,7 @@ def _round(counts: NDArray[np.int64], plan: Plan) -> tuple[int, int]:
     diverge at the usual rate, rounds of 512 do not, and 256 learn as well as single words.
     """
     rate = plan.learning_rate
-    share = np.maximum(counts, 1) / max(1, int(counts.sum()))
-    kept = share * (keep_probabilities(counts, plan.sample) / 2.0**32)
-    words = MOST_STEPS / (rate * float(kept.max() / kept.sum()))
+    words = MOST_STEPS / (rate * float(kept_shares(counts, plan.sample).max()))
     if not plan.negative:
         words = min(words, MOST_ROOT_STEPS / rate)
     words = int(np.clip(words, 1, shards.SHARDS * LARGEST_CHUNK))
@@ -370,9 +374,9 @@ def _desks(settings: shards.Settings, paths: Paths, width: int, plan: Plan) -> s
         rows += chunk + max(settings.pool, _measuring(settings).pool)
     else:  # a turn's words can need no more nodes than their paths have, or than there are
         rows += min(chunk * int(np.diff(paths.starts).max(initial=0)), max(0, settings.words - 1))
-    before = _aligned(desks * rows, width).reshape(desks, rows, width)
+    before = aligned(desks * rows, width).reshape(desks, rows, width)
     return shards.Desks(
-        arena=_aligned(desks * rows, width).reshape(desks, rows, width),
+        arena=aligned(desks * rows, width).reshape(desks, rows, width),
         keys=np.full((desks, rows), -1, dtype=np.int64),
         used=np.zeros((desks, LANES), dtype=np.int64),
         place_of=np.full((desks, 0 if settings.negative else settings.words), -1, dtype=np.int32),
@@ -387,15 +391,8 @@ def _hands(window: int, longest: int, rows: int) -> Hands:
         into=np.zeros(2 * window, dtype=np.int64),
         one=np.zeros(2, dtype=np.int64),
         targets=np.zeros(GROUP * groups, dtype=np.int64),
-        scores=_aligned(2 * window, LANES * groups),
+        scores=aligned(2 * window, LANES * groups),
         goals=np.zeros((3, LANES * groups), dtype=np.float32),
         owned=np.zeros(rows + 1, dtype=np.int64),
         stream=np.zeros(1, dtype=np.uint64),
     )
-
-
-def _aligned(rows: int, width: int) -> Floats:
-    """Zeros (rows, width) of float32 that begin at a cache line."""
-    raw = np.zeros(rows * width + LANES, dtype=np.float32)
-    offset = -(raw.ctypes.data // 4) % LANES
-    return raw[offset : offset + rows * width].reshape(rows, width)

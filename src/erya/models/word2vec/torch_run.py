@@ -54,7 +54,7 @@ class TorchRun(Run):
         group = min(LARGEST_GROUP, words)
         batch = group * (words // group)
         shape = Shape(plan.window, plan.negative, max(plan.negative, group), group, plan.cbow, plan.mean)
-        often = batch / loop.MOST_STEPS * kept_shares(counts, plan.sample)
+        often = batch / loop.MOST_STEPS * loop.kept_shares(counts, plan.sample)
         if plan.cbow and plan.mean:  # a window steps once; in skip-gram, once for each of its words
             often /= plan.window + 1 if plan.shrink else 2 * plan.window
         noise, offsets = self.sampling.noise, self.sampling.offsets
@@ -120,9 +120,3 @@ def batch_words(settings: shards.Settings, tokens: int) -> int:
     skip-gram, 0.6 % for CBOW and 3.2 % for NCE; with half as many rounds it was 0.6 % for skip-gram.
     """
     return max(1, min(ROUNDS * settings.shards * settings.chunk, tokens))
-
-
-def kept_shares(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
-    """(V,) each word's share of the text that subsampling leaves; they sum to 1."""
-    kept = np.maximum(counts, 1) * (loop.keep_probabilities(counts, sample) / 2.0**32)
-    return np.asarray(kept / kept.sum())
