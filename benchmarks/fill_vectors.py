@@ -158,8 +158,8 @@ def bandwidth(room: str, lang: str) -> str | None:
                     f"{median['parameter_bytes_per_word'] / 1e3:.1f} kB",
                     f"{moved / 1e9:.1f} GB/s",
                     *shares,
-                    f"{median['arena_bytes_per_word'] / 1e3:.1f} kB",
-                    f"{median['arena_bytes_per_second'] / 1e9:.1f} GB/s",
+                    f"{median['cache_bytes_per_word'] / 1e3:.1f} kB",
+                    f"{median['cache_bytes_per_second'] / 1e9:.1f} GB/s",
                 ]
             )
         if machine:
@@ -178,8 +178,8 @@ def bandwidth(room: str, lang: str) -> str | None:
             "parameters",
             "of streaming",
             "of random rows",
-            "arena a word",
-            "arena",
+            "in the cache a word",
+            "in the cache",
         ],
         "zh": [
             "内核",

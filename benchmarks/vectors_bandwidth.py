@@ -4,10 +4,10 @@ Bytes of *parameters* that one trained word (a word that subsampling kept) touch
 shard's turn has C words, a pool of N noise words shared by them (3 C; CBOW: C), and the contexts C + 2 · window:
 
     rows   R = 1 + N / C + (C + 2 window) / C      its own target, its noise words, its context
-    bytes  3 R B    lock-free: each row is read into the arena; then read and written with what changed
-           4 R B    deterministic: read once more, to know what changed
+    bytes  2 R B    lock-free: each row is read and written
+           4 R B    deterministic: read into the arena; read to know what changed; read and written with that
 
-Bytes of the *arena*, which stays in the processor's cache, for c = window + 1 contexts on average and six targets:
+Bytes in the *cache* (deterministic: of the arena), for c = window + 1 contexts on average and six targets:
 
     skip-gram   (7 c) B to score · (12 + 3 c) B to step
     CBOW        (c + 2) B to gather · 7 B to score · 15 B to step · (2 c + 1) B to give back
@@ -39,11 +39,11 @@ AHEAD = 8
 def parameter_bytes(width: int, chunk: int, pool: int, window: int, *, deterministic: bool) -> float:
     """A trained word's bytes of parameters, ``width`` floats a row."""
     rows = 1 + pool / chunk + (chunk + 2 * window) / chunk
-    return (4 if deterministic else 3) * rows * 4 * width
+    return (4 if deterministic else 2) * rows * 4 * width
 
 
-def arena_bytes(width: int, window: int, *, cbow: bool) -> float:
-    """A trained word's bytes in the arena."""
+def cache_bytes(width: int, window: int, *, cbow: bool) -> float:
+    """A trained word's bytes in the cache."""
     contexts = window + 1
     if cbow:
         rows = (contexts + 2) + (1 + TARGETS) + (3 + 2 * TARGETS) + (2 * contexts + 1)
@@ -70,15 +70,15 @@ def training(corpus: str, settings: dict[str, Any]) -> dict[str, Any]:
     width, cbow = run.parameters.shape[1], model.algorithm == "cbow"
     chunk = run.settings.chunk
     touched = parameter_bytes(width, chunk, run.settings.pool, model.window, deterministic=model.deterministic)
-    inside = arena_bytes(width, model.window, cbow=cbow)
+    inside = cache_bytes(width, model.window, cbow=cbow)
     speed = kept * model.epochs / seconds
     return {
         "train_seconds": seconds,
         "trained_words_per_second": speed,
         "parameter_bytes_per_word": touched,
         "parameter_bytes_per_second": touched * speed,
-        "arena_bytes_per_word": inside,
-        "arena_bytes_per_second": inside * speed,
+        "cache_bytes_per_word": inside,
+        "cache_bytes_per_second": inside * speed,
     }
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 LANES = 16
 CACHE_LINE = 16  # floats
+APART = 128  # bytes; processors fetch lines in pairs
 
 _cgutils: Any = cgutils
 _instruction: Callable[[Callable[..., Any]], Callable[..., Any]] = intrinsic
@@ -38,6 +39,13 @@ def aligned(rows: int, width: int) -> NDArray[np.float32]:
     raw = np.zeros(rows * width + CACHE_LINE, dtype=np.float32)
     offset = -(raw.ctypes.data // raw.itemsize) % CACHE_LINE
     return raw[offset : offset + rows * width].reshape(rows, width)
+
+
+def apart(size: int, dtype: type[np.generic]) -> NDArray[Any]:
+    """Zeros (size,) on cache lines of their own, so that threads that write into their neighbours do not slow each other."""
+    raw = np.zeros(size * np.dtype(dtype).itemsize + 4 * APART, dtype=np.uint8)
+    offset = APART + -raw.ctypes.data % APART
+    return raw[offset : offset + size * np.dtype(dtype).itemsize].view(dtype)
 
 
 class Lanes(types.Type):

@@ -23,7 +23,7 @@ from erya.parts.chance import AliasTable, alias_table
 from erya.parts.huffman import Paths, huffman
 from erya.parts.lockstep import run_together
 from erya.parts.pace import Pace
-from erya.parts.simd import LANES, aligned, padded
+from erya.parts.simd import LANES, aligned, apart, padded
 from erya.progress import Report
 from erya.state import Arrays, State
 
@@ -33,6 +33,7 @@ LARGEST_CHUNK = 64
 POOLS = 3  # noise words drawn for each word of a turn; with one alone, skip-gram learns similarity a little worse
 MOST_STEPS = 0.2
 MOST_ROOT_STEPS = 6.4
+FEWEST_APART = 1000  # words; where there are fewer, lock-free threads would meet at the same rows all the time
 MEASURED = 64  # words of a turn where the loss is measured
 LEAST_RATE = 1e-4  # of the first step's rate: the last step's
 SNAPSHOTS = 12
@@ -86,6 +87,8 @@ class Run:
         size = len(counts)
         paths = huffman(counts) if not plan.negative else _no_paths()
         turns, chunk = _round(counts, plan)
+        if not plan.deterministic and size >= FEWEST_APART:
+            chunk = max(1, min(LARGEST_CHUNK, turns * chunk // plan.threads))
         self.settings = shards.Settings(
             words=size,
             window=plan.window,
@@ -97,19 +100,23 @@ class Run:
             mean=plan.mean,
             shrink=plan.shrink,
             seed=plan.seed,
+            direct=not plan.deterministic and size >= FEWEST_APART,
         )
         self.sampling = _sampling(counts, plan, paths)
         self.keep = keep_probabilities(counts, plan.sample)
         targets = size if plan.negative else max(0, size - 1)
-        self.parameters = aligned(size + targets, padded(plan.dim))
+        aside = shards.side_rows(plan.window) if self.settings.direct else 0  # rows a thread needs besides
+        self.parameters = aligned(size + targets + plan.threads * aside, padded(plan.dim))
+        self.target_count = targets
         if start is not None:
-            self.parameters[:size, : plan.dim], self.parameters[size:, : plan.dim] = start
+            self.parameters[:size, : plan.dim], self.parameters[size : size + targets, : plan.dim] = start
         else:
             generator = np.random.default_rng([plan.seed, 0])
             self.parameters[:size, : plan.dim] = (generator.random((size, plan.dim), dtype=np.float32) - 0.5) / plan.dim
         self.desks = _desks(self.settings, paths, padded(plan.dim), plan)
         longest = int(np.diff(paths.starts).max(initial=0)) if not plan.negative else plan.negative + 1
-        self.hands = [_hands(plan.window, longest, self.desks.keys.shape[1]) for _ in range(plan.threads)]
+        sides = [size + targets + thread * aside if aside else 0 for thread in range(plan.threads)]
+        self.hands = [_hands(plan.window, longest, self.desks.keys.shape[1], side) for side in sides]
 
         self.block_tokens = _block_tokens(plan)
         self.blocks = max(1, -(-len(ids) // self.block_tokens))  # of an epoch
@@ -120,7 +127,8 @@ class Run:
         self.moments: list[int] = []  # blocks done when each snapshot was taken
         self.snapshots: list[Floats] = []
         self.broken = False
-        self.pace = Pace(1, plan.threads, plan.deterministic)
+        self.pace = Pace(1, plan.threads, choice=True)  # in step no bit depends on it; lock-free, no two runs are alike anyway
+        self._train = shards.train_lock_free if self.settings.direct else shards.train_in_step
 
     @property
     def vectors(self) -> Floats:
@@ -130,7 +138,8 @@ class Run:
     @property
     def targets(self) -> Floats:
         """(V, D) the words as targets, or (V − 1, D) the tree's inner nodes."""
-        return self.parameters[self.settings.words :, : self.plan.dim]
+        first = self.settings.words
+        return self.parameters[first : first + self.target_count, : self.plan.dim]
 
     # ---- a block ----------------------------------------------------------------------------------------------
 
@@ -153,7 +162,7 @@ class Run:
         return self.plan.learning_rate * max(LEAST_RATE, 1 - share)
 
     def _steps(self, size: int, rates: tuple[float, float], threads: int) -> NDArray[np.float64]:
-        train = shards.train_in_step if self.plan.deterministic else shards.train_lock_free
+        train = self._train
         totals = np.zeros((max(shards.SHARDS, threads), LANES))  # a cache line and more each
         reached = [0] * threads
 
@@ -181,8 +190,7 @@ class Run:
 
     def warm_up(self, report: Report) -> None:
         """Compile the kernel, or fetch it from the cache, by training on nothing."""
-        train = shards.train_in_step if self.plan.deterministic else shards.train_lock_free
-        announce(report, [train, shards.subsample])
+        announce(report, [self._train, shards.subsample])
         self._steps(0, (0.0, 0.0), 1)
 
     # ---- the whole --------------------------------------------------------------------------------------------
@@ -251,7 +259,7 @@ class Run:
         """
         totals = np.zeros(2)
         settings = _measuring(self.settings)
-        desks, hands = self.desks, self.hands[0]
+        desks, hands = self.desks, self.hands[0]._replace(side=0)
         size = len(self.kept)
         for first in range(0, len(ids), size):
             part = np.ascontiguousarray(ids[first : first + size])
@@ -336,7 +344,7 @@ def _round(counts: NDArray[np.int64], plan: Plan) -> tuple[int, int]:
 
 def _measuring(settings: shards.Settings) -> shards.Settings:
     """As ``settings``, but drawing alike whatever the rate and the seed of the training."""
-    return settings._replace(seed=0, chunk=MEASURED, pool=max(MEASURED, 2 * settings.negative))
+    return settings._replace(seed=0, direct=False, chunk=MEASURED, pool=max(MEASURED, 2 * settings.negative))
 
 
 def _block_tokens(plan: Plan) -> int:
@@ -374,25 +382,28 @@ def _desks(settings: shards.Settings, paths: Paths, width: int, plan: Plan) -> s
         rows += chunk + max(settings.pool, _measuring(settings).pool)
     else:  # a turn's words can need no more nodes than their paths have, or than there are
         rows += min(chunk * int(np.diff(paths.starts).max(initial=0)), max(0, settings.words - 1))
-    before = aligned(desks * rows, width).reshape(desks, rows, width)
     return shards.Desks(
         arena=aligned(desks * rows, width).reshape(desks, rows, width),
         keys=np.full((desks, rows), -1, dtype=np.int64),
         used=np.zeros((desks, LANES), dtype=np.int64),
         place_of=np.full((desks, 0 if settings.negative else settings.words), -1, dtype=np.int32),
-        before=before[:, :0] if plan.deterministic else before,
+        places=np.arange(rows),
     )
 
 
-def _hands(window: int, longest: int, rows: int) -> Hands:
+def _hands(window: int, longest: int, rows: int, side: int) -> Hands:
     groups = max(1, -(-longest // GROUP))
+    slots = apart(GROUP * groups, np.int64)
+    slots[:] = LANES * (np.arange(GROUP * groups) // GROUP) + np.arange(GROUP * groups) % GROUP
     return Hands(
-        contexts=np.zeros(2 * window, dtype=np.int64),
-        into=np.zeros(2 * window, dtype=np.int64),
-        one=np.zeros(2, dtype=np.int64),
-        targets=np.zeros(GROUP * groups, dtype=np.int64),
+        contexts=apart(2 * window + 1, np.int64),
+        old=apart(2 * window, np.int64),
+        one=apart(1, np.int64),
+        targets=apart(GROUP * groups + 1, np.int64),
+        slots=slots,
         scores=aligned(2 * window, LANES * groups),
-        goals=np.zeros((3, LANES * groups), dtype=np.float32),
-        owned=np.zeros(rows + 1, dtype=np.int64),
-        stream=np.zeros(1, dtype=np.uint64),
+        goals=apart(3 * LANES * groups, np.float32).reshape(3, -1),
+        owned=apart(rows + 1, np.int64),
+        stream=apart(1, np.uint64),
+        side=side,
     )

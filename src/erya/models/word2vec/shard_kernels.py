@@ -7,9 +7,10 @@ which brings five rows from memory for a word instead of seven.
 Rows of V input vectors come first in ``parameters``, then those of targets. Widths are multiples of LANES.
 
 ``train_in_step`` (the default) does so in rounds: all shards take their turns, then all changes are added. ``train_lock_free``
-lets every thread add its changes at once, whatever the others do meanwhile (Hogwild, Niu et al. 2011): no two runs alike.
-Both look at the size of a change *before* adding it: where it is not finite, or larger than any sense, they stop, and the
-parameters are those of the last good step.
+has no arenas: every thread changes the parameters themselves, whatever the others do meanwhile (Hogwild, Niu et al. 2011), and
+no two runs are alike. Only of a tree's top, which is on every word's way, each thread has a copy for the length of a turn.
+Both look whether a step is sound *before* taking it: where a score or a change is not finite, or larger than any sense, they
+stop, and the parameters are those of the last good step.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.kernel_cache import inlined, kernel
-from erya.models.word2vec.kernels import GROUP, SIDE, SPARE, Floats, Hands, Places, cbow, skip_gram
+from erya.models.word2vec.kernels import GROUP, LARGEST, SIDE, SPARE, Floats, Hands, Places, cbow, skip_gram
 from erya.parts.chance import AliasTable, below, draw, mixed
 from erya.parts.huffman import Paths
 from erya.parts.lockstep import ABORT, atomic_load, atomic_store, barrier
@@ -29,8 +30,9 @@ from erya.parts.simd import LANES, fma, load, minus, plus, prefetch, prefetch_to
 SHARDS = 8  # at most, of a round; the result depends on it, so it does not depend on the number of threads
 OWNERS = 64  # rows are dealt to this many, whatever the number of threads; a power of two
 AHEAD = 8  # rows that are asked for before they are needed
+TOP = 128  # inner nodes of which each thread has a copy of its own, lock-free
+HEAVY = 512  # inner nodes that stay in a core's cache by themselves
 LISTEN = 64  # the loss is measured at every 64th word of a turn: the first
-LARGEST = 1e12  # squared length of a step; training that works stays billions of times below
 
 Ids = NDArray[np.int32]
 
@@ -48,6 +50,7 @@ class Settings(NamedTuple):
     mean: bool  # CBOW: h is the contexts' mean, not their sum
     shrink: bool  # the window's width is drawn between 1 and ``window``
     seed: int
+    direct: bool  # training in the parameters themselves, not in an arena
 
 
 class Sampling(NamedTuple):
@@ -63,20 +66,22 @@ class Desks(NamedTuple):
 
     arena: NDArray[np.float32]  # (S, rows, width)
     keys: NDArray[np.int64]  # (S, rows) which parameter row stands there; −1: none
-    used: NDArray[np.int64]  # (S, 16) [0]: rows in use
+    used: NDArray[np.int64]  # (S, 16) [0]: rows in use; [1]: 0 where a step would have been beyond all sense
     place_of: NDArray[np.int32]  # (S, V) where an inner node stands in the arena, −1: nowhere; (S, 0) without a tree
-    before: NDArray[np.float32]  # lock-free training: the rows as they were fetched, else (S, 0, 0)
+    places: Places  # (rows,) 0, 1, 2 …
+
+
+def side_rows(window: int) -> int:
+    """How many rows beyond V inputs and the targets a thread needs that trains in the parameters themselves."""
+    return SIDE + 2 * window + 2 * TOP
 
 
 # ---- a shard's turn -----------------------------------------------------------------------------------------------
 
 
 @kernel
-def fetch(parameters: Floats, arena: Floats, before: Floats, keys: Places, first: int, last: int) -> None:
-    """Copy rows ``keys[first:last]`` into the arena, asking for each some steps before it is needed.
-
-    Where ``before`` has room, they are copied there, too: other threads may change the parameters meanwhile.
-    """
+def fetch(parameters: Floats, arena: Floats, keys: Places, first: int, last: int) -> None:
+    """Copy rows ``keys[first:last]`` into the arena, asking for each some steps before it is needed."""
     for place in range(first, last):
         coming = place + AHEAD
         if coming < last and keys[coming] >= 0:
@@ -84,10 +89,7 @@ def fetch(parameters: Floats, arena: Floats, before: Floats, keys: Places, first
                 prefetch(parameters, keys[coming], k)
         if keys[place] >= 0:
             for k in range(0, parameters.shape[1], LANES):
-                row = load(parameters, keys[place], k)
-                store(arena, place, k, row)
-                if len(before) > 0:
-                    store(before, place, k, row)
+                store(arena, place, k, load(parameters, keys[place], k))
 
 
 @kernel
@@ -118,41 +120,49 @@ def lay_out(
 def open_goals(hands: Hands, count: int) -> None:
     """``count`` targets, the first with label 1, no offsets; the last group is filled up with rows that take no part."""
     for number in range(-(-count // GROUP) * GROUP):
-        place = LANES * (number // GROUP) + number % GROUP
-        hands.targets[number] = SPARE
-        hands.goals[0, place] = 1.0 if number == 0 else 0.0
-        hands.goals[1, place] = 0.0
-        hands.goals[2, place] = 1.0 if number < count else 0.0
+        slot = hands.slots[number]
+        hands.targets[number] = hands.side + SPARE
+        hands.goals[0, slot] = 1.0 if number == 0 else 0.0
+        hands.goals[1, slot] = 0.0
+        hands.goals[2, slot] = 1.0 if number < count else 0.0
 
 
 @inlined
 def sample_targets(
-    word: int, own: int, pool: int, turn: int, settings: Settings, offsets: Floats, keys: Places, hands: Hands
+    word: int,
+    own: int,
+    pool: int,
+    turn: int,
+    settings: Settings,
+    offsets: Floats,
+    keys: Places,
+    rows: Places,
+    hands: Hands,
 ) -> int:
     """The word, then K noise words from the pool, in turn; not the word itself, and no place of the pool twice: where it
     has too few others, fewer than K. Returns whose turn is next.
     """
-    hands.targets[0] = own
-    number = 1
-    for _ in range(settings.pool):
-        if number > settings.negative:
-            break
-        if keys[pool + turn] != settings.words + word:
-            hands.targets[number] = pool + turn
-            hands.goals[2, LANES * (number // GROUP) + number % GROUP] = 1.0
-            number += 1
+    hands.targets[0] = rows[own]
+    key, number, looked = settings.words + word, 1, 0
+    while number <= settings.negative and looked < settings.pool:
+        other = pool + turn
+        hands.targets[number] = rows[other]
+        if len(offsets) > 0:
+            hands.goals[1, hands.slots[number]] = offsets[keys[other] - settings.words]
+        number += keys[other] != key
+        looked += 1
         turn = turn + 1 if turn + 1 < settings.pool else 0
-    for missing in range(number, settings.negative + 1):
-        hands.targets[missing] = SPARE
-        hands.goals[2, LANES * (missing // GROUP) + missing % GROUP] = 0.0
     if len(offsets) > 0:
-        for target in range(number):
-            word_there = keys[hands.targets[target]] - settings.words
-            hands.goals[1, LANES * (target // GROUP) + target % GROUP] = offsets[word_there]
+        hands.goals[1, 0] = offsets[word]
+    if number <= settings.negative or hands.goals[2, hands.slots[settings.negative]] == 0.0:
+        for noise in range(1, settings.negative + 1):
+            hands.goals[2, hands.slots[noise]] = 1.0 if noise < number else 0.0
+        for noise in range(number, settings.negative + 1):
+            hands.targets[noise] = hands.side + SPARE
     return turn
 
 
-@kernel
+@inlined
 def path_targets(
     word: int,
     used: int,
@@ -160,53 +170,111 @@ def path_targets(
     paths: Paths,
     parameters: Floats,
     arena: Floats,
-    before: Floats,
     keys: Places,
     place_of: Ids,
     hands: Hands,
 ) -> int:
-    """The turns on the word's path; nodes not yet in the arena are fetched. Returns the rows then in use."""
+    """The turns on the word's path; in an arena, nodes not yet there are fetched. Returns the rows then in use."""
     first, last = paths.starts[word], paths.starts[word + 1]
-    open_goals(hands, last - first)
     for place in range(first, last):
         node, number = paths.nodes[place], place - first
-        if place_of[node] < 0:
+        if place_of[node] < 0 and not settings.direct:
             place_of[node], keys[used] = used, settings.words + node
-            fetch(parameters, arena, before, keys, used, used + 1)
+            for k in range(0, parameters.shape[1], LANES):
+                store(arena, used, k, load(parameters, keys[used], k))
             used += 1
-        hands.targets[number] = place_of[node]
-        hands.goals[0, LANES * (number // GROUP) + number % GROUP] = 1.0 - paths.turns[place]
+        hands.targets[number] = place_of[node] if place_of[node] >= 0 else settings.words + node
+        hands.goals[0, hands.slots[number]] = 1.0 - paths.turns[place]
+    for number in range(last - first, -(-(last - first) // GROUP) * GROUP):
+        hands.targets[number] = hands.side + SPARE
+        hands.goals[0, hands.slots[number]] = 0.5  # what rows of zeros answer: their error is 0
     return used
 
 
 @inlined
+def ask_for(parameters: Floats, row: int) -> None:
+    """Ask for a row that will be changed soon; −1: none."""
+    if row >= 0:
+        for k in range(0, parameters.shape[1], LANES):
+            prefetch_to_write(parameters, row, k)
+
+
+@inlined
+def ask_ahead(
+    p: int,
+    begin: int,
+    end: int,
+    own: int,
+    noise: int,
+    inputs: int,
+    used: int,
+    settings: Settings,
+    parameters: Floats,
+    keys: Places,
+) -> None:
+    """Ask for what the words some places after ``p`` will change: their target, noise and context."""
+    if settings.negative > 0:
+        if p + AHEAD < end:
+            ask_for(parameters, keys[own + p - begin + AHEAD])
+        for place in range(noise + 2 * settings.negative, min(inputs, noise + 3 * settings.negative)):
+            ask_for(parameters, keys[place])
+    place = inputs + p - max(0, begin - settings.window) + settings.window + AHEAD
+    if place < used:
+        ask_for(parameters, keys[place])
+
+
+@kernel
+def exchange_top(
+    parameters: Floats, settings: Settings, sampling: Sampling, place_of: Ids, side: int, ends: bool
+) -> None:
+    """Add what changed in a thread's own copies of the tree's top, and copy the top anew.
+
+    Every word's way begins there: two cores that wrote these rows by turns would wait for them most of the time.
+    """
+    own = side + SIDE + 2 * settings.window
+    before = own + TOP
+    first = max(0, settings.words - 1 - TOP)
+    for node in range(first, settings.words - 1):
+        row, mine, old = settings.words + node, own + node - first, before + node - first
+        known = place_of[node] >= 0
+        for k in range(0, parameters.shape[1], LANES):
+            now = load(parameters, row, k)
+            if known:
+                now = plus(now, minus(load(parameters, mine, k), load(parameters, old, k)))
+                store(parameters, row, k, now)
+            store(parameters, mine, k, now)
+            store(parameters, old, k, now)
+        place_of[node] = -1 if ends else mine
+
+
+@inlined
 def ask_for_path(word: int, settings: Settings, paths: Paths, parameters: Floats, place_of: Ids) -> None:
-    """Ask for the inner nodes on a word's path that are not yet in the arena."""
+    """Ask for the inner nodes on a word's path that are not yet at hand; the heaviest always are."""
     for place in range(paths.starts[word], paths.starts[word + 1]):
         node = paths.nodes[place]
-        if place_of[node] < 0:
-            for k in range(0, parameters.shape[1], LANES):
-                prefetch(parameters, settings.words + node, k)
+        if node < settings.words - HEAVY and place_of[node] < 0:
+            ask_for(parameters, settings.words + node)
 
 
 @inlined
 def find_contexts(
-    kept: Ids, size: int, p: int, begin: int, end: int, inputs: int, settings: Settings, hands: Hands
+    kept: Ids, size: int, p: int, begin: int, inputs: int, settings: Settings, rows: Places, hands: Hands
 ) -> int:
     """The arena rows of the words around place ``p``, nearest first, left before right. Returns how many."""
     reach = settings.window if not settings.shrink else 1 + below(hands.stream, settings.window)
     shift = inputs - max(0, begin - settings.window)
-    count = 0
-    for q in range(p - 1, max(-1, p - 1 - reach), -1):
-        if kept[q] < 0:
-            break
-        hands.contexts[count] = shift + q
-        count += 1
+    count, near = 0, 1
+    for q in range(
+        p - 1, max(-1, p - 1 - reach), -1
+    ):  # counted without a branch, which the processor could not foresee
+        near = near & (kept[q] >= 0)
+        hands.contexts[count] = rows[shift + q]
+        count += near
+    near = 1
     for q in range(p + 1, min(size, p + 1 + reach)):
-        if kept[q] < 0:
-            break
-        hands.contexts[count] = shift + q
-        count += 1
+        near = near & (kept[q] >= 0)
+        hands.contexts[count] = rows[shift + q]
+        count += near
     return count
 
 
@@ -226,54 +294,61 @@ def take_turn(
     listen: int,
     totals_: NDArray[np.float64],
 ) -> None:
-    """Train on words ``kept[begin:end]`` in the shard's arena; the parameters are only read."""
-    arena, keys, place_of, before = desks.arena[shard], desks.keys[shard], desks.place_of[shard], desks.before[shard]
+    """Train on words ``kept[begin:end]`` in the shard's arena, the parameters are only read; or directly in these."""
+    keys, place_of = desks.keys[shard], desks.place_of[shard]
     used = lay_out(kept, size, begin, end, settings, sampling, keys, hands)
-    fetch(parameters, arena, before, keys, 0, used)
     own = SIDE + 2 * settings.window
     pool = own + (end - begin)
     inputs = pool + settings.pool if settings.negative > 0 else own
+    if settings.direct:
+        arena, rows = parameters, keys
+    else:
+        arena, rows = desks.arena[shard], desks.places
+        fetch(parameters, arena, keys, 0, used)
     turn, count = 0, settings.negative + 1
-    if settings.negative > 0:
-        open_goals(hands, count)
+    open_goals(hands, count if settings.negative > 0 else len(hands.slots))
     for p in range(begin, end):
         word = kept[p]
+        if settings.direct:
+            ask_ahead(p, begin, end, own, pool + turn, inputs, used, settings, parameters, keys)
         if settings.negative == 0 and p + 1 < end and kept[p + 1] >= 0:
             ask_for_path(kept[p + 1], settings, sampling.paths, parameters, place_of)
         if word < 0:
             continue
-        around = find_contexts(kept, size, p, begin, end, inputs, settings, hands)
+        around = find_contexts(kept, size, p, begin, inputs, settings, rows, hands)
         if around == 0:
             continue
         if settings.negative > 0:
-            turn = sample_targets(word, own + p - begin, pool, turn, settings, sampling.offsets, keys, hands)
+            turn = sample_targets(word, own + p - begin, pool, turn, settings, sampling.offsets, keys, rows, hands)
         else:
-            used = path_targets(word, used, settings, sampling.paths, parameters, arena, before, keys, place_of, hands)
+            used = path_targets(word, used, settings, sampling.paths, parameters, arena, keys, place_of, hands)
             count = int(sampling.paths.starts[word + 1] - sampling.paths.starts[word])
         heard = (p - begin) % listen == 0
         if settings.cbow:
             loss = cbow(arena, hands, around, count, settings.mean, rate, heard)
         else:
             loss = skip_gram(arena, hands, around, count, rate, heard)
+        if np.isnan(loss):
+            desks.used[shard, 1] = 0
+            break
         if heard:
             totals_[0] += loss
             totals_[1] += 1
     desks.used[shard, 0] = used
-    if settings.negative == 0:
+    if settings.negative == 0 and not settings.direct:
         for place in range(inputs, used):
             if keys[place] >= settings.words:
                 place_of[keys[place] - settings.words] = -1
 
 
 @kernel
-def to_changes(before: Floats, by_key: bool, arena: Floats, keys: Places, used: int) -> bool:
+def to_changes(before: Floats, arena: Floats, keys: Places, used: int) -> bool:
     """From trained rows to what changed in them. False: a change is not finite, or larger than any sense."""
     largest = spread(np.float32(0))
     for place in range(used):
         if keys[place] >= 0:
-            row = keys[place] if by_key else place
             for k in range(0, arena.shape[1], LANES):
-                change = minus(load(arena, place, k), load(before, row, k))
+                change = minus(load(arena, place, k), load(before, keys[place], k))
                 store(arena, place, k, change)
                 largest = fma(change, change, largest)
     return bool(total(largest) < LARGEST)  # false for nan, too
@@ -359,8 +434,8 @@ def train_in_step(
                     kept, size, first, last, settings, sampling, parameters, desks, shard, hands, rate, LISTEN,
                     totals_[shard],
                 )  # fmt: skip
-                sound = to_changes(parameters, True, desks.arena[shard], desks.keys[shard], desks.used[shard, 0])
-                desks.used[shard, 1] = sound
+                if not to_changes(parameters, desks.arena[shard], desks.keys[shard], desks.used[shard, 0]):
+                    desks.used[shard, 1] = 0
         if not barrier(control, threads):
             return begin
         for shard in range(settings.shards):  # every thread looks at all of them and comes to the same decision
@@ -390,20 +465,24 @@ def train_lock_free(
     thread: int,
     threads: int,
 ) -> int:
-    """Every ``threads``-th turn of ``kept[:size]``; its changes are added at once, whatever the others do meanwhile."""
-    arena, keys, before = desks.arena[thread], desks.keys[thread], desks.before[thread]
+    """Every ``threads``-th turn of ``kept[:size]``; in the parameters, whatever the others do meanwhile."""
+    shared_top = settings.negative == 0 and threads > 1
+    desks.used[thread, 1] = 1
     for begin in range(thread * settings.chunk, size, threads * settings.chunk):
         rate = rates[0] + (rates[1] - rates[0]) * begin / size
         last = min(size, begin + settings.chunk)
         start_stream(hands.stream, settings.seed, block, begin)
+        if shared_top:
+            exchange_top(parameters, settings, sampling, desks.place_of[thread], hands.side, False)
         take_turn(
             kept, size, begin, last, settings, sampling, parameters, desks, thread, hands, rate, LISTEN, totals_[thread]
         )
-        if not to_changes(before, False, arena, keys, desks.used[thread, 0]):
+        if desks.used[thread, 1] == 0:
             atomic_store(control, ABORT, 1)
         if atomic_load(control, ABORT) != 0:
             return begin
-        add_changes(parameters, arena, keys, desks.used[thread, 0], 0, OWNERS, hands.owned)
+    if shared_top:
+        exchange_top(parameters, settings, sampling, desks.place_of[thread], hands.side, True)
     return size
 
 

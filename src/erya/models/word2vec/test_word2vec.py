@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -59,8 +60,8 @@ def begun(**changes):
     return run
 
 
-def task_of(run):
-    paths = huffman(COUNTS)
+def task_of(run, counts=COUNTS):
+    paths = huffman(counts)
     settings, offsets = run.settings, run.sampling.offsets
     return reference.Task(
         window=settings.window,
@@ -74,7 +75,7 @@ def task_of(run):
         shards=settings.shards,
         keep=run.sampling.noise.keep,
         other=run.sampling.noise.other,
-        offsets=offsets.astype(float) if len(offsets) else np.zeros(len(COUNTS)),
+        offsets=offsets.astype(float) if len(offsets) else np.zeros(len(counts)),
         paths=[
             (paths.nodes[first:last].tolist(), paths.turns[first:last].tolist())
             for first, last in itertools.pairwise(paths.starts.tolist())
@@ -192,13 +193,49 @@ def test_threads_change_no_bit(changes):
     assert len(set(found)) == 1
 
 
-def test_lock_free_learns_about_the_same():
+@pytest.mark.parametrize("changes", [{}, {"negative": 0}], ids=["noise", "tree"])
+def test_lock_free_learns_about_the_same(changes, monkeypatch):
+    monkeypatch.setattr(loop, "FEWEST_APART", 0)
     losses = []
     for deterministic in (True, False):
-        run = Run(text(20_000), COUNTS, plan(threads=2, deterministic=deterministic, epochs=3), np.arange(2))
+        run = Run(text(20_000), COUNTS, plan(threads=2, deterministic=deterministic, epochs=3, **changes), np.arange(2))
+        assert run.settings.direct is not deterministic
         run.finish(Report())
         losses.append(run.loss(run.ids))
     assert losses[0] == pytest.approx(losses[1], rel=0.03)
+
+
+def test_few_words_are_trained_in_step(monkeypatch):
+    assert not Run(text(100), COUNTS, plan(deterministic=False), np.arange(2)).settings.direct
+    monkeypatch.setattr(loop, "FEWEST_APART", len(COUNTS))
+    assert Run(text(100), COUNTS, plan(deterministic=False), np.arange(2)).settings.direct
+
+
+@pytest.mark.parametrize("changes", KINDS.values(), ids=KINDS)
+def test_one_lock_free_thread_takes_the_steps_of_the_reference(changes, monkeypatch):
+    """Word by word, each seeing what the last one changed. No word comes twice, so that no two changes meet but where the
+    same noise is drawn twice for one word.
+    """
+    monkeypatch.setattr(loop, "LARGEST_CHUNK", 1)
+    ids = np.random.default_rng(2).permutation(2000).astype(np.int32)
+    ids[::9] = -1
+    counts = np.full(2000, 5, dtype=np.int64)
+    run = Run(ids, counts, plan(learning_rate=0.02, deterministic=False, **changes), np.arange(2))
+    run.vectors[:] = np.random.default_rng(1).normal(0, 0.5, run.vectors.shape)
+    run.targets[:] = np.random.default_rng(1).normal(0, 0.5, run.targets.shape)
+    assert run.settings.direct
+    vectors, targets = run.vectors.astype(float), run.targets.astype(float)
+    before = vectors.copy()
+    first = dataclasses.replace(task_of(run, counts), shards=1)
+    rates = run._rate(0.0), run._rate(1 / (run.plan.epochs * run.blocks))
+    reference.train_block(run.ids[: run.block_tokens].tolist(), vectors, targets, first, 0, rates)
+    run.block()
+    assert not run.broken
+    same = [
+        (np.abs(ours - theirs) < 2e-5).all(axis=1) for ours, theirs in ((run.vectors, vectors), (run.targets, targets))
+    ]
+    assert np.concatenate(same).mean() > (0.8 if run.plan.negative else 0.9999)
+    assert np.abs(vectors - before).max() > 0.01, "something was learned"
 
 
 class Stopping(Report):
@@ -254,6 +291,16 @@ def test_a_step_that_is_not_finite_is_not_taken():
     with pytest.raises(DivergedError, match="diverged"):
         run.finish(Report())
     assert np.array_equal(run.parameters, before)
+
+
+@pytest.mark.parametrize("changes", [{}, {"cbow": True}, {"negative": 0, "threads": 2}])
+def test_lock_free_training_stops_where_scores_lose_all_sense(changes, monkeypatch):
+    monkeypatch.setattr(loop, "FEWEST_APART", 0)
+    run = begun(deterministic=False, **changes)
+    run.vectors[0, 0] = np.float32(1e30)
+    with pytest.raises(DivergedError, match="diverged"):
+        run.finish(Report())
+    assert np.isfinite(run.parameters).all()
 
 
 # ---- the held-out loss --------------------------------------------------------------------------------------------
