@@ -26,6 +26,7 @@ VERBS = [
     "check",
     "evaluate",
     "predict",
+    "filter",
     "explain",
     "show",
     "convert",

@@ -17,7 +17,19 @@ from erya.errors import EryaError
 from erya.language import say
 
 # Each of these files registers its verbs; in the order of the front page.
-VERB_FILES = ("compare", "train", "check", "evaluate", "predict", "look", "convert", "models", "learn", "samples")
+VERB_FILES = (
+    "compare",
+    "train",
+    "check",
+    "evaluate",
+    "predict",
+    "filter",
+    "look",
+    "convert",
+    "models",
+    "learn",
+    "samples",
+)
 
 
 def run(arguments: Sequence[str]) -> int:

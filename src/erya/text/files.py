@@ -258,6 +258,20 @@ _KINDS: tuple[tuple[str, bytes, _Stream], ...] = (
 )
 
 
+def packing(path: Path) -> str | None:
+    """``"gzip"``, ``"xz"``, ``"zstd"``, told by the first bytes; None: the file is not packed.
+
+    Raises:
+        DataError: the file cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            first = file.read(6)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    return next((kind for kind, magic, _ in _KINDS if first.startswith(magic)), None)
+
+
 def _unpacked(file: BinaryIO, name: str, bomb_size: int) -> Iterator[bytes]:
     first = file.read(6)
     for kind, magic, unpacker in _KINDS:

@@ -14,7 +14,7 @@ from erya.text import encoding as encodings
 from erya.text import readers
 from erya.text.dataset import Reject
 from erya.text.delimited import delimited
-from erya.text.files import LINE_LIMIT, Source, blocks, lines, name_of
+from erya.text.files import LINE_LIMIT, Line, Source, blocks, lines, name_of
 from erya.text.readers import Row
 
 FORMATS = ("csv", "tsv", "jsonl", "txt", "labels", "conll")
@@ -46,6 +46,8 @@ class Opened:
         empty: not one byte but a byte order mark.
         sample: lines that could not be decoded, as far as ``rows`` has come.
         notes: what was found out.
+        mark: the byte order mark, which belongs to no row.
+        line: the line that was read last: where a record is one line, that of the record given last.
     """
 
     name: str
@@ -55,6 +57,14 @@ class Opened:
     empty: bool = False
     sample: bytearray = field(default_factory=bytearray)
     notes: list[str] = field(default_factory=list)
+    mark: bytes = b""
+    line: Line | None = None
+
+    def watched(self, source: Iterator[Line]) -> Iterator[Line]:
+        """The same lines; each stays in ``line`` until the next one is asked for."""
+        for line in source:
+            self.line = line
+            yield line
 
 
 def format_of(path: Path) -> str | None:
@@ -103,14 +113,14 @@ def open_rows(
     inner = "utf-8" if wide else found.name
     if wide:
         data = encodings.transcoded(data, found.name)
-    opened = Opened(name, "", found.name, iter(()), empty=len(head) == found.mark)
+    opened = Opened(name, "", found.name, iter(()), empty=len(head) == found.mark, mark=head[: found.mark])
     if found.mark and found.name != "utf-8":
         opened.notes.append(
             say(f"{name}: {found.name.upper()}, as its first bytes say", f"{name}：文件头标明为 {found.name.upper()}")
         )
     first = head[found.mark :].decode(found.name, "replace")
     opened.format = _format(source, name, format, first, opened.notes)
-    physical = lines(data, limit=line_limit, start=0 if wide else found.mark)
+    physical = opened.watched(lines(data, limit=line_limit, start=0 if wide else found.mark))
     decoded = readers.texts(physical, inner, wide=wide, sample=opened.sample)
     opened.rows = _reader(opened, decoded, first)
     return opened

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from erya.errors import DataError, UsageError, nearest, quoted
+from erya.errors import DataError, UsageError, nearest, quoted, typed
 from erya.language import say
 from erya.text import columns as choosing
 from erya.text import sources
 from erya.text.columns import Plan, Wish
 from erya.text.complaints import MOST_BAD, nothing, stopped, wrong_format
 from erya.text.dataset import Dataset, Part, Reading, Reject
+from erya.text.encoding import line_based
 from erya.text.files import LINE_LIMIT, Source
 from erya.text.formats import Opened, open_rows
 from erya.text.judge import judge, languages
@@ -148,6 +149,82 @@ def stream(
             yield taken
         else:
             yield number, taken[0]
+
+
+@dataclass(slots=True)
+class RowLines:
+    """The texts of a file of one row a line, each with the very bytes of its line: what copies some rows out needs.
+
+    Attributes:
+        opened: the file.
+        plan: what is taken of a row.
+        notes: what was guessed.
+    """
+
+    opened: Opened
+    plan: Plan
+    notes: list[str]
+
+    def __iter__(self) -> Iterator[tuple[Any | Reject, bytes]]:
+        """The document or why there is none, and the bytes with their line end; none of a line over the limit."""
+        take = taker(self.plan)
+        for number, item in enumerate(self.opened.rows, 1):
+            taken = item if isinstance(item, Reject) else take(item)
+            line = self.opened.line
+            raw = line.raw + line.end if line is not None and line.whole else b""
+            if isinstance(taken, Reject):
+                taken.row, taken.file = number, self.opened.name
+                yield taken, raw
+            else:
+                yield taken[0], raw
+
+
+def row_lines(
+    source: Path,
+    *,
+    text: str | None = None,
+    text2: str | None = None,
+    encoding: str | None = None,
+    format: str | None = None,
+    line_limit: int = LINE_LIMIT,
+) -> RowLines:
+    """Get ready to read a file row by row with the bytes of each row, in memory that does not grow.
+
+    Args:
+        source: a jsonl or txt file, packed or not. Blank lines between JSON rows are no rows.
+        text: as in ``read``, and so the others.
+
+    Raises:
+        DataError: the file cannot be opened, has no such column, or its rows are not lines (csv, UTF-16).
+    """
+    opened = open_rows(source, format=format, encoding=encoding, line_limit=line_limit)
+    if opened.format not in ("jsonl", "txt", "labels"):
+        raise DataError(
+            "not-lines",
+            say(
+                f"{opened.name} is {opened.format}: its rows are not simply lines, so they cannot be copied byte for byte",
+                f"{opened.name} 是 {opened.format} 格式：一行数据不一定是一行文本，无法逐字节复制",
+            ),
+            where=f"{opened.name}:1",
+            help=say(
+                "use a .jsonl or .txt file; if it is one text a line: --format txt",
+                "请改用 .jsonl 或 .txt 文件；如果确实每行一条文本：--format txt",
+            ),
+        )
+    if not line_based(opened.encoding):
+        raise DataError(
+            "not-lines",
+            say(
+                f"{opened.name} is {opened.encoding.upper()}: its lines cannot be copied byte for byte",
+                f"{opened.name} 的编码是 {opened.encoding.upper()}：无法逐字节复制其中的行",
+            ),
+            where=f"{opened.name}:1",
+            help=f"iconv -f {opened.encoding} -t utf-8 {typed(source)} > utf8-{typed(source.name)}",
+        )
+    notes: list[str] = []
+    plan, _ = _planned(opened, Wish(text, text2, unlabelled=True), notes, stop=False)
+    again = open_rows(source, format=opened.format, encoding=encoding, line_limit=line_limit)
+    return RowLines(again, plan, [*opened.notes, *notes])
 
 
 def _check_usage(source: str | Path, task: str, bad_rows: str, unlabelled: bool) -> None:

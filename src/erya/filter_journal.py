@@ -1,0 +1,263 @@
+"""The journal of a filter run: which settings, and which shards are done, a line each, so that a killed run continues.
+
+It lies in the output folder. Its first line says by which settings and which model the folder was filled; a folder filled by
+others is never added to. A shard is ``begun`` before its output may stand there and ``done`` when it stands whole on the disk:
+what was begun and not done is filtered again, into the same file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from erya import strict_json
+from erya.atomic import remove_strays, write_error
+from erya.errors import DataError, ResourceError, UsageError, quoted
+from erya.filtering import Settings, Tally
+from erya.language import say
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+NAME = "erya-filter.journal"
+FORMAT = 1
+_MOST_VALUES = 10_000  # in a line
+_LARGEST = 1 << 30  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A shard that is finished.
+
+    Attributes:
+        source: size and time of change of the input, in bytes and nanoseconds.
+        size: bytes of the output.
+        tally: of its rows.
+    """
+
+    source: tuple[int, int]
+    size: int
+    tally: Tally
+
+
+class Journal:
+    """The journal of an output folder, owned by one process at a time; a context manager.
+
+    Args:
+        folder: the output folder; made where it is not there.
+        settings: of this run.
+        bad_rows: what this run does with rows that cannot be read.
+        restart: forget an earlier run, and delete what it wrote.
+
+    Attributes:
+        done: by output name.
+        begun: output names that this or an earlier run may have written.
+
+    Raises:
+        UsageError: the folder was filled by other settings, or is a file.
+        DataError: the journal is damaged.
+        ResourceError: another process owns it, or the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, *, bad_rows: str, restart: bool = False) -> None:
+        self.folder, self.path = folder, folder / NAME
+        self.done: dict[str, Done] = {}
+        self.begun: set[str] = set()
+        self._file = -1
+        self._made = not folder.exists()
+        self._open()
+        try:
+            remove_strays(folder)
+            self._begin(settings, bad_rows, restart)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, settings: Settings, bad_rows: str, restart: bool) -> None:
+        rows = self._read()
+        if rows and restart:
+            self._take(rows[1:])
+            for name in sorted(self.begun | set(self.done)):
+                (self.folder / name).unlink(missing_ok=True)
+            self.done, self.begun, rows = {}, set(), []
+            os.ftruncate(self._file, 0)
+        if not rows:
+            from erya.artefact import erya_version
+
+            head = {"format": FORMAT, "erya": erya_version(), "bad_rows": bad_rows, "settings": settings.to_plain()}
+            self._append(head)
+            return
+        self._check(rows[0], settings)
+        self._take(rows[1:])
+        self._check_policy(rows[0], bad_rows)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the lock; the journal stays."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def discard_unused(self) -> None:
+        """Nothing was begun: leave no trace of settings that may have been a mistake."""
+        if self.begun or self.done:
+            return
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+            if self._made:
+                self.folder.rmdir()
+
+    # ---- writing ----------------------------------------------------------------------------------------------
+
+    def begin(self, name: str) -> None:
+        """From now on the output ``name`` may stand there."""
+        if name not in self.begun:
+            self.begun.add(name)
+            self._append({"begun": name})
+
+    def finish(self, name: str, done: Done) -> None:
+        """The output ``name`` stands whole on the disk."""
+        self.done[name] = done
+        self._append({"done": name, "source": list(done.source), "size": done.size, "tally": done.tally.to_plain()})
+
+    def _append(self, row: dict[str, Any]) -> None:
+        line = strict_json.encode(row, most=_MOST_VALUES) + b"\n"
+        try:
+            while line:
+                line = line[os.write(self._file, line) :]
+            os.fsync(self._file)
+        except OSError as error:
+            raise write_error(self.path, error) from error
+
+    # ---- reading ----------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+            self._file = os.open(self.path, flags, 0o666)
+        except FileExistsError:
+            raise UsageError(
+                "output-not-a-folder",
+                say(f"{quoted(self.folder)} is a file, not a folder", f"{quoted(self.folder)} 是文件，不是文件夹"),
+                help="-o kept/",
+            ) from None
+        except OSError as error:
+            raise write_error(self.path, error) from error
+        if fcntl is None:  # Windows: nothing is locked
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES):
+                return  # a file system without locks
+            self.close()
+            raise ResourceError(
+                "filter-locked",
+                say(
+                    f"another process is filtering into {quoted(self.folder)}",
+                    f"另一个进程正在向 {quoted(self.folder)} 写入过滤结果",
+                ),
+                where=quoted(self.path, 200),
+                help=say("wait until it ends, or write elsewhere: -o other/", "等它结束，或换一个输出：-o other/"),
+            ) from None
+
+    def _read(self) -> list[Any]:
+        """The lines; half a line at the end, which a kill may leave, is cut off."""
+        size = os.fstat(self._file).st_size
+        if size > _LARGEST:
+            raise self._damaged(say("it is too large", "过大"))
+        with open(os.dup(self._file), "rb") as stream:  # noqa: PTH123  (a descriptor, not a path)
+            stream.seek(0)
+            data = stream.read()
+        whole = data.rfind(b"\n") + 1
+        if whole < size:
+            os.ftruncate(self._file, whole)
+        try:
+            rows = [strict_json.decode(line, most=_MOST_VALUES) for line in data[:whole].splitlines()]
+        except ValueError as error:
+            raise self._damaged(str(error)) from None
+        if not all(isinstance(row, dict) for row in rows):
+            raise self._damaged(say("a line is no object", "有一行不是对象"))
+        return rows
+
+    def _take(self, rows: list[dict[str, Any]]) -> None:
+        """What is begun and done, as the lines say."""
+        try:
+            for row in rows:
+                if "begun" in row:
+                    self.begun.add(_name(row["begun"]))
+                else:
+                    size, time = row["source"]
+                    self.done[_name(row["done"])] = Done(
+                        (int(size), int(time)), int(row["size"]), Tally.from_plain(row["tally"])
+                    )
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._damaged(str(error)) from None
+
+    def _check(self, head: dict[str, Any], settings: Settings) -> None:
+        """Refuse to mix what different settings keep."""
+        if head.get("format") != FORMAT or not isinstance(head.get("settings"), dict):
+            raise self._damaged(say("another version of Erya wrote it", "由其他版本的 Erya 写成"))
+        old, new = head["settings"], settings.to_plain()
+        for name in new:
+            if old.get(name) != new[name]:
+                raise self._other(name, old.get(name), new[name])
+
+    def _check_policy(self, head: dict[str, Any], bad_rows: str) -> None:
+        """Another way with bad rows is fine as long as none was met."""
+        old = head.get("bad_rows")
+        if old != bad_rows and any(done.tally.bad for done in self.done.values()):
+            raise self._other("bad_rows", old, bad_rows)
+
+    # ---- errors -----------------------------------------------------------------------------------------------
+
+    def _other(self, name: str, old: Any, new: Any) -> UsageError:
+        what = {
+            "digest": say("another model", "另一个模型"),
+            "label": say(f"the label '{quoted(old, 40)}'", f"标签 '{quoted(old, 40)}'"),
+            "min_probability": f"--min-probability {old}",
+            "invert": say("the other side of the threshold (--invert)", "阈值的另一侧（--invert）"),
+        }.get(name, f"--{name.replace('_', '-')} {quoted(old, 40)}")
+        now = "" if name in ("digest", "invert") else say(f", not {quoted(new, 40)}", f"，而不是 {quoted(new, 40)}")
+        folder = quoted(self.folder)
+        return UsageError(
+            "filter-other",
+            say(f"{folder} was filled with {what}{now}", f"{folder} 中的结果用的是{what}{now}"),
+            where=quoted(self.path, 200),
+            help=say(
+                "choose another folder: -o other/, or throw those results away: --restart",
+                "换一个文件夹：-o other/，或丢弃那些结果：--restart",
+            ),
+        )
+
+    def _damaged(self, reason: str) -> DataError:
+        return DataError(
+            "journal-damaged",
+            say(
+                f"the journal of {quoted(self.folder)} is damaged: {reason}",
+                f"{quoted(self.folder)} 的日志已损坏：{reason}",
+            ),
+            where=quoted(self.path, 200),
+            help=say("choose another folder: -o other/", "换一个文件夹：-o other/"),
+        )
+
+
+def _name(name: Any) -> str:
+    """A file name, never a way out of the folder. Raises ValueError."""
+    if not isinstance(name, str) or Path(name).name != name or name in ("", ".", "..", NAME):
+        raise ValueError(f"{name!r} is no file name")
+    return name

@@ -1,0 +1,602 @@
+"""Filtering: the bytes of the rows that stay, every row counted, packed files, bad rows, a killed run."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from erya import filtering
+from erya.errors import DataError, Interrupted, ResourceError, UsageError
+from erya.filter_journal import NAME, Journal
+from erya.filter_run import Shard, _environment, run, shards_of, with_columns
+from erya.filtering import Settings, Tally, digest_of, filter_file, packed
+from erya.tasks import classify
+
+MODEL = "classify/naive_bayes"
+
+
+@pytest.fixture(scope="module")
+def model(fitted):
+    return fitted(MODEL)
+
+
+@pytest.fixture
+def saved(model, tmp_path) -> Path:
+    return model.save(tmp_path / "m.erya")
+
+
+def settings(**changes) -> Settings:
+    return replace(Settings("0" * 64, "food", 0.5, text="text"), **changes)
+
+
+def json_lines(rows: int, seed: int = 5) -> list[bytes]:
+    """Rows as a careless program writes them: odd spaces, escapes, keys in any order, both line ends."""
+    lines = []
+    for number, text in enumerate(classify.toy(seed=seed, rows=rows)[0]):
+        if number % 3 == 0:
+            line = json.dumps({"text": text, "id": number}).encode() + b"\n"  # Chinese as escapes
+        elif number % 3 == 1:
+            line = f'{{ "id":{number} ,"text" :{json.dumps(text, ensure_ascii=False)} }}  \r\n'.encode()
+        else:
+            line = json.dumps({"id": f"é{number}", "text": text}, ensure_ascii=False).encode() + b"\n"
+        lines.append(line)
+    return lines
+
+
+def expected(model, lines: list[bytes], threshold: float = 0.5, *, invert: bool = False) -> list[bytes]:
+    """The slow way: one row at a time."""
+    column = model.classes_.tolist().index("food")
+    return [
+        line for line in lines if (model.predict_proba([json.loads(line)["text"]])[0, column] >= threshold) != invert
+    ]
+
+
+def test_kept_rows_keep_their_bytes(model, tmp_path):
+    lines = json_lines(300)
+    (tmp_path / "a.jsonl").write_bytes(b"".join(lines))
+    tally = filter_file(model, settings(), tmp_path / "a.jsonl", tmp_path / "kept.jsonl")
+    kept = expected(model, lines)
+    assert 0 < len(kept) < len(lines)
+    assert (tmp_path / "kept.jsonl").read_bytes() == b"".join(kept)
+    assert (tally.rows, tally.kept, tally.dropped, tally.rejected) == (300, len(kept), 300 - len(kept), 0)
+    assert tally.bytes == len(b"".join(lines))
+    assert tally.kept_bytes == len(b"".join(kept))
+
+
+def test_invert_keeps_exactly_the_others(model, tmp_path):
+    lines = json_lines(200)
+    (tmp_path / "a.jsonl").write_bytes(b"".join(lines))
+    filter_file(model, settings(), tmp_path / "a.jsonl", tmp_path / "above")
+    filter_file(model, settings(invert=True), tmp_path / "a.jsonl", tmp_path / "below")
+    above, below = ((tmp_path / name).read_bytes().splitlines(keepends=True) for name in ("above", "below"))
+    assert sorted(above + below) == sorted(lines)
+    assert below == expected(model, lines, invert=True)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.0])
+def test_the_ends_of_the_scale(model, tmp_path, threshold):
+    lines = json_lines(60)
+    (tmp_path / "a.jsonl").write_bytes(b"".join(lines))
+    tally = filter_file(model, settings(min_probability=threshold), tmp_path / "a.jsonl", tmp_path / "kept")
+    assert (tmp_path / "kept").read_bytes() == b"".join(expected(model, lines, threshold))
+    assert tally.kept == 60 if threshold == 0 else tally.kept < 30
+
+
+@pytest.mark.parametrize(("kind", "pack"), [("gzip", gzip.compress), ("xz", lzma.compress), ("zstd", None)])
+def test_packed_in_packed_out(model, tmp_path, kind, pack):
+    if pack is None:
+        pack = pytest.importorskip("zstandard").ZstdCompressor().compress
+    lines = json_lines(240)
+    (tmp_path / "in").mkdir()
+    # two archives one behind the other are one file, as cat makes it
+    (tmp_path / "in" / "a.jsonl").write_bytes(pack(b"".join(lines[:100])) + pack(b"".join(lines[100:])))
+    first = filter_file(model, settings(), tmp_path / "in" / "a.jsonl", tmp_path / "one.jsonl")
+    time.sleep(1.1)  # gzip's header has seconds
+    filter_file(model, settings(), tmp_path / "in" / "a.jsonl", tmp_path / "two.jsonl")
+    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
+    from erya.text.files import blocks, packing
+
+    assert packing(tmp_path / "one.jsonl") == kind
+    assert b"".join(blocks(tmp_path / "one.jsonl")) == b"".join(expected(model, lines))
+    assert first.bytes == len(b"".join(lines))
+
+
+def test_packing_nothing_is_a_sound_file(tmp_path):
+    for kind, unpack in (("gzip", gzip.decompress), ("xz", lzma.decompress), (None, bytes)):
+        with (tmp_path / "x").open("wb") as stream, packed(stream, kind):
+            pass
+        assert unpack((tmp_path / "x").read_bytes()) == b""
+
+
+def test_plain_lines_marks_and_no_end(model, tmp_path):
+    texts = ["soup bread salt", "guitar song", "", "  ", "noodles soup\r", "好吃 面条 汤"]
+    data = b"\xef\xbb\xbf" + "\n".join(texts).encode()
+    (tmp_path / "a.txt").write_bytes(data)
+    tally = filter_file(model, settings(text=None), tmp_path / "a.txt", tmp_path / "kept.txt")
+    assert (
+        tmp_path / "kept.txt"
+    ).read_bytes() == b"\xef\xbb\xbfsoup bread salt\nnoodles soup\r\n" + "好吃 面条 汤".encode()
+    assert (tally.rows, tally.kept, tally.dropped, tally.rejected, tally.bad) == (6, 3, 1, 2, 0)
+    assert tally.bytes == len(data)
+    everything = filter_file(model, settings(text=None, min_probability=0.0), tmp_path / "a.txt", tmp_path / "all.txt")
+    assert (everything.kept, everything.dropped) == (4, 0)
+
+
+def test_an_encoding_that_was_told(model, tmp_path):
+    lines = ["好吃 面条 汤\n".encode("gb18030"), "歌曲 吉他\n".encode("gb18030")]
+    (tmp_path / "a.txt").write_bytes(b"".join(lines))
+    filter_file(model, settings(text=None, encoding="gb18030"), tmp_path / "a.txt", tmp_path / "kept.txt")
+    assert (tmp_path / "kept.txt").read_bytes() == lines[0]
+
+
+def test_labelled_lines_are_scored_without_their_label(model, tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"__label__music soup bread noodles\n__label__food guitar song melody\n")
+    filter_file(model, settings(text=None), tmp_path / "a.txt", tmp_path / "kept.txt")
+    assert (tmp_path / "kept.txt").read_bytes() == b"__label__music soup bread noodles\n"
+
+
+# ---- bad rows ----------------------------------------------------------------------------------------------------
+
+BAD = [
+    b'{"text": "soup", \n',
+    b'{"text": "soup \xff\xfe"}\n',
+    b'["soup"]\n',
+    b'{"text": {"soup": 1}}\n',
+    b'{"text": NaN}\n',
+]
+EMPTY = [b'{"text": ""}\n', b'{"text": null}\n', b'{"id": 1}\n']
+GOOD = b'{"text": "soup bread noodles"}\n'
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_row_stops_it_and_nothing_is_written(model, tmp_path, bad):
+    (tmp_path / "a.jsonl").write_bytes(GOOD * 3 + bad + GOOD)
+    with pytest.raises(DataError, match=r"1 row of a\.jsonl") as caught:
+        filter_file(model, settings(), tmp_path / "a.jsonl", tmp_path / "kept.jsonl")
+    assert caught.value.where.startswith("a.jsonl:4")
+    assert "--bad-rows skip" in caught.value.help
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jsonl"]
+
+
+def test_bad_rows_skipped_or_kept_are_counted(model, tmp_path):
+    music = b'{"text": "guitar song melody"}\n'
+    (tmp_path / "a.jsonl").write_bytes(GOOD + b"".join(BAD) + b"\n \n" + music + b"".join(EMPTY) + GOOD)
+    skipped = filter_file(model, settings(), tmp_path / "a.jsonl", tmp_path / "s.jsonl", bad_rows="skip")
+    assert (tmp_path / "s.jsonl").read_bytes() == GOOD * 2
+    assert (skipped.rows, skipped.kept, skipped.dropped, skipped.rejected, skipped.bad) == (11, 2, 1, 8, 5)
+    assert sum(skipped.reasons.values()) == 8
+    kept = filter_file(model, settings(), tmp_path / "a.jsonl", tmp_path / "k.jsonl", bad_rows="keep")
+    assert (tmp_path / "k.jsonl").read_bytes() == GOOD + b"".join(BAD) + GOOD
+    assert (kept.kept, kept.dropped, kept.rejected, kept.copied) == (2, 1, 8, 5)
+
+
+def test_rows_without_text_never_stop_it(model, tmp_path):
+    (tmp_path / "a.jsonl").write_bytes(GOOD + b"".join(EMPTY))
+    tally = filter_file(model, settings(), tmp_path / "a.jsonl", tmp_path / "kept.jsonl")
+    assert (tally.rows, tally.kept, tally.rejected, tally.bad) == (4, 1, 3, 0)
+
+
+def test_a_line_without_end_is_not_copied_in_part(model, tmp_path, monkeypatch):
+    defaults = {**filtering.row_lines.__kwdefaults__, "line_limit": 1000}
+    monkeypatch.setattr(filtering.row_lines, "__kwdefaults__", defaults)
+    (tmp_path / "a.jsonl").write_bytes(GOOD + b'{"text": "' + b"soup " * 1000 + b'"}\n' + GOOD)
+    tally = filter_file(model, settings(), tmp_path / "a.jsonl", tmp_path / "kept.jsonl", bad_rows="skip")
+    assert (tally.rows, tally.kept, tally.bad) == (3, 2, 1)
+    for policy in ("stop", "keep"):
+        with pytest.raises(DataError, match="cannot be read"):
+            filter_file(model, settings(), tmp_path / "a.jsonl", tmp_path / "kept.jsonl", bad_rows=policy)
+
+
+def test_a_torn_archive_leaves_the_old_output(model, tmp_path):
+    (tmp_path / "kept.jsonl").write_bytes(b"old")
+    (tmp_path / "a.jsonl").write_bytes(gzip.compress(b"".join(json_lines(900)))[:-900])
+    with pytest.raises(DataError, match="gzip"):
+        filter_file(model, settings(), tmp_path / "a.jsonl", tmp_path / "kept.jsonl")
+    assert (tmp_path / "kept.jsonl").read_bytes() == b"old"
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code"),
+    [
+        ("a.csv", b"text,label\nsoup,food\n", "not-lines"),
+        ("a.tsv", b"text\tlabel\nsoup\tfood\n", "not-lines"),
+        ("a.conll", b"soup\tB\n\n", "not-lines"),
+        ("a.txt", "soup\nbread\n".encode("utf-16"), "not-lines"),
+        ("a.jsonl", b'{"content": "soup"}\n', "column-missing"),
+        ("a.json", b'[{"text": "soup"}]\n', "json-array"),
+    ],
+)
+def test_files_that_are_not_lines_are_refused(model, tmp_path, name, data, code):
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(DataError) as caught:
+        filter_file(model, settings(), tmp_path / name, tmp_path / "kept")
+    assert caught.value.code == code
+    assert not (tmp_path / "kept").exists()
+
+
+def test_an_empty_shard_and_one_of_blank_lines(model, tmp_path):
+    for data, rows in ((b"", 0), (b"\n\n  \n", 0)):
+        (tmp_path / "a.jsonl").write_bytes(data)
+        tally = filter_file(model, settings(), tmp_path / "a.jsonl", tmp_path / "kept")
+        assert (tally.rows, tally.bytes) == (rows, len(data))
+        assert (tmp_path / "kept").read_bytes() == b""
+
+
+def test_memory_is_bounded_by_batches(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(filtering, "BYTES_AT_ONCE", 2000)
+    lines = json_lines(200)
+    (tmp_path / "a.jsonl").write_bytes(b"".join(lines))
+    sizes = []
+
+    class Watched:
+        id, classes_ = model.id, model.classes_
+        task = staticmethod(lambda: "classify")
+
+        def predict_proba(self, X):
+            sizes.append(sum(map(len, X)))
+            return model.predict_proba(X)
+
+    told = []
+    filter_file(Watched(), settings(), tmp_path / "a.jsonl", tmp_path / "k", told=lambda tally: told.append(tally.rows))
+    assert len(sizes) > 3
+    assert max(sizes) < 2500
+    assert told == sorted(told)
+    assert told[-1] == 200
+    assert (tmp_path / "k").read_bytes() == b"".join(expected(model, lines))
+
+
+def test_pairs(tmp_path):
+    from tests.conftest import small_model
+
+    X, y = classify.toy(seed=1)
+    pairs = small_model(MODEL).fit([(text, "x") for text in X], y)
+    line = b'{"query": "soup bread noodles", "document": "x"}\n'
+    (tmp_path / "a.jsonl").write_bytes(line)
+    found, _ = with_columns(settings(text=None), [Shard(tmp_path / "a.jsonl", "a.jsonl")])
+    assert (found.text, found.text2) == ("query", "document")
+    assert filter_file(pairs, found, tmp_path / "a.jsonl", tmp_path / "k").kept == 1
+
+
+# ---- many shards -------------------------------------------------------------------------------------------------
+
+
+def shards(folder: Path, count: int = 5, rows: int = 60) -> dict[str, list[bytes]]:
+    folder.mkdir()
+    made = {}
+    for number in range(count):
+        made[f"{number}.jsonl.gz"] = json_lines(rows, seed=number)
+        (folder / f"{number}.jsonl.gz").write_bytes(gzip.compress(b"".join(made[f"{number}.jsonl.gz"])))
+    return made
+
+
+def go(saved, folder, out, *, processes=2, changes=None, **more):
+    """What the command does."""
+    found = shards_of([str(folder)], out)
+    wanted, _ = with_columns(settings(digest=digest_of(saved), text=None, **(changes or {})), found)
+    return run(saved, wanted, found, out, processes=processes, **more)
+
+
+def kept_in(out: Path) -> dict[str, bytes]:
+    return {path.name: gzip.decompress(path.read_bytes()) for path in out.iterdir() if path.name.endswith(".gz")}
+
+
+def test_shards_through_processes(model, saved, tmp_path):
+    made = shards(tmp_path / "in")
+    seen = []
+    outcome = go(saved, tmp_path / "in", tmp_path / "kept", watch=seen.append)
+    assert kept_in(tmp_path / "kept") == {name: b"".join(expected(model, lines)) for name, lines in made.items()}
+    assert outcome.total.rows == 300 == outcome.total.kept + outcome.total.dropped
+    assert outcome.fresh == outcome.total
+    assert outcome.gigabytes_per_hour > 0
+    assert list(outcome.shards) == sorted(made)
+    assert (seen[-1].finished, seen[-1].shards, seen[-1].rows) == (5, 5, 300)
+    one = go(saved, tmp_path / "in", tmp_path / "alone", processes=1)
+    assert one.total == outcome.total
+    for name in made:
+        assert (tmp_path / "alone" / name).read_bytes() == (tmp_path / "kept" / name).read_bytes()
+
+
+def test_a_second_run_does_nothing_and_new_shards_are_added(model, saved, tmp_path):
+    shards(tmp_path / "in", count=2)
+    first = go(saved, tmp_path / "in", tmp_path / "kept")
+    times = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir()}
+    again = go(saved, tmp_path / "in", tmp_path / "kept")
+    assert (again.earlier, again.fresh.rows, again.gigabytes_per_hour) == (2, 0, None)
+    assert again.total == first.total
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept").iterdir()} == times
+    extra = json_lines(30, seed=77)
+    (tmp_path / "in" / "new.jsonl").write_bytes(b"".join(extra))
+    more = go(saved, tmp_path / "in", tmp_path / "kept")
+    assert (more.earlier, more.fresh.rows, more.total.rows) == (2, 30, 150)
+    assert (tmp_path / "kept" / "new.jsonl").read_bytes() == b"".join(expected(model, extra))
+
+
+def test_a_changed_input_or_a_lost_output_is_done_again(model, saved, tmp_path):
+    made = shards(tmp_path / "in", count=3)
+    go(saved, tmp_path / "in", tmp_path / "kept")
+    whole = kept_in(tmp_path / "kept")
+    (tmp_path / "kept" / "0.jsonl.gz").unlink()
+    (tmp_path / "kept" / "1.jsonl.gz").write_bytes(b"torn")
+    changed = made["2.jsonl.gz"][:30]
+    (tmp_path / "in" / "2.jsonl.gz").write_bytes(gzip.compress(b"".join(changed)))
+    again = go(saved, tmp_path / "in", tmp_path / "kept")
+    assert again.earlier == 0
+    assert again.total.rows == 150
+    assert kept_in(tmp_path / "kept") == {**whole, "2.jsonl.gz": b"".join(expected(model, changed))}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"min_probability": 0.6}, "--min-probability 0.5"),
+        ({"label": "music"}, "the label 'food'"),
+        ({"invert": True}, "other side"),
+        ({"digest": "1" * 64}, "another model"),
+        ({"text": "id"}, "--text text"),
+    ],
+)
+def test_other_settings_are_refused(saved, tmp_path, change, message):
+    shards(tmp_path / "in", count=1)
+    go(saved, tmp_path / "in", tmp_path / "kept")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
+    found = shards_of([str(tmp_path / "in")], tmp_path / "kept")
+    other = settings(digest=digest_of(saved))
+    with pytest.raises(UsageError, match=message) as caught:
+        run(saved, replace(other, **change), found, tmp_path / "kept", processes=1)
+    assert caught.value.code == "filter-other"
+    assert "--restart" in caught.value.help
+    assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == before
+
+
+def test_restart_leaves_nothing_of_the_earlier_run(model, saved, tmp_path):
+    made = shards(tmp_path / "in", count=3)
+    go(saved, tmp_path / "in", tmp_path / "kept")
+    (tmp_path / "kept" / "mine.txt").write_text("not of the filter")
+    (tmp_path / "in" / "2.jsonl.gz").unlink()
+    outcome = go(saved, tmp_path / "in", tmp_path / "kept", changes={"invert": True}, restart=True)
+    assert outcome.earlier == 0
+    names = ["0.jsonl.gz", "1.jsonl.gz"]
+    assert kept_in(tmp_path / "kept") == {name: b"".join(expected(model, made[name], invert=True)) for name in names}
+    assert (tmp_path / "kept" / "mine.txt").exists()
+
+
+def test_bad_rows_policy_may_change_until_one_was_met(saved, tmp_path):
+    shards(tmp_path / "in", count=2)
+    (tmp_path / "in" / "9.jsonl").write_bytes(GOOD + BAD[0])
+    with pytest.raises(DataError, match="cannot be read"):
+        go(saved, tmp_path / "in", tmp_path / "kept", processes=1)
+    outcome = go(saved, tmp_path / "in", tmp_path / "kept", bad_rows="skip")
+    assert (outcome.earlier, outcome.total.bad) == (2, 1)
+    with pytest.raises(UsageError, match="--bad-rows stop"):
+        go(saved, tmp_path / "in", tmp_path / "kept", bad_rows="keep")
+
+
+def test_a_mistake_leaves_no_trace(saved, tmp_path):
+    shards(tmp_path / "in", count=1)
+    with pytest.raises(UsageError, match="no label 'fod'") as caught:
+        go(saved, tmp_path / "in", tmp_path / "kept", changes={"label": "fod"})
+    assert "food" in caught.value.help
+    assert not (tmp_path / "kept").exists()
+    assert go(saved, tmp_path / "in", tmp_path / "kept").total.rows == 60
+
+
+def test_other_peoples_files_are_never_replaced(saved, tmp_path):
+    shards(tmp_path / "in", count=1)
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "0.jsonl.gz").write_bytes(b"mine")
+    with pytest.raises(UsageError) as caught:
+        go(saved, tmp_path / "in", tmp_path / "kept")
+    assert caught.value.code == "output-exists"
+    assert [path.name for path in (tmp_path / "kept").iterdir()] == ["0.jsonl.gz"]
+    with pytest.raises(UsageError) as caught:
+        shards_of([str(tmp_path / "in")], tmp_path / "in")
+    assert caught.value.code == "output-is-input"
+
+
+def test_what_the_names_mean(tmp_path):
+    shards(tmp_path / "in", count=2)
+    (tmp_path / "in" / "notes.pdf").write_bytes(b"x")
+    (tmp_path / "in" / ".hidden.jsonl").write_bytes(b"x")
+    out = tmp_path / "kept"
+    both = ["0.jsonl.gz", "1.jsonl.gz"]
+    assert [shard.name for shard in shards_of([str(tmp_path / "in")], out)] == both
+    assert [shard.name for shard in shards_of([str(tmp_path / "in" / "*.gz")], out)] == both
+    twice = [str(tmp_path / "in" / "1.jsonl.gz"), str(tmp_path / "in")]
+    assert [shard.name for shard in shards_of(twice, out)] == both[::-1]
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "0.jsonl.gz").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"two files are named 0\.jsonl\.gz"):
+        shards_of([str(tmp_path / "in"), str(tmp_path / "other")], out)
+    (tmp_path / "void").mkdir()
+    for missing in ("nowhere.jsonl", "void", "void/*.jsonl"):
+        with pytest.raises(DataError):
+            shards_of([str(tmp_path / missing)], out)
+
+
+def test_one_owner_at_a_time(saved, tmp_path):
+    pytest.importorskip("fcntl")
+    shards(tmp_path / "in", count=1)
+    with Journal(tmp_path / "kept", settings(), bad_rows="stop"):
+        with pytest.raises(ResourceError, match="another process") as caught:
+            go(saved, tmp_path / "in", tmp_path / "kept")
+        assert caught.value.code == "filter-locked"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{",
+        b"[]",
+        b'{"done": "../../x", "source": [1, 2], "size": 1, "tally": {}}',
+        b'{"begun": "a/b"}',
+        b'{"done": "a"}',
+        b'{"done": "a", "source": [1, 2], "size": 1, "tally": {"rows": 3, "kept": 1, "dropped": 1, "rejected": 0,'
+        b' "bad": 0, "copied": 0, "bytes": 0, "kept_bytes": 0, "reasons": {}}}',
+    ],
+)
+def test_a_damaged_journal_is_refused(saved, tmp_path, line):
+    shards(tmp_path / "in", count=1)
+    go(saved, tmp_path / "in", tmp_path / "kept")
+    journal = tmp_path / "kept" / NAME
+    journal.write_bytes(journal.read_bytes() + line + b"\n")
+    with pytest.raises(DataError) as caught:
+        go(saved, tmp_path / "in", tmp_path / "kept")
+    assert caught.value.code == "journal-damaged"
+
+
+def test_half_a_line_at_the_end_is_what_a_kill_leaves(saved, tmp_path):
+    shards(tmp_path / "in", count=2)
+    first = go(saved, tmp_path / "in", tmp_path / "kept", processes=1)
+    journal = tmp_path / "kept" / NAME
+    whole = journal.read_bytes()
+    for cut in (1, 30, 150):
+        journal.write_bytes(whole[:-cut])
+        again = go(saved, tmp_path / "in", tmp_path / "kept")
+        assert again.earlier == 1
+        assert again.total == first.total
+
+
+def test_tally_adds_up():
+    tally = Tally(rows=3, kept=1, dropped=1, rejected=1, reasons={"x": 1})
+    tally.add(tally.from_plain(tally.to_plain()))
+    assert (tally.rows, tally.reasons) == (6, {"x": 2})
+    for wrong in (
+        None,
+        {},
+        {**tally.to_plain(), "rows": 7},
+        {**tally.to_plain(), "kept": -1},
+        {**tally.to_plain(), "kept": True},
+    ):
+        with pytest.raises(ValueError):
+            Tally.from_plain(wrong)
+
+
+# ---- killed ------------------------------------------------------------------------------------------------------
+
+CALLER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[4])
+from tests.test_filtering import go
+go(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+def start(saved, folder, out):
+    root = str(Path(__file__).resolve().parents[1])
+    command = [sys.executable, "-c", CALLER, str(saved), str(folder), str(out), root]
+    return subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def finished(out: Path) -> int:
+    journal = out / NAME
+    return journal.read_bytes().count(b'"done"') if journal.exists() else 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_killed_and_resumed_without_loss_or_duplicate(model, saved, tmp_path):
+    made = shards(tmp_path / "in", count=12, rows=900)
+    out = tmp_path / "kept"
+    kills = 0
+    while kills < 3:
+        before = finished(out)
+        process = start(saved, tmp_path / "in", out)
+        while finished(out) < min(before + 2, 11) and process.poll() is None:
+            time.sleep(0.002)
+        process.kill()
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+        kills += 1
+        assert all(data.endswith(b"\n") for data in kept_in(out).values())  # sound archives, whatever the moment
+    assert 0 < finished(out) < 12
+    outcome = go(saved, tmp_path / "in", out)
+    assert outcome.earlier >= 3
+    assert outcome.total.rows == 12 * 900
+    assert not [path.name for path in out.iterdir() if path.name.endswith(".erya-tmp")]
+    for name, data in kept_in(out).items():
+        column = model.classes_.tolist().index("food")
+        probabilities = model.predict_proba([json.loads(line)["text"] for line in made[name]])[:, column]
+        kept = [line for line, p in zip(made[name], probabilities, strict=True) if p >= 0.5]
+        assert data.splitlines(keepends=True) == kept
+        ids = [json.loads(line)["id"] for line in data.splitlines()]
+        assert len(set(ids)) == len(ids)
+    assert len(kept_in(out)) == 12
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_workers_end_with_their_caller(saved, tmp_path):
+    """A worker whose caller was killed hears it at its next word, and leaves its shard to the next run."""
+    read, write = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "erya.filter_run"],
+        stdin=subprocess.PIPE,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        env=_environment(),
+    )
+    os.close(write)
+    (tmp_path / "a.jsonl").write_bytes(GOOD * 100)
+    job = {"model": str(saved), "settings": settings().to_plain(), "out": str(tmp_path / "out"), "bad_rows": "stop"}
+    os.close(read)  # the caller is gone before the first answer
+    _, err = process.communicate(json.dumps(job).encode() + b"\n", timeout=60)
+    assert (process.returncode, err) == (0, b"")
+
+
+def test_an_interrupt_says_how_far_it_came(saved, tmp_path, monkeypatch):
+    shards(tmp_path / "in", count=4)
+
+    def watch(standing):
+        if standing.finished >= 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="of 4 files are done") as caught:
+        go(saved, tmp_path / "in", tmp_path / "kept", watch=watch)
+    assert "same command" in caught.value.help
+    assert go(saved, tmp_path / "in", tmp_path / "kept").earlier >= 1
+
+
+def test_a_worker_that_dies_is_an_error(saved, tmp_path):
+    shards(tmp_path / "in", count=3, rows=900)
+    victims = []
+
+    def watch(standing):
+        if not victims:
+            me = os.getpid()
+            children = Path(f"/proc/{me}/task/{me}/children")
+            if not children.exists():
+                pytest.skip("needs /proc")
+            victims.extend(int(pid) for pid in children.read_text().split())
+            os.kill(victims[0], signal.SIGKILL)
+
+    with pytest.raises(ResourceError) as caught:
+        go(saved, tmp_path / "in", tmp_path / "kept", processes=1, watch=watch)
+    assert caught.value.code == "worker-died"
+    assert go(saved, tmp_path / "in", tmp_path / "kept").total.rows == 2700
+
+
+def test_float_probabilities_are_compared_as_they_are(tmp_path):
+    """A row exactly at the threshold stays."""
+
+    class Exact:
+        id = "classify/exact"
+        classes_ = np.array(["food", "music"])
+        task = staticmethod(lambda: "classify")
+
+        def predict_proba(self, X):
+            return np.array([[float(text), 1 - float(text)] for text in X])
+
+    (tmp_path / "a.txt").write_bytes(b"0.9\n0.8999999999999999\n0.9000000000000001\n")
+    filter_file(Exact(), settings(text=None, min_probability=0.9), tmp_path / "a.txt", tmp_path / "k")
+    assert (tmp_path / "k").read_bytes() == b"0.9\n0.9000000000000001\n"
