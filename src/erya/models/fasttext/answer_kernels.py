@@ -1,0 +1,280 @@
+"""From lines of rows to the best labels, as the original program answers: Numba functions, many lines at once.
+
+    hidden = mean of the line's input rows      h = 1/n Σ A[r]                               (D,)
+    softmax    p = softmax(B h)                 ns, ova   p_c = σ(B_c h), each label by itself   (C,)
+    hs         p_c = Π σ(±B_n h) over the nodes n on the label's path, found by a search from the root
+
+Scores are ln(p + 10⁻⁵), so a probability may come out as 1.00001; σ of ns and ova is read from a table of 513 places. Both are the
+original's, and so is the order of labels with the same score, which is that of its binary heap. Not here: encoding, files.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from erya.kernel_cache import inlined, kernel
+
+SIGMOID_PLACES, SIGMOID_END = 512, 8
+SOFTMAX, SIGMOID = range(2)
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int32]
+Longs = NDArray[np.int64]
+Int = Any  # int64 inside Numba, int where Python calls
+
+_LARGEST = np.float32(3e38)
+
+
+def sigmoid_table() -> Any:
+    """σ at 513 places from −8 to 8."""
+    places = (
+        np.arange(SIGMOID_PLACES + 1, dtype=np.float32) * np.float32(2 * SIGMOID_END / SIGMOID_PLACES) - SIGMOID_END
+    )
+    return (1.0 / (1.0 + np.exp(-places).astype(np.float64))).astype(np.float32)
+
+
+@kernel
+def means(input: Floats, rows: Ids, starts: Longs, first: Int, last: Int, hidden: Floats) -> None:
+    """The mean of each line's rows, for the lines from ``first`` to ``last``; zeros where there are none."""
+    width = input.shape[1]
+    for line in range(first, last):
+        here = hidden[line]
+        here[:] = np.float32(0.0)
+        begin, end = starts[line], starts[line + 1]
+        for place in range(begin, end):
+            row = input[rows[place]]
+            for k in range(width):
+                here[k] += row[k]
+        if end > begin:
+            share = np.float32(1.0 / (end - begin))
+            for k in range(width):
+                here[k] *= share
+
+
+# ---- a binary heap with the least score in front, and the original's order of equals ---------------------------------
+
+
+@inlined
+def rise(scores: Floats, labels: Ids, hole: Any, score: Any, label: Any) -> None:
+    """Put an entry into the hole, or above it, where parents are larger."""
+    while hole > 0 and scores[(hole - 1) // 2] > score:
+        scores[hole], labels[hole] = scores[(hole - 1) // 2], labels[(hole - 1) // 2]
+        hole = (hole - 1) // 2
+    scores[hole], labels[hole] = score, label
+
+
+@kernel
+def drop(scores: Floats, labels: Ids, size: Int) -> None:
+    """Move the least entry of ``size`` to the end, the others stay a heap: the hole sinks to a leaf, then an entry rises."""
+    size -= 1
+    score, label = scores[size], labels[size]
+    scores[size], labels[size] = scores[0], labels[0]
+    hole = 0
+    while 2 * hole + 2 < size:
+        child = 2 * hole + 2
+        if scores[child] > scores[child - 1]:
+            child -= 1
+        scores[hole], labels[hole] = scores[child], labels[child]
+        hole = child
+    if 2 * hole + 1 < size:
+        scores[hole], labels[hole] = scores[2 * hole + 1], labels[2 * hole + 1]
+        hole = 2 * hole + 1
+    rise(scores, labels, hole, score, label)
+
+
+@kernel
+def offer(scores: Floats, labels: Ids, size: Int, most: Int, score: Any, label: Int) -> Int:
+    """Add an entry; of more than ``most`` the least goes. How many there are. There is room for one more than ``most``."""
+    rise(scores, labels, size, score, label)
+    size += 1
+    if size > most:
+        drop(scores, labels, size)
+        size -= 1
+    return size
+
+
+@kernel
+def settle(scores: Floats, labels: Ids, size: Int, out_scores: Floats, out_labels: Ids) -> None:
+    """Write the entries, the largest score first."""
+    for left in range(size, 1, -1):
+        drop(scores, labels, left)
+    for place in range(size):
+        out_scores[place], out_labels[place] = scores[place], labels[place]
+
+
+# ---- losses ------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def log_score(p: Any) -> Any:
+    """ln(p + 10⁻⁵) in float64, kept as float32."""
+    return np.float32(np.log(np.float64(p) + 1e-5))
+
+
+@kernel
+def best(  # noqa: C901  (one loop over lines, four small steps in each)
+    hidden: Floats,
+    starts: Longs,
+    across: Floats,
+    kind: Int,
+    table: Floats,
+    first: Int,
+    last: Int,
+    most: Int,
+    threshold: Any,
+    scores: Floats,
+    labels: Ids,
+    counts: Longs,
+) -> Int:
+    """The best labels of lines by softmax or by σ of each label.
+
+    Args:
+        hidden: (N, D).
+        starts: (N + 1,) where each line's rows begin; a line without rows has no answer.
+        across: (D, C) the output matrix turned, so that all labels are scored at once.
+        kind: SOFTMAX or SIGMOID.
+        table: σ, see ``sigmoid_table``.
+        first: the first line.
+        last: one past the last.
+        most: K, how many labels at most.
+        threshold: least probability.
+        scores: (N, K) filled in, the largest first.
+        labels: (N, K) filled in.
+        counts: (N,) how many there are.
+
+    Returns:
+        −1, or a line whose scores are not finite.
+    """
+    width, classes = across.shape
+    output = np.zeros(classes, dtype=np.float32)
+    heap_scores, heap_labels = np.zeros(most + 1, dtype=np.float32), np.zeros(most + 1, dtype=np.int32)
+    for line in range(first, last):
+        counts[line] = 0
+        if starts[line] == starts[line + 1] or classes == 0:
+            continue
+        output[:] = np.float32(0.0)
+        for k in range(width):
+            x, row = hidden[line, k], across[k]
+            for c in range(classes):
+                output[c] += x * row[c]
+        largest, total, sound = output[0], np.float32(0.0), True
+        for c in range(classes):
+            sound &= abs(output[c]) < _LARGEST  # false for nan, too
+            largest = max(largest, output[c])
+        if not sound:
+            return np.int64(line)
+        if kind == SOFTMAX:
+            for c in range(classes):
+                output[c] = np.exp(output[c] - largest)
+                total += output[c]
+            for c in range(classes):
+                output[c] /= total
+        else:
+            for c in range(classes):
+                x = output[c]
+                if x < -SIGMOID_END:
+                    output[c] = np.float32(0.0)
+                elif x > SIGMOID_END:
+                    output[c] = np.float32(1.0)
+                else:
+                    output[c] = table[np.int64((x + np.float32(SIGMOID_END)) * np.float32(32.0))]
+        size, enough = 0, np.float32(-1.0)
+        for c in range(classes):
+            p = output[c]
+            if p < threshold or p < enough:
+                continue
+            score = log_score(p)
+            if size == most and score < heap_scores[0]:
+                continue
+            size = offer(heap_scores, heap_labels, size, most, score, c)
+            if size == most:  # clearly below the least that is kept: not worth its logarithm
+                enough = np.float32(0.999 * (np.exp(np.float64(heap_scores[0])) - 1e-5))
+        settle(heap_scores, heap_labels, size, scores[line], labels[line])
+        counts[line] = size
+    return np.int64(-1)
+
+
+@inlined
+def dot(left: Floats, right: Floats) -> Any:
+    """The product of two vectors, with four partial sums."""
+    a = b = c = d = np.float32(0.0)
+    size = len(left)
+    k = 0
+    while k + 4 <= size:
+        a += left[k] * right[k]
+        b += left[k + 1] * right[k + 1]
+        c += left[k + 2] * right[k + 2]
+        d += left[k + 3] * right[k + 3]
+        k += 4
+    while k < size:
+        a += left[k] * right[k]
+        k += 1
+    return (a + b) + (c + d)
+
+
+@kernel
+def best_by_tree(
+    hidden: Floats,
+    starts: Longs,
+    output: Floats,
+    left: Ids,
+    right: Ids,
+    first: Int,
+    last: Int,
+    most: Int,
+    threshold: Any,
+    scores: Floats,
+    labels: Ids,
+    counts: Longs,
+) -> Int:
+    """The best labels of lines by hierarchical softmax: depth first, left before right, branches that cannot win left out.
+
+    Args:
+        hidden: (N, D).
+        starts: (N + 1,) where each line's rows begin.
+        output: (C, D) the nodes' rows; node n of the tree has row n − C.
+        left: (2C − 1,) left children, −1 for labels.
+        right: likewise.
+        first: the first line.
+        last: one past the last.
+        most: K.
+        threshold: least probability.
+        scores: (N, K) filled in.
+        labels: (N, K) filled in.
+        counts: (N,) filled in.
+
+    Returns:
+        −1, or a line whose scores are not finite.
+    """
+    classes = len(output)
+    heap_scores, heap_labels = np.zeros(most + 1, dtype=np.float32), np.zeros(most + 1, dtype=np.int32)
+    nodes, sums = np.zeros(classes + 1, dtype=np.int64), np.zeros(classes + 1, dtype=np.float32)
+    least = log_score(threshold)
+    for line in range(first, last):
+        counts[line] = 0
+        if starts[line] == starts[line + 1] or classes == 0:
+            continue
+        size, waiting = 0, 1
+        nodes[0], sums[0] = 2 * classes - 2, np.float32(0.0)
+        while waiting:
+            waiting -= 1
+            node, score = nodes[waiting], sums[waiting]
+            if score < least or (size == most and score < heap_scores[0]):
+                continue
+            if left[node] < 0:
+                size = offer(heap_scores, heap_labels, size, most, score, node)
+                continue
+            x = dot(output[node - classes], hidden[line])
+            if not abs(x) < _LARGEST:
+                return np.int64(line)
+            f = np.float32(1.0 / (np.float32(1.0) + np.exp(-x)))
+            nodes[waiting], sums[waiting] = right[node], score + log_score(f)
+            other = np.float32(1.0 - np.float64(f))
+            nodes[waiting + 1], sums[waiting + 1] = left[node], score + log_score(other)
+            waiting += 2
+        settle(heap_scores, heap_labels, size, scores[line], labels[line])
+        counts[line] = size
+    return np.int64(-1)
