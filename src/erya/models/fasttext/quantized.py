@@ -85,10 +85,26 @@ class Quantized:
         directions = _Directions(matrix, lengths_of(matrix)[:, None])
         quantizer = ProductQuantizer.train(directions, dsub, seed=seed, threads=threads)
         codes = quantizer.codes_of(directions, threads=threads)
-        scales = _scales(matrix, quantizer, codes)[:, None]  # (R, 1)
+        scales = _scales(matrix, quantizer, codes)
         norm_quantizer = ProductQuantizer.train(scales, 1, seed=seed, threads=threads)
-        norm_codes = norm_quantizer.codes_of(scales, threads=threads)[:, 0]
-        return cls(codes, quantizer, np.ascontiguousarray(norm_codes), norm_quantizer)
+        return cls(codes, quantizer, norm_quantizer.codes_of(scales, threads=threads)[:, 0], norm_quantizer)
+
+    def with_rows(self, rows: Floats, *, threads: int | None = None) -> Self:
+        """A copy whose first rows are those of ``rows`` (n, D), coded with the centroids that there are.
+
+        Raises:
+            DataError: numbers that are not finite or beyond 10¹⁸.
+        """
+        check(rows)
+        threads, norm_codes, codes = threads or machine.threads(), self.norm_codes, self.codes.copy()
+        if norm_codes is None or self.norm_quantizer is None:
+            codes[: len(rows)] = self.quantizer.codes_of(rows, threads=threads)
+        else:
+            directions = _Directions(rows, lengths_of(rows)[:, None])
+            codes[: len(rows)] = self.quantizer.codes_of(directions, threads=threads)
+            scales, norm_codes = _scales(rows, self.quantizer, codes[: len(rows)]), norm_codes.copy()
+            norm_codes[: len(rows)] = self.norm_quantizer.codes_of(scales, threads=threads)[:, 0]
+        return type(self)(codes, self.quantizer, norm_codes, self.norm_quantizer)
 
     # ---- what it is ---------------------------------------------------------------------------------------------
 
@@ -209,11 +225,12 @@ class _Directions:
 
     def __getitem__(self, rows: Any, /) -> Floats:
         some, lengths = self.matrix[rows], self.lengths[rows]
-        return np.divide(some, lengths, out=np.zeros(some.shape, dtype=np.float32), where=lengths > 0)
+        directions: Floats = np.divide(some, lengths, out=np.zeros(some.shape, dtype=np.float32), where=lengths > 0)
+        return directions
 
 
 def _scales(matrix: NDArray[Any], quantizer: ProductQuantizer, codes: Codes) -> Floats:
-    """(R,) by what the coded direction d of each row x is best multiplied: x · d / d · d makes |x − s d| least.
+    """(R, 1) by what the coded direction d of each row x is best multiplied: x · d / d · d makes |x − s d| least.
 
     The length of x itself, which the original takes, would do for exact directions; d is none, and its length not 1.
     """
@@ -223,7 +240,7 @@ def _scales(matrix: NDArray[Any], quantizer: ProductQuantizer, codes: Codes) -> 
         coded = quantizer.vectors_of(codes[block]).astype(np.float64)
         products, squares = np.einsum("nd,nd->n", matrix[block], coded), np.einsum("nd,nd->n", coded, coded)
         scales[block] = np.divide(products, squares, out=np.zeros(len(coded)), where=squares > 0)
-    return scales
+    return scales[:, None]
 
 
 def lengths_of(matrix: NDArray[Any]) -> Floats:

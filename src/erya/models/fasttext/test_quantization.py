@@ -166,7 +166,7 @@ def test_lengths_with_a_code_of_their_own_are_kept_and_the_error_falls(monkeypat
         assert off[1] < min(off[0], 0.06)
         # better than with each row's own length, which the original takes
         with monkeypatch.context() as patch:
-            patch.setattr("erya.models.fasttext.quantized._scales", lambda matrix, *_: lengths_of(matrix))
+            patch.setattr("erya.models.fasttext.quantized._scales", lambda matrix, *_: lengths_of(matrix)[:, None])
             assert error(x, coded) < error(x, Quantized.of(x, dsub=dsub, qnorm=True))
 
 
