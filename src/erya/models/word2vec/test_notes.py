@@ -242,6 +242,8 @@ def test_bytes_for_each_word():
             assert int(cells[4].replace(",", "")) == pytest.approx(2 * row * far, abs=1)
         assert f"C = {at_once}" in text
         assert f"S = {shard_kernels.SHARDS}" in text
+        assert f" {shard_kernels.TOP} " in text
+        assert f"{loop.FEWEST_APART:,}" in text
         assert f"{shard_kernels.SHARDS * at_once:,}" in text
         assert f"{padded(settings.dim)} " in text
         assert f"{row} " in text
