@@ -247,14 +247,18 @@ def _whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise UsageError("bad-argument", say(f"{quoted(text, 20)} is not a number", f"{quoted(text, 20)} 不是整数")) from None
+        raise UsageError(
+            "bad-argument", say(f"{quoted(text, 20)} is not a number", f"{quoted(text, 20)} 不是整数")
+        ) from None
 
 
 def _share(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise UsageError("bad-argument", say(f"{quoted(text, 20)} is not a number", f"{quoted(text, 20)} 不是数字")) from None
+        raise UsageError(
+            "bad-argument", say(f"{quoted(text, 20)} is not a number", f"{quoted(text, 20)} 不是数字")
+        ) from None
 
 
 def _readable(path: str) -> str:

@@ -56,8 +56,12 @@ class Range:
     def value(self, place: float) -> float:
         """The inverse of ``place``, which is brought between 0 and 1."""
         place = min(1.0, max(0.0, place))
-        exact = self.low * (self.high / self.low) ** place if self.logarithmic else self.low + place * (self.high - self.low)
-        return int(round(exact)) if self.whole else float(f"{exact:.4g}")
+        exact = (
+            self.low * (self.high / self.low) ** place
+            if self.logarithmic
+            else self.low + place * (self.high - self.low)
+        )
+        return round(exact) if self.whole else float(f"{exact:.4g}")
 
 
 SPACE: dict[str, Range] = {
@@ -166,7 +170,9 @@ class Search:
             settings["maxn"] = settings["minn"] + 3 if settings["minn"] else 0
         return settings
 
-    def tell(self, settings: Mapping[str, Any], tried: Tried | None, seconds: float, problem: str | None = None) -> Trial:
+    def tell(
+        self, settings: Mapping[str, Any], tried: Tried | None, seconds: float, problem: str | None = None
+    ) -> Trial:
         """Remember what became of a trial, in the journal too."""
         score = None if tried is None else tried.score
         size = None if tried is None else tried.bytes
@@ -191,7 +197,9 @@ class Search:
             places = np.array([scale.place(max(scale.low, trial.settings[name])) for trial in scored])
             shape = np.vander(places, 3)
             fitted = shape @ np.linalg.lstsq(shape, scores, rcond=None)[0]
-            found.append((name, float(max(0.0, 1 - ((scores - fitted) ** 2).sum() / ((scores - scores.mean()) ** 2).sum()))))
+            found.append(
+                (name, float(max(0.0, 1 - ((scores - fitted) ** 2).sum() / ((scores - scores.mean()) ** 2).sum())))
+            )
         return sorted(found, key=lambda pair: -pair[1])
 
 
@@ -242,7 +250,10 @@ def run(
                 f"none of {len(search.trials)} trials made a model within the limits",
                 f"试了 {len(search.trials)} 次，没有一个模型符合限制",
             ),
-            help=say("a longer -autotune-duration, or a larger -autotune-modelsize", "增加 -autotune-duration 或 -autotune-modelsize"),
+            help=say(
+                "a longer -autotune-duration, or a larger -autotune-modelsize",
+                "增加 -autotune-duration 或 -autotune-modelsize",
+            ),
         )
     return best
 
