@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from erya.errors import DataError, UsageError
-from erya.models.fasttext import product_quantizer
+from erya.errors import DataError, Interrupted, UsageError
+from erya.models.fasttext import binary, product_quantizer, supervised
+from erya.models.fasttext.arguments import Arguments
+from erya.models.fasttext.dictionary import Dictionary
+from erya.models.fasttext.original import Original
 from erya.models.fasttext.product_quantizer import CENTROIDS, ProductQuantizer
+from erya.models.fasttext.quantize import Retraining, Settings, cut, file_bytes, quantize, ranked
 from erya.models.fasttext.quantized import MANY_ROWS, Quantized, lengths_of
+from erya.models.fasttext.small_models import best_under, curve, f1_on, largest_cutoff, likeness_to, sizes_of
+from erya.progress import Report
 
 
 def matrix(rows, columns, seed=0):
@@ -209,3 +217,280 @@ def test_products_with_vectors():
     np.testing.assert_allclose(found.dot(vectors), expected, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found.dot(vectors[1]), expected[1], rtol=1e-4, atol=1e-4)
     np.testing.assert_array_equal(found.take([5, 3]), found.dense()[[5, 3]])
+
+
+# ---- models ---------------------------------------------------------------------------------------------------------
+
+TOPICS = {
+    b"__label__food": b"soup bread noodles pepper salad cheese taste cook".split(),
+    b"__label__rain": b"rain storm cloud umbrella thunder wet drizzle wind".split(),
+    b"__label__sport": b"goal match team coach league score ball kick".split(),
+}
+
+
+def text(lines=300, seed=0):
+    generator = np.random.default_rng(seed)
+    filler = [b"word%d" % number for number in range(60)]
+    made = []
+    for number in range(lines):
+        label, words = list(TOPICS.items())[number % 3]
+        some = [*generator.choice(words, 3), *generator.choice(filler, 4)]
+        generator.shuffle(some)
+        made.append(b" ".join([label, *some]))
+    return b"\n".join(made) + b"\n"
+
+
+def classifier(**changes):
+    settings = {"model": "supervised", "loss": "softmax", "dim": 6, "min_count": 1, "word_ngrams": 2, "buckets": 700}
+    arguments = Arguments(**(settings | {"min_n": 0, "max_n": 0, "epochs": 9} | changes))
+    dictionary = Dictionary.learn(text(), arguments)
+    lines = dictionary.encode(text())
+    plan = supervised.Plan(dim=arguments.dim, epochs=9, learning_rate=0.5, loss=arguments.loss)
+    size = dictionary.rows, len(dictionary.labels)
+    return Original(arguments, dictionary, *supervised.train(lines, *size, dictionary.label_counts, plan))
+
+
+def word_vectors(**changes):
+    settings = {"model": "skipgram", "dim": 6, "min_count": 1, "buckets": 700, "min_n": 2, "max_n": 4}
+    arguments = Arguments(**(settings | changes))
+    dictionary = Dictionary.learn(text(), arguments)
+    return Original(arguments, dictionary, matrix(dictionary.rows, 6), matrix(dictionary.size, 6, seed=1))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return classifier()
+
+
+def bits(model):
+    parts = [model.input.codes, model.input.quantizer.centroids, np.asarray(model.output)]
+    return b"".join(part.tobytes() for part in parts) + b"".join(model.dictionary.words)
+
+
+def test_the_longest_rows_stay_and_the_end_of_the_line(trained):
+    order = ranked(trained)
+    lengths = lengths_of(trained.input)
+    end = trained.dictionary.row_of(b"</s>")
+    assert order[0] == end
+    assert sorted(order.tolist()) == list(range(len(lengths)))
+    assert (np.diff(lengths[order[1:]]) <= 0).all()
+
+
+@pytest.mark.parametrize("kept", [1, 2, 40, 300])
+def test_what_was_cut_is_as_if_it_had_never_been_seen(trained, kept):
+    stays = ranked(trained)[:kept]
+    small = cut(trained, stays)
+    assert len(small.input) == kept == small.dictionary.rows
+    assert [trained.dictionary.row_of(word) for word in small.dictionary.words] == sorted(
+        row for row in stays.tolist() if row < trained.dictionary.size
+    )
+    before, after = trained.dictionary.encode(text()), small.dictionary.encode(text())
+    for line in range(40):
+        rows = before.rows[before.starts[line] : before.starts[line + 1]]
+        expected = trained.input[rows[np.isin(rows, stays)]]
+        found = small.input[after.rows[after.starts[line] : after.starts[line + 1]]]
+        assert sorted(found.tolist()) == sorted(expected.tolist())
+    assert after.labels.tolist() == before.labels.tolist()
+
+
+def test_cutting_twice_is_cutting_once(trained):
+    order = ranked(trained)
+    twice = cut(cut(trained, order[:200]), ranked(cut(trained, order[:200]))[:50])
+    once = cut(trained, order[:50])
+    assert twice.dictionary.words == once.dictionary.words
+    assert twice.dictionary.prune == once.dictionary.prune
+    np.testing.assert_array_equal(twice.input, once.input)
+
+
+@pytest.mark.parametrize("settings", [Settings(), Settings(3, True, True, 90), Settings(99, False, False, 1)])
+def test_a_small_model_answers_and_is_the_same_for_any_number_of_threads(trained, settings):
+    before = np.array(trained.input).tobytes()
+    made = [quantize(trained, settings, threads=threads) for threads in (1, 2, 4)]
+    assert len({bits(one) for one in made}) == 1
+    assert np.array(trained.input).tobytes() == before
+    answers = made[0].predict(["soup with bread", "", "never seen"], 3)
+    assert answers.labels.shape == (3, 3)
+    if settings.cutoff != 1:
+        assert f1_on(text(seed=1))(made[0]) > f1_on(text(seed=1))(trained) - 0.02
+
+
+def test_a_cutoff_beyond_all_rows_cuts_nothing_and_trains_nothing(trained):
+    plain = quantize(trained)
+    for cutoff in (len(trained.input), 10**9):
+        found = quantize(trained, Settings(cutoff=cutoff), retraining=Retraining(text()))
+        assert bits(found) == bits(plain)
+        assert found.dictionary.prune is None
+
+
+def test_retraining_helps_what_is_left_and_is_repeatable(trained):
+    settings = Settings(dsub=1, cutoff=12)
+    score = f1_on(text())
+    plain = quantize(trained, settings)
+    again = [quantize(trained, settings, retraining=Retraining(text()), threads=threads) for threads in (1, 2)]
+    assert bits(again[0]) == bits(again[1]) != bits(plain)
+    assert score(again[0]) >= score(plain)
+
+
+@pytest.mark.parametrize("changes", [{"loss": "hs"}, {"loss": "ova"}, {"loss": "ns"}, {"word_ngrams": 1, "buckets": 0}])
+def test_every_loss_and_words_alone(tmp_path, changes):
+    model = classifier(**changes)
+    for settings in (Settings(), Settings(dsub=1, qnorm=True, cutoff=60)):
+        found = quantize(model, settings, retraining=Retraining(text(), epochs=1))
+        assert f1_on(text(seed=1))(found) > 0.8
+        binary.write(tmp_path / "m.ftz", found)
+        twin = binary.read(tmp_path / "m.ftz")
+        for mine, theirs in zip(
+            found.predict(["soup rain", "goal"], 2), twin.predict(["soup rain", "goal"], 2), strict=True
+        ):
+            np.testing.assert_array_equal(mine, theirs)
+
+
+class Listener(Report):
+    def __init__(self, wish=None):
+        self.notes, self.rows, self.wish = [], [], wish
+
+    def note(self, sentence):
+        self.notes.append(sentence)
+
+    def record(self, row):
+        self.rows.append(row)
+
+    def stopping(self):
+        return self.wish
+
+
+def test_an_output_is_coded_only_where_that_makes_it_smaller(trained):
+    listener = Listener()
+    found = quantize(trained, Settings(qout=True), report=listener)
+    assert found.output is trained.output
+    assert any("3" in note for note in listener.notes)
+    many = word_vectors(dim=6)
+    rows = 40 * many.dictionary.size
+    wide = Original(many.arguments, many.dictionary, many.input, matrix(rows, 6))
+    assert isinstance(quantize(wide, Settings(qout=True)).output, Quantized)
+    few = Listener()
+    quantize(trained, Settings(cutoff=30), report=few)
+    assert any("30" in note for note in few.notes)
+
+
+def test_known_words_keep_their_vectors_when_n_grams_are_dropped():
+    model = word_vectors()
+    size = model.dictionary.size
+    small = cut(model, ranked(model)[: size + 40])
+    assert small.dictionary.words == model.dictionary.words
+    np.testing.assert_allclose(small.known_vectors(), model.known_vectors(), atol=1e-5)
+    assert not np.allclose(small.word_vector("soups"), model.word_vector("soups"))
+
+
+@pytest.mark.parametrize("qnorm", [False, True])
+def test_what_coding_loses_on_n_grams_does_not_reach_known_words(qnorm):
+    model = word_vectors()
+    assert ranked(model)[: model.dictionary.size].tolist() == list(range(model.dictionary.size))
+    found = quantize(model, Settings(dsub=3, qnorm=qnorm))
+    naive = Original(model.arguments, model.dictionary, Quantized.of(model.input, dsub=3, qnorm=qnorm), model.output)
+    right = model.known_vectors()
+    off, naive_off = (float(((one.known_vectors() - right) ** 2).sum()) for one in (found, naive))
+    assert off < 0.5 * naive_off
+    assert likeness_to(model)(model) == pytest.approx(1)
+    assert 0.95 < likeness_to(model)(found) < 1
+
+
+@pytest.mark.parametrize("loss", ["ns", "hs"])
+def test_word_vectors_with_fewer_words(tmp_path, loss):
+    model = word_vectors(loss=loss)
+    small = quantize(model, Settings(cutoff=10, qout=True))
+    assert small.dictionary.words == model.dictionary.words[:10]
+    binary.write(tmp_path / "m.ftz", small)
+    np.testing.assert_array_equal(binary.read(tmp_path / "m.ftz").known_vectors(), small.known_vectors())
+    alone = word_vectors(max_n=0, buckets=0)
+    found = quantize(alone, Settings(dsub=1))
+    np.testing.assert_allclose(found.known_vectors(), alone.known_vectors(), atol=0.05)
+
+
+def test_models_that_cannot_be_made_small_are_refused(trained):
+    for settings, retraining in [
+        (Settings(dsub=0), None),
+        (Settings(cutoff=-1), None),
+        (Settings(cutoff=2.5), None),
+        (Settings(), Retraining(text(), learning_rate=0)),
+        (Settings(), Retraining(text(), epochs=0)),
+    ]:
+        with pytest.raises(UsageError):
+            quantize(trained, settings, retraining=retraining)
+    with pytest.raises(UsageError, match="already"):
+        quantize(quantize(trained))
+    with pytest.raises(UsageError, match="already"):
+        best_under(quantize(trained), 10, f1_on(text()))
+    with pytest.raises(UsageError, match="retrained"):
+        quantize(word_vectors(), retraining=Retraining(text()))
+    spoilt = Original(trained.arguments, trained.dictionary, np.full_like(trained.input, np.nan), trained.output)
+    with pytest.raises(DataError):
+        quantize(spoilt)
+
+
+# ---- under a size ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("make", [classifier, word_vectors])
+@pytest.mark.parametrize("settings", [Settings(), Settings(3, True, True), Settings(2, False, True)])
+def test_sizes_are_known_before_anything_is_made(tmp_path, make, settings):
+    model = make()
+    order = ranked(model)
+    sizes = sizes_of(model, settings, order)
+    for cutoff in (1, 17, 100, len(order)):
+        found = quantize(model, replace(settings, cutoff=cutoff))
+        binary.write(tmp_path / "m.ftz", found)
+        assert (tmp_path / "m.ftz").stat().st_size == file_bytes(found) == sizes[cutoff]
+    binary.write(tmp_path / "m.bin", model)
+    assert (tmp_path / "m.bin").stat().st_size == file_bytes(model)
+    assert largest_cutoff(model, settings, int(sizes[17]), order) == 17
+    assert largest_cutoff(model, settings, int(sizes[17]) - 1, order) == 16
+    assert largest_cutoff(model, settings, int(sizes[-1])) == 0
+    assert largest_cutoff(model, settings, int(sizes[1]) - 1) is None
+
+
+def test_the_best_model_under_a_size(trained):
+    listener, score = Listener(), f1_on(text(seed=1))
+    found = best_under(trained, 9000, score, retraining=Retraining(text(), epochs=3), report=listener)
+    assert file_bytes(found.model) == found.best.bytes <= 9000
+    assert score(found.model) == found.best.score == max(one.score for one in found.tries)
+    assert all(one.bytes <= 9000 for one in found.tries)
+    assert {one.retrained for one in found.tries} == {False, True}
+    assert len({one.settings.dsub for one in found.tries}) > 2
+    assert [row["score"] for row in listener.rows] == [one.score for one in found.tries]
+    # more room: no row is cut, and no coarser coding of the same rows is tried
+    roomy = best_under(trained, file_bytes(trained) - 1, score)
+    assert [one.settings for one in roomy.tries] == [Settings(1), Settings(1, True)]
+    assert best_under(trained, file_bytes(trained), score).best.settings is None
+
+
+def test_word_vectors_under_a_size():
+    model = word_vectors()
+    found = best_under(model, 12_000, likeness_to(model))
+    assert file_bytes(found.model) <= 12_000
+    assert found.best.score > 0.9
+
+
+def test_a_search_that_is_ended_early_gives_what_it_has(trained):
+    found = best_under(trained, 9000, f1_on(text()), retraining=Retraining(text()), report=Listener("budget"))
+    assert len(found.tries) == 1
+    with pytest.raises(Interrupted):
+        best_under(trained, 9000, f1_on(text()), report=Listener("interrupt"))
+
+
+def test_a_size_that_nothing_fits_into_is_refused_with_the_least_there_is(trained):
+    with pytest.raises(UsageError) as problem:
+        best_under(trained, 100, f1_on(text()))
+    least = int(re.search(r"alone take (\d+)", str(problem.value))[1])
+    assert best_under(trained, least, f1_on(text())).best.bytes <= least
+    with pytest.raises(UsageError):
+        best_under(trained, least - 1, f1_on(text()))
+
+
+def test_a_curve_has_a_row_for_each_size_that_is_possible(trained):
+    whole = file_bytes(trained)
+    rows = curve(trained, f1_on(text(seed=1)), [whole, whole // 2, 9000, 10])
+    assert len(rows) == 3
+    assert rows[0].settings is None
+    assert all(one.bytes <= size for one, size in zip(rows, [whole, whole // 2, 9000], strict=True))
+    assert next(iter(curve(trained, f1_on(text())))).bytes == whole
