@@ -29,11 +29,11 @@ QUERIES = [
 ]
 WORDS = ["cat", "été", "</s>", "unseen", "米", "音乐", "a", "the", "löwen", ""]
 GROUPS = {
-    "animal": "cat dog horse cow wolf fuchs löwe été".split(),
-    "food": "soup bread rice noodles 米饭 面条 茶 tofu".split(),
-    "play": "ball chess music 音乐 guitar drum game song".split(),
+    "animal": ["cat", "dog", "horse", "cow", "wolf", "fuchs", "löwe", "été"],
+    "food": ["soup", "bread", "rice", "noodles", "米饭", "面条", "茶", "tofu"],
+    "play": ["ball", "chess", "music", "音乐", "guitar", "drum", "game", "song"],
 }
-COMMON = "the a of is and with very in".split()
+COMMON = ["the", "a", "of", "is", "and", "with", "very", "in"]
 
 
 def rounded(value):

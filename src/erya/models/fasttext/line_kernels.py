@@ -411,6 +411,8 @@ def encode(  # noqa: C901  (one loop: a call for each token would take as long a
                     while i < last and data[i] != 10:
                         i += 1
                     i = min(i + 1, last)
+                elif ended and i < last and data[i] != 10:
+                    i += 1  # the original takes the blank behind a word with it, so that it begins no line
             tokens += 1
             if number >= words:
                 full = label >= len(labels)
@@ -454,7 +456,7 @@ def encode(  # noqa: C901  (one loop: a call for each token would take as long a
 
 
 @kernel
-def encode_words(data: Bytes, last: Int, names: Names, out: Out, state: Longs) -> Int:
+def encode_words(data: Bytes, last: Int, names: Names, out: Out, state: Longs) -> Int:  # noqa: C901  (as above)
     """Lines for word vectors: the numbers of known words; a line of more than LONGEST_LINE known tokens is cut.
 
     Args and return value as for ``encode``.
@@ -487,6 +489,8 @@ def encode_words(data: Bytes, last: Int, names: Names, out: Out, state: Longs) -
                 length = i - start
                 number, _ = find(slots, arena, starts, lengths, data, start, length, settled(h, length), first)
                 ended = number >= 0 and length == 4 and first == _END
+                if ended and i < last and data[i] != 10:
+                    i += 1
             if number < 0:
                 continue
             tokens += 1
