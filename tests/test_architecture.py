@@ -24,6 +24,7 @@ FLOORS = {
             "catalog",
             "advice",
             "board_table",
+            "calibrated",
             "contest",
             "contestants",
             "filter_journal",

@@ -24,15 +24,19 @@ if TYPE_CHECKING:
 
 PRESETS = ("tiny", "default", "paper")
 EXTRA_MODULE = {"neural": "torch"}  # extra → the module whose absence means that it is not installed
-# Ready-made vectors are a value, not a room: nothing is trained in them, so no card tells of them.
-READY = {"vectors/keyed": ("erya.parts.keyed_vectors", "KeyedVectors")}
+# These are values, not rooms: nothing is trained in them, so no card tells of them.
+READY = {
+    "vectors/keyed": ("erya.parts.keyed_vectors", "KeyedVectors"),
+    "classify/calibrated": ("erya.calibrated", "Calibrated"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class TaskEntry:
-    """What a room offers for one task: its class in estimator.py, and settings by preset."""
+    """What a room offers for one task: its class, in which file of the room (estimator.py), and settings by preset."""
 
     class_name: str
+    module: str
     presets: dict[str, dict[str, Any]]
 
 
@@ -110,7 +114,11 @@ def _read_card(path: Path) -> Card:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         tasks = {
-            task: TaskEntry(entry["class"], {name: dict(entry.get("presets", {}).get(name, {})) for name in PRESETS})
+            task: TaskEntry(
+                entry["class"],
+                entry.get("module", "estimator"),
+                {name: dict(entry.get("presets", {}).get(name, {})) for name in PRESETS},
+            )
             for task, entry in data["tasks"].items()
         }
         return Card(
@@ -154,6 +162,12 @@ def card_of(id: str) -> Card:
     for card in cards():
         if id in card.ids:
             return card
+    if id == "classify/calibrated":
+        raise UsageError(
+            "not-trained",
+            say(f"{id} wraps a trained model: it is not trained", f"{id} 用来包装训练好的模型，不需要训练"),
+            help="erya calibrate m.erya DEV.csv -o calibrated.erya",
+        )
     if id in READY:
         raise UsageError(
             "not-trained",
@@ -185,7 +199,8 @@ def find(id: str) -> type[Model]:
         card = card_of(id)
         if not card.installed:
             raise _missing_extra(id, str(card.extra))
-        place, name = f"erya.models.{card.room}.estimator", card.tasks[id.split("/")[0]].class_name
+        entry = card.tasks[id.split("/")[0]]
+        place, name = f"erya.models.{card.room}.{entry.module}", entry.class_name
     found: type[Model] = getattr(importlib.import_module(place), name)
     return found
 
@@ -343,7 +358,7 @@ def stub(task: str) -> str:
     """The text of ``<task>.pyi``, which lets editors and mypy see through the lazy module. Own rooms only."""
     own = Path(erya.models.__file__).parent
     places = [
-        (f"erya.models.{card.room}.estimator", card.tasks[task].class_name)
+        (f"erya.models.{card.room}.{card.tasks[task].module}", card.tasks[task].class_name)
         for card in cards()
         if task in card.tasks and card.folder.parent == own
     ]

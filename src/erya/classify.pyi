@@ -1,4 +1,5 @@
 # Written by `python -m erya.catalog`; a test compares.
+from erya.calibrated import Calibrated as Calibrated
 from erya.models.fasttext.estimator import FastText as FastText
 from erya.models.logistic_regression.estimator import LogisticRegression as LogisticRegression
 from erya.models.lstm.estimator import LSTM as LSTM

@@ -27,6 +27,7 @@ VERBS = [
     "evaluate",
     "predict",
     "filter",
+    "calibrate",
     "explain",
     "show",
     "convert",

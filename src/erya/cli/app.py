@@ -24,6 +24,7 @@ VERB_FILES = (
     "evaluate",
     "predict",
     "filter",
+    "calibrate",
     "look",
     "convert",
     "models",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from dataclasses import dataclass
@@ -16,8 +15,8 @@ from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Manner, argument, option
 from erya.cli.reading import shown_path
-from erya.cli.values import chosen, whole
-from erya.errors import UsageError, quoted
+from erya.cli.values import chosen, probability, whole
+from erya.errors import quoted
 from erya.language import say
 
 if TYPE_CHECKING:
@@ -152,7 +151,7 @@ def filter(
     from erya.filter_run import run, shards_of, with_columns
     from erya.filtering import Settings, digest_of
 
-    threshold = _probability(min_probability)
+    threshold = probability("--min-probability", min_probability)
     processes = machine.threads() if threads is None else whole("--threads", threads, default=1, least=1)
     folder, path = Path(out).expanduser(), _model(model)
     shards = shards_of(files, folder)
@@ -184,23 +183,6 @@ def filter(
     if outcome.total.kept:
         first = next(name for name, tally in outcome.shards.items() if tally.kept)
         manner.next(f"erya predict {shown_path(model)} {shown_path(folder / first)} --top 2")
-
-
-def _probability(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
-        raise UsageError(
-            "bad-value",
-            say(
-                f"--min-probability {quoted(text, 40)}: a number from 0 to 1 is needed",
-                f"--min-probability {quoted(text, 40)}：需要 0 到 1 之间的数",
-            ),
-            help="--min-probability 0.9",
-        )
-    return value
 
 
 def _model(name: str) -> Path:

@@ -15,7 +15,7 @@ from erya.cli.frame import add
 from erya.cli.look import shown_text, shown_word
 from erya.cli.options import Manner, Texts, argument, option
 from erya.cli.reading import shown_path
-from erya.cli.values import whole
+from erya.cli.values import probability, whole
 from erya.errors import DataError, UsageError, quoted
 from erya.language import say
 
@@ -41,6 +41,10 @@ def register(app: typer.Typer) -> None:
             ("echo 春眠不觉晓，处处闻啼鸟。 | erya predict m.erya --json", ""),
             ("erya predict m.erya texts.txt --top 3", say("one text a line", "每行一条文本")),
             ("erya predict m.erya reviews.csv --text review --jsonl > answers.jsonl", ""),
+            (
+                "erya predict m.erya texts.txt --min-probability 0.8",
+                say("silent where it is less sure", "把握不足则不回答"),
+            ),
             (
                 "erya predict v.erya words.txt --jsonl",
                 say("word vectors: the vector of each word", "词向量：每个词的向量"),
@@ -71,6 +75,24 @@ def predict(
         list[str] | None, option("--input", "TEXT", "answer this text; may be repeated", "回答这条文本；可重复")
     ] = None,
     top: Annotated[str | None, option("--top", "N", "the N most probable labels", "概率最高的 N 个标签")] = None,
+    min_probability: Annotated[
+        str | None,
+        option(
+            "--min-probability",
+            "P",
+            "below this probability: no answer (abstained), 0 to 1",
+            "概率低于此值则不回答（弃答），0 到 1",
+        ),
+    ] = None,
+    abstain: Annotated[
+        bool,
+        option(
+            "--abstain",
+            "",
+            "the same with the threshold that erya calibrate --precision found",
+            "同上，阈值取 erya calibrate --precision 所定",
+        ),
+    ] = False,
     jsonl: Annotated[
         bool,
         option(
@@ -90,14 +112,16 @@ def predict(
         )
     rows = _typed(texts) if texts else _rows(source, columns, model)
     loaded = catalog.load(model)
-    answers = _answers(loaded, rows, count, columns.bad_rows_policy() == "stop" and not jsonl)
+    least = _least(loaded, model, min_probability, abstain)
+    answers = _answers(loaded, rows, count, least, columns.bad_rows_policy() == "stop" and not jsonl)
     if manner.json:
         output.write_document({"schema": "erya.predict/1", "model": loaded.id, "rows": list(answers)})
         return
-    given = failed = 0
+    given = failed = silent = 0
     for answer in answers:
         given += 1
         failed += "error" in answer
+        silent += answer.get("abstained", False)
         if jsonl:
             output.write_line(answer)
         else:
@@ -106,12 +130,44 @@ def predict(
         manner.talk(output.fact(say("rows", "行"), say("none: there was no text to answer", "无：没有可回答的文本")))
     if failed:
         manner.talk(output.fact(say("rows", "行"), say(f"{failed:,} without an answer", f"{failed:,} 行没有答案")))
+    if silent:
+        manner.talk(
+            output.fact(
+                say("rows", "行"),
+                say(
+                    f"{silent:,} of {given:,} abstained (p < {least:g})",
+                    f"{given:,} 行中有 {silent:,} 行弃答（p < {least:g}）",
+                ),
+            )
+        )
     if not jsonl and sys.stdout.isatty():
         text = shown_text(texts[0]) if texts else '"…"'
         if loaded.task() == "vectors":
             manner.next(f"erya show {shown_path(model)} near {shown_word(texts[0]) if texts else 'WORD'}")
             return
         manner.next(f"erya explain {shown_path(model)} {text}", f"erya predict {shown_path(model)} … --jsonl")
+
+
+def _least(loaded: Any, path: str, asked: str | None, abstain: bool) -> float:
+    """The probability from which answers are given. Raises UsageError where there is none to be found."""
+    if loaded.task() == "vectors" and (asked is not None or abstain):
+        raise UsageError(
+            "other-task",
+            say("words have vectors, not probabilities", "词向量没有概率"),
+            help=f"erya predict {shown_path(path)} …",
+        )
+    if asked is not None:
+        return probability("--min-probability", asked)
+    if not abstain:
+        return 0.0
+    if not getattr(loaded, "precision", None):
+        raise UsageError(
+            "no-threshold",
+            say("this model has no threshold of its own", "这个模型没有自带的阈值"),
+            help=f"erya calibrate {shown_path(path)} DEV --precision 0.95 -o m2.erya"
+            + say(", or: --min-probability 0.8", "，或：--min-probability 0.8"),
+        )
+    return float(loaded.threshold_)
 
 
 # ---- rows in --------------------------------------------------------------------------------------------------
@@ -162,8 +218,12 @@ def _chunks(rows: Iterable[Row | Reject]) -> Iterator[list[Row | Reject]]:
 # ---- answers out ----------------------------------------------------------------------------------------------
 
 
-def _answers(model: Model, rows: Iterable[Row | Reject], top: int, stop: bool) -> Iterator[dict[str, Any]]:
+def _answers(
+    model: Model, rows: Iterable[Row | Reject], top: int, least: float, stop: bool
+) -> Iterator[dict[str, Any]]:
     """One ``{"row", "answer", "probability", "top"}`` a row, or ``{"row", "error", "code"}``, in the order of the rows.
+
+    An answer of a probability below ``least`` is None, and the row ``"abstained"``.
 
     Raises:
         DataError: a row cannot be read, and ``stop``.
@@ -178,7 +238,7 @@ def _answers(model: Model, rows: Iterable[Row | Reject], top: int, stop: bool) -
         found = iter(probabilities)
         for row in chunk:
             if isinstance(row, tuple):
-                yield _answer(row[0], next(found), labels, top)
+                yield _answer(row[0], next(found), labels, top, least)
             elif stop and not row.harmless:
                 raise _unreadable(row)
             else:
@@ -205,17 +265,21 @@ def _vectors(model: Any, rows: Iterable[Row | Reject], stop: bool) -> Iterator[d
         yield {"row": number, "word": word, "answer": [float(str(value)) for value in vector]}
 
 
-def _answer(number: int, probabilities: Any, labels: list[Any], top: int) -> dict[str, Any]:
+def _answer(number: int, probabilities: Any, labels: list[Any], top: int, least: float) -> dict[str, Any]:
     best = (-probabilities).argsort(kind="stable")[:top].tolist()
     ranked = [[labels[index], float(probabilities[index])] for index in best]
+    if ranked[0][1] < least:
+        return {"row": number, "answer": None, "probability": ranked[0][1], "abstained": True, "top": ranked}
     return {"row": number, "answer": ranked[0][0], "probability": ranked[0][1], "top": ranked}
 
 
 def _plain_line(answer: dict[str, Any]) -> str:
     """Label, tab, probability, for each of the top; an empty line for a row without an answer, to keep them in step.
 
-    Of a word: the word and its numbers.
+    Of a word: the word and its numbers. Where the model abstained: a tab and the probability that was too small.
     """
+    if answer.get("abstained"):
+        return f"\t{answer['probability']:.4f}"
     if "word" in answer:
         return " ".join([quoted(answer["word"], 200), *map(str, answer["answer"])])
     return "\t".join(f"{quoted(label, 200)}\t{probability:.4f}" for label, probability in answer.get("top", []))

@@ -26,6 +26,24 @@ def whole(name: str, text: str | None, *, default: int, least: int = 0) -> int:
     return number
 
 
+def probability(name: str, text: str) -> float:
+    """A number from 0 to 1. Raises UsageError."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise UsageError(
+            "bad-value",
+            say(
+                f"{name} {quoted(text, 40)}: a number from 0 to 1 is needed",
+                f"{name} {quoted(text, 40)}：需要 0 到 1 之间的数",
+            ),
+            help=f"{name} 0.9",
+        )
+    return value
+
+
 def seconds(name: str, text: str | None) -> float | None:
     """A duration such as ``90``, ``90s``, ``5m`` or ``1.5h``, in seconds. Raises UsageError."""
     if text is None:

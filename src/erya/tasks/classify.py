@@ -189,6 +189,19 @@ def _class_weights(
     return found
 
 
+# ---- what comes out -------------------------------------------------------------------------------------------
+
+
+def abstaining(probabilities: NDArray[np.float64], classes: Labels, min_probability: float) -> list[Any]:
+    """N answers: the most probable class (the first of equal ones), or None where its probability is smaller than asked."""
+    best, sure = probabilities.argmax(axis=1), probabilities.max(axis=1, initial=0.0)
+    labels = np.asarray(classes).tolist()
+    return [
+        labels[place] if enough else None
+        for place, enough in zip(best.tolist(), (sure >= min_probability).tolist(), strict=True)
+    ]
+
+
 # ---- how answers are scored -----------------------------------------------------------------------------------
 
 

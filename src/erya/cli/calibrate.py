@@ -1,0 +1,307 @@
+"""``calibrate``: a trained classifier's probabilities put right on held-out rows, and from where on its answers are right often enough."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from erya.cli import output
+from erya.cli.evaluate import CHUNK, unseen_labels
+from erya.cli.flat import flat
+from erya.cli.frame import add
+from erya.cli.options import Columns, Manner, argument, complete_data, option
+from erya.cli.reading import data_facts, data_line, how_to_read, opened, shown_path, tell_notes
+from erya.cli.targets import MODEL_FILE, PAGE, check_output
+from erya.cli.train import score_name
+from erya.cli.values import chosen, probability
+from erya.errors import DataError, UsageError, quoted
+from erya.language import say
+
+if TYPE_CHECKING:
+    from erya.text.dataset import Dataset, Part
+    from erya.trace import Trace
+
+SHOWN = ("accuracy", "log_loss", "calibration_error")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    add(
+        app,
+        "calibrate",
+        flat(calibrate),
+        group=say("Use a model", "使用模型"),
+        summary=say("put a classifier's probabilities right on held-out rows", "用留出的数据校准分类模型的概率"),
+        examples=[
+            ("erya calibrate m.erya dev.csv -o calibrated.erya", ""),
+            (
+                "erya calibrate m.erya dev.csv --precision 0.95 -o sure.erya",
+                say("then: erya predict sure.erya --abstain", "然后：erya predict sure.erya --abstain"),
+            ),
+            ("erya calibrate m.erya sample:snips --method isotonic -o calibrated.erya --page reliability.html", ""),
+        ],
+        more=say(
+            "DATA are labelled rows that the model was not trained on: the dev part of a folder or sample, all rows of a single file; "
+            "of the very data that it was trained on, the dev part of that training.\n"
+            "temperature: one number, answers stay the same. isotonic: a rising curve for each label; wants 1,000 rows or more. "
+            "The figures behind 'after' are of rows left out in turn (5 folds).\n"
+            "--precision P stores the threshold from which answers on DATA reach it; erya predict --abstain keeps silent below.",
+            "DATA 是模型没有训练过的带标签数据：文件夹或样本取验证部分，单个文件取全部行；若就是训练数据，则取当时留出的验证部分。\n"
+            "temperature：只调一个数，回答不变。isotonic：每个标签一条单调曲线，宜有 1,000 行以上。"
+            "“校准后”的数字来自轮流留出的数据（5 折）。\n"
+            "--precision P 会存下在 DATA 上达到该精确率的阈值；erya predict --abstain 在阈值之下不回答。",
+        ),
+    )
+
+
+def calibrate(
+    columns: Columns,
+    manner: Manner,
+    model: Annotated[str, argument("m.erya", "a trained classifier", "训练好的分类模型")],
+    data: Annotated[
+        str,
+        argument(
+            "DATA",
+            "labelled rows that it was not trained on: a file, a folder, a pattern or sample:NAME",
+            "没有训练过的带标签数据：文件、文件夹、通配符或 sample:名称",
+            complete_data,
+        ),
+    ],
+    out: Annotated[str, option("-o --output", "FILE", "the new model (.erya)", "新的模型文件（.erya）")],
+    method: Annotated[
+        str | None, option("--method", "NAME", "temperature (default) or isotonic", "temperature（默认）或 isotonic")
+    ] = None,
+    precision: Annotated[
+        str | None,
+        option(
+            "--precision",
+            "P",
+            "find the threshold from which answers are right this often",
+            "求出使回答达到此精确率的阈值",
+        ),
+    ] = None,
+    page: Annotated[
+        str | None, option("--page", "FILE", "the reliability plot as a page (.html)", "可靠性图网页（.html）")
+    ] = None,
+) -> None:
+    """Calibrate a classifier."""
+    from erya import runs
+    from erya.calibrated import Calibrated
+    from erya.tasks import _calibration as calibrating
+
+    wanted = None if precision is None else probability("--precision", precision)
+    way = chosen("--method", method or "temperature", list(calibrating.METHODS))
+    check_output(Path(out), MODEL_FILE, [model, data])
+    if page is not None:
+        check_output(Path(page), PAGE, [model, data, out])
+    loaded, content = opened(model)
+    if loaded.task() != "classify":
+        raise UsageError(
+            "other-task",
+            say(f"{loaded.id} is no classifier", f"{loaded.id} 不是分类模型"),
+            help="erya train classify/fasttext DATA -o m.erya",
+        )
+    training = content.training if content is not None else {}
+    how = how_to_read(data, "classify", columns, None)
+    how["read"]["check"] = False
+    dataset = runs.read_rows(how)
+    name, part = held_out_part(dataset, training)
+    manner.talk(output.fact(say("data", "数据"), data_line(dataset)))
+    tell_notes(dataset.reading, manner)
+    _warn(loaded, part, way, manner)
+
+    made = Calibrated.of(loaded, part.inputs, part.targets, method=way, precision=wanted)
+    facts = _facts(made, part)
+    told = {**facts, "data": dataset.digest}
+    made.save(out, training={**training, "calibration": told}, card=content.card if content is not None else "")
+    picture = _picture(made.model_.id, model, facts)
+    if page is not None:
+        from erya.atomic import atomic_write
+
+        drawn = picture.html().encode("utf-8")
+        atomic_write(Path(page), lambda file: file.write(drawn) and None)
+    if manner.json:
+        source = {**data_facts(dataset), "part": name}
+        head = {"schema": "erya.calibrate/1", "model": made.model_.id, "path": out, "data": source}
+        output.write_document({**head, **facts})
+        return
+    for line in _lines(facts):
+        output.write(line)
+    output.write(picture.text(output.columns(), output.is_coloured(sys.stdout)).rstrip("\n"))
+    manner.talk(output.fact(say("saved", "已保存"), quoted(out, 200)))
+    manner.next(
+        f"erya predict {shown_path(out)} … --abstain"
+        if wanted is not None
+        else f"erya evaluate {shown_path(out)} TEST",
+        f"erya compare {shown_path(data)} {shown_path(model)} {shown_path(out)} -o report.html",
+    )
+
+
+# ---- which rows ------------------------------------------------------------------------------------------------
+
+
+def held_out_part(dataset: Dataset, training: dict[str, Any]) -> tuple[str, Part]:
+    """The rows to calibrate on: a dev part, that of the training on these very data too; else all rows of a single file.
+
+    Raises:
+        DataError: there are none that the model was not trained on, or they have no labels.
+    """
+    name, part = "all", dataset.train
+    trained_on = training.get("data") or {}
+    again = dataset.split(**trained_on["split"]) if trained_on.get("split") and dataset.test is None else None
+    if dataset.dev is not None and len(dataset.dev):
+        name, part = "dev", dataset.dev
+    elif again is not None and again.digest == trained_on.get("digest"):
+        if again.dev is None or not len(again.dev):
+            raise _no_dev(dataset)
+        name, part = "dev", again.dev
+    elif dataset.test is not None or trained_on.get("digest") == dataset.digest:
+        raise _no_dev(dataset)
+    if part.targets is None:
+        raise DataError(
+            "no-labels",
+            say("these rows have no labels", "这些数据没有标签"),
+            where=quoted(dataset.source),
+            help=say("name the column: --label COL", "指明标签列：--label 列名"),
+        )
+    return name, part
+
+
+def _no_dev(dataset: Dataset) -> DataError:
+    return DataError(
+        "no-dev",
+        say(
+            "there is no dev part: calibrated on rows it was trained on, a model looks surer than it is",
+            "没有验证部分：用训练过的数据校准，模型会显得过于可靠",
+        ),
+        where=quoted(dataset.source, 200),
+        help=say("name a file of rows that it was not trained on", "请给出一个未参与训练的数据文件"),
+    )
+
+
+def _warn(loaded: Any, part: Part, method: str, manner: Manner) -> None:
+    from erya.tasks._calibration import FEW_FOR_ISOTONIC
+
+    unseen = sum(unseen_labels(loaded, part).values())
+    if unseen:
+        manner.talk(
+            output.fact(
+                "", say(f"{unseen:,} rows have labels the model has never seen", f"{unseen:,} 行的标签是模型没见过的")
+            )
+        )
+    if method == "isotonic" and len(part) < FEW_FOR_ISOTONIC:
+        manner.talk(
+            output.fact(
+                "",
+                say(
+                    f"{len(part):,} rows are few for isotonic; --method temperature is steadier",
+                    f"{len(part):,} 行对 isotonic 偏少；--method temperature 更稳",
+                ),
+            )
+        )
+
+
+def _probabilities(model: Any, part: Part) -> Any:
+    import numpy as np
+
+    chunks = [model.predict_proba(part.inputs[start : start + CHUNK]) for start in range(0, len(part), CHUNK)]
+    return np.concatenate(chunks)
+
+
+def _facts(made: Any, part: Part) -> dict[str, Any]:
+    """What the calibration is and does: scores and bins before, and after it on rows that are left out in turn."""
+    import numpy as np
+
+    from erya.calibrated import columns_of
+    from erya.tasks import _calibration as calibrating
+    from erya.tasks import classify
+
+    classes = np.asarray([str(label) for label in made.classes_])
+    targets = columns_of(part.targets, made.classes_)
+    before = _probabilities(made.model_, part)
+    found = {"before": before, "after": calibrating.held_out(made.method, before, targets)}
+    scores = {
+        when: classify.scores(part.targets, [classify.Run(classes[some.argmax(axis=1)], some, classes)])
+        for when, some in found.items()
+    }
+    return {
+        "method": made.method,
+        "temperature": getattr(made.calibration_, "value", None),
+        "rows": len(part),
+        "scores": {when: {name: scores[when][name].to_plain() for name in SHOWN} for when in scores},
+        "bins": {when: classify.calibration_bins(part.targets, some, classes) for when, some in found.items()},
+        "threshold": _threshold(made, made.calibration_(before), targets),
+    }
+
+
+def _threshold(made: Any, probabilities: Any, targets: Any) -> dict[str, float] | None:
+    """What the stored threshold does on these rows."""
+    if made.precision is None:
+        return None
+    given = probabilities.max(axis=1) >= made.threshold_
+    hits = probabilities.argmax(axis=1) == targets
+    return {
+        "value": made.threshold_,
+        "wanted": made.precision,
+        "precision": float(hits[given].mean()),
+        "coverage": float(given.mean()),
+    }
+
+
+# ---- what came of it -------------------------------------------------------------------------------------------
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    head = ["", say("before", "校准前"), say("after", "校准后")]
+    rows = [
+        [score_name(name), *(f"{facts['scores'][when][name]['value']:.4f}" for when in ("before", "after"))]
+        for name in SHOWN
+    ]
+    lines = output.table(rows, head=head, right=[1, 2])
+    if facts["temperature"] is not None:
+        lines.append(say(f"temperature {facts['temperature']:.3f}", f"温度 {facts['temperature']:.3f}"))
+    threshold = facts["threshold"]
+    if threshold is not None:
+        lines.append(
+            say(
+                f"from p = {threshold['value']:.4f} up: {threshold['precision']:.4f} of the answers are right, "
+                f"{output.percent(threshold['coverage'])} of the rows get one",
+                f"p ≥ {threshold['value']:.4f} 时：回答的正确率为 {threshold['precision']:.4f}，"
+                f"{output.percent(threshold['coverage'])} 的行得到回答",
+            )
+        )
+    return lines
+
+
+def _picture(id: str, path: str, facts: dict[str, Any]) -> Trace:
+    """How often the model is right when it is this sure, before and after; a believable one stays on the diagonal."""
+    from erya.tasks.classify import CALIBRATION_BINS
+    from erya.trace import Lines, Table
+    from erya.trace import Trace as Found
+
+    gap = float("nan")
+    places = [(bin + 0.5) / CALIBRATION_BINS for bin in range(CALIBRATION_BINS)]
+    series: dict[str, list[float]] = {say("believable", "完全可信"): places}
+    rows: list[list[Any]] = []
+    for when, name in (("before", say("before", "校准前")), ("after", say("after", "校准后"))):
+        right = [gap] * CALIBRATION_BINS
+        for bin in facts["bins"][when]:
+            right[min(int(bin["confidence"] * CALIBRATION_BINS), CALIBRATION_BINS - 1)] = bin["accuracy"]
+            rows.append([name, round(bin["confidence"], 3), round(bin["accuracy"], 3), int(bin["count"])])
+        series[name] = right
+    used = [
+        place
+        for place in range(CALIBRATION_BINS)
+        if any(series[name][place] == series[name][place] for name in [*series][1:])
+    ]
+    drawn = {name: [values[place] for place in used] for name, values in series.items()}
+    title = say("How often it is right (up) when it is this sure (across)", "把握（横轴）与实际正确率（纵轴）")
+    head = [say("when", "时间"), say("sure", "把握"), say("right", "正确率"), say("rows", "行数")]
+    views: list[Any] = [
+        Lines(title, [places[place] for place in used], drawn),
+        Table(say("numbers", "数值"), head, rows),
+    ]
+    return Found(id, path, {}, views)
