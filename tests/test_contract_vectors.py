@@ -125,13 +125,19 @@ def test_answering_needs_numpy_alone(id, fitted, tmp_path):
     assert done.stdout.strip() == ""
 
 
+def stranger(model) -> str:
+    """A word without a vector: a misspelt one, or, where n-grams make vectors, one in letters that the text does not have."""
+    return "ζουπ" if "sopu" in model else "sopu"
+
+
 def test_unknown_words_and_bad_calls_are_errors(id, fitted):
     model = fitted(id)
     with pytest.raises(UsageError, match="no vector"):
-        model.most_similar("sopu")
+        model.most_similar(stranger(model))
     with pytest.raises(KeyError) as caught:
-        model["sopu"]
-    assert "soup" in (caught.value.help or "")
+        model[stranger(model)]
+    assert "soup" in (caught.value.help or "") or "sopu" in model
+    assert not model.has_index_for("sopu")
     with pytest.raises(UsageError):
         model.transform("soup")
     with pytest.raises(UsageError):
@@ -267,7 +273,7 @@ def test_trace_and_its_pictures(id, fitted):
         assert trace.html().startswith("<!doctype html>")
         assert trace.to_plain()["schema"] == "erya.trace/1"
     with pytest.raises(UsageError):
-        model.trace("sopu")
+        model.trace(stranger(model))
 
 
 def test_scikit_learn_company(id):
