@@ -198,7 +198,7 @@ def choose(data: Data, line: int, epoch: int, targets: Targets, settings: Settin
     if settings.loss == HIERARCHICAL or settings.loss == NEGATIVE:
         for place in range(count, count + GROUP):
             desks.targets[slot, place] = settings.classes  # a row of zeros
-    return chosen
+    return int(chosen)
 
 
 @inlined
@@ -257,19 +257,19 @@ def softmax_errors(
             desks.errors[slot, data.labels[place]] += np.float32(rate * data.shares[place])
     else:
         desks.errors[slot, chosen] += np.float32(rate)
-    return loss + np.log(np.float64(whole))
+    return float(loss + np.log(np.float64(whole)))
 
 
 @inlined
 def goal_of(data: Data, first: int, place: int) -> float:
     """What one-vs-all wants at label ``place`` of a line whose labels begin at ``first``: its share; else 1, once."""
-    goal = np.float32(1)
+    goal = 1.0
     if len(data.shares) > 0:
-        goal = data.shares[place]
+        goal = float(data.shares[place])
     else:
         for before in range(first, place):
             if data.labels[before] == data.labels[place]:
-                goal = np.float32(0)
+                goal = 0.0
     return goal
 
 
@@ -314,7 +314,7 @@ def sigmoid_errors(
         store(desks.errors, slot, j, over(factor, plus(one, found)))
     if settings.loss == ONE_VS_ALL:
         for place in range(first, last):
-            desks.errors[slot, data.labels[place]] += goal_of(data, first, place) * step
+            desks.errors[slot, data.labels[place]] += np.float32(goal_of(data, first, place)) * step
     elif settings.loss == NEGATIVE:
         desks.errors[slot, 0] += step
     else:

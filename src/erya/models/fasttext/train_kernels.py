@@ -50,7 +50,7 @@ def rate_at(schedule: Schedule, data: Data, position: int) -> float:
     """The learning rate when ``position`` lines of this epoch are done."""
     tokens = data.done[len(data.done) - 1]
     done = (schedule.epoch * tokens + data.done[position]) / (schedule.epochs * tokens)
-    return schedule.learning_rate * (1.0 - done)
+    return float(schedule.learning_rate * (1.0 - done))
 
 
 # ---- lock-free ----------------------------------------------------------------------------------------------------
@@ -109,13 +109,13 @@ def train_lock_free(
         if desks.counts[thread, 0] < 0:
             atomic_store(control, ABORT, 1)
         if atomic_load(control, ABORT) != 0:
-            return position
+            return int(position)
         if desks.counts[thread, 0] > 0:
             learn_input(data, parameters.input, line, coming, settings.free, desks, thread)
             if not np.isnan(desks.losses[thread, 0]):
                 totals_[thread, 0] += desks.losses[thread, 0] * desks.losses[thread, 1]
                 totals_[thread, 1] += desks.losses[thread, 1]
-    return last
+    return int(last)
 
 
 # ---- in step ------------------------------------------------------------------------------------------------------
@@ -206,10 +206,10 @@ def train_in_step(
                 data, line, coming, schedule.epoch, targets, parameters, settings, desks, slot, rate, heard, False
             )  # fmt: skip
         if not barrier(control, threads):
-            return start
+            return int(start)
         for slot in range(size):  # every thread looks at all of them and comes to the same decision
             if desks.counts[slot, 0] < 0:
-                return start
+                return int(start)
         if few:
             step_owned_output(parameters.output, desks, size, low, high)
         else:
@@ -221,8 +221,8 @@ def train_in_step(
                     totals_[0, 0] += desks.losses[slot, 0] * desks.losses[slot, 1]
                     totals_[0, 1] += desks.losses[slot, 1]
         if not barrier(control, threads):
-            return start
-    return last
+            return int(start)
+    return int(last)
 
 
 # ---- before and after ---------------------------------------------------------------------------------------------
