@@ -66,7 +66,7 @@ def plain_line(dictionary: Dictionary, tokens: list[bytes]) -> tuple[list[int], 
         if token in labels:
             found.append(labels.index(token))
         elif token in words or not token.startswith(b"__label__"):
-            rows += [words.index(token)] * (token in words)
+            rows += [words.index(token)] if token in words else []
             rows += [plain_row(dictionary, fnv(piece)) for piece in pieces_of(token, arguments.min_n, arguments.max_n)]
             value = fnv(token)
             hashes.append(value - 2**32 if value >= 2**31 else value)
