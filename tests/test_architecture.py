@@ -27,6 +27,7 @@ FLOORS = {
             "calibrated",
             "contest",
             "contestants",
+            "fasttext",
             "filter_journal",
             "filter_run",
             "filtering",
