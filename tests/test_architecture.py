@@ -29,6 +29,7 @@ FLOORS = {
             "contestants",
             "fasttext",
             "filter_journal",
+            "foreign_classifier",
             "filter_run",
             "filtering",
             "leaderboard",

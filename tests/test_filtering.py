@@ -600,3 +600,61 @@ def test_float_probabilities_are_compared_as_they_are(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"0.9\n0.8999999999999999\n0.9000000000000001\n")
     filter_file(Exact(), settings(text=None, min_probability=0.9), tmp_path / "a.txt", tmp_path / "k")
     assert (tmp_path / "k").read_bytes() == b"0.9\n0.9000000000000001\n"
+
+
+# ---- the original's files ----------------------------------------------------------------------------------------
+
+GOLDEN = Path(__file__).parent / "golden_fasttext"
+
+
+@pytest.mark.parametrize("name", ["softmax-bigrams.bin", "hs-bigrams.bin", "ova-pieces.bin", "plain.ftz"])
+def test_models_of_the_original_filter(tmp_path, name, monkeypatch):
+    from erya import foreign_classifier
+    from erya.foreign_classifier import open_classifier
+
+    model = open_classifier(GOLDEN / name)
+    original = model._original
+    words = [word.decode() for word in original.dictionary.words[1:40]]
+    texts = [" ".join(words[start : start + 4]) for start in range(36)]
+    label = original.dictionary.labels[0].decode()
+    answers = original.predict(texts, k=-1)
+    expected = []
+    for line in range(len(texts)):
+        given = slice(0, answers.counts[line])
+        found = dict(
+            zip(answers.labels[line][given].tolist(), answers.probabilities[line][given].tolist(), strict=True)
+        )
+        expected.append(min(1.0, found.get(0, 0.0)))
+    threshold = sorted(expected)[30]
+    (tmp_path / "a.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    wanted = settings(text=None, label=label, min_probability=threshold, format="txt")
+    monkeypatch.setattr(foreign_classifier, "_ANSWERS_AT_ONCE", 7 * len(model.classes_))  # several blocks
+    filter_file(model, wanted, tmp_path / "a.txt", tmp_path / "k.txt")
+    kept = [text for text, p in zip(texts, expected, strict=True) if p >= threshold]
+    assert 0 < len(kept) < len(texts)
+    assert (tmp_path / "k.txt").read_text(encoding="utf-8").splitlines() == kept
+    bare = label.removeprefix("__label__")
+    assert filtering.column_of(model, bare) == filtering.column_of(model, label) == 0
+    odd = ["", "\ud800", "one\ntwo", "zzzzzz qqqqq"]
+    assert np.isfinite(model.probability_of(0, odd)).all()
+    assert model.probability_of(0, [texts[0].replace(" ", "\n")])[0] == model.probability_of(0, [texts[0]])[0]
+    with pytest.raises(UsageError, match="not two"):
+        model.probability_of(0, [("a", "b")])
+
+
+def test_word_vectors_of_the_original_do_not(tmp_path):
+    from erya.foreign_classifier import open_classifier
+
+    with pytest.raises(UsageError, match="word vectors"):
+        open_classifier(GOLDEN / "skipgram.bin")
+
+
+def test_a_model_of_the_original_through_processes(tmp_path):
+    from erya.foreign_classifier import open_classifier
+
+    made = shards(tmp_path / "in", count=2)
+    path = GOLDEN / "softmax-plain.bin"
+    label = open_classifier(path).classes_[0]
+    outcome = go(path, tmp_path / "in", tmp_path / "kept", changes={"label": label, "min_probability": 0.0})
+    assert outcome.total.kept == 120
+    assert kept_in(tmp_path / "kept") == {name: b"".join(lines) for name, lines in made.items()}

@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import erya.errors
-from erya import catalog
 from erya.atomic import remove_strays
 from erya.errors import DataError, EryaError, Interrupted, ResourceError, UsageError, quoted, typed
 from erya.filter_journal import Done, Journal
 from erya.filtering import Settings, Tally, column_of, filter_file
+from erya.foreign_classifier import open_classifier
 from erya.language import say
 from erya.text import sources
 from erya.text.files import unreadable
@@ -427,7 +427,7 @@ def work(orders: TextIO, speak: Callable[[dict[str, Any]], None]) -> None:
     """Filter what the caller asks for: the job on the first line, then a shard a line. A foreseen error ends it."""
     job = json.loads(orders.readline())
     try:
-        model, settings = catalog.load(job["model"]), Settings(**job["settings"])
+        model, settings = open_classifier(Path(job["model"])), Settings(**job["settings"])
         column_of(model, settings.label)
         speak({"event": "ready"})
         for line in orders:

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from erya.atomic import atomic_write
-from erya.contract import Model
 from erya.errors import ResourceError, UsageError, nearest, quoted
 from erya.language import say
 from erya.text.complaints import stopped
@@ -131,21 +130,22 @@ def digest_of(path: Path) -> str:
         raise unreadable(path, error) from error
 
 
-def column_of(model: Model, label: str) -> int:
+def column_of(model: Any, label: str) -> int:
     """The place of a label among the model's classes.
 
     Raises:
         UsageError: this is no classifier, or it has no such label; the nearest is named.
     """
-    if model.task() != "classify" or not hasattr(model, "predict_proba"):
+    if model.task() != "classify":
         raise UsageError(
             "other-task",
             say(f"{model.id} is no classifier: it has no labels", f"{model.id} 不是分类模型，没有标签"),
             help="erya train classify/fasttext DATA -o m.erya",
         )
-    labels = [str(name) for name in cast(Any, model).classes_.tolist()]
-    if label in labels:
-        return labels.index(label)
+    labels = [str(name) for name in model.classes_.tolist()]
+    for name in (label, label.removeprefix("__label__")):
+        if name in labels:
+            return labels.index(name)
     guess = nearest(label, labels)
     shown = quoted(", ".join(labels), 200)
     raise UsageError(
@@ -161,7 +161,7 @@ def column_of(model: Model, label: str) -> int:
 
 
 def filter_file(
-    model: Model,
+    model: Any,
     settings: Settings,
     source: Path,
     target: Path,
@@ -225,7 +225,11 @@ def _passed(model: Any, column: int, settings: Settings, batch: list[RowLine]) -
     documents = [item for item, _ in batch if not isinstance(item, Reject)]
     if not documents:
         return iter(())
-    enough = model.predict_proba(documents)[:, column] >= settings.min_probability
+    if hasattr(model, "probability_of"):  # one label asked for among very many
+        sure = model.probability_of(column, documents)
+    else:
+        sure = model.predict_proba(documents)[:, column]
+    enough = sure >= settings.min_probability
     passed: list[bool] = (enough != settings.invert).tolist()
     return iter(passed)
 

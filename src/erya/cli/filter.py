@@ -113,7 +113,14 @@ class Reading:
 def filter(
     reading: Reading,
     manner: Manner,
-    model: Annotated[str, argument("m.erya", "a trained classifier", "训练好的分类模型")],
+    model: Annotated[
+        str,
+        argument(
+            "m.erya",
+            "a trained classifier; fastText's .bin and .ftz, too",
+            "训练好的分类模型；也可用 fastText 的 .bin、.ftz",
+        ),
+    ],
     files: Annotated[
         list[str],
         argument("FILE", "jsonl or txt files, folders of them or patterns", "jsonl 或 txt 文件、文件夹或通配模式"),
@@ -180,7 +187,7 @@ def filter(
         return
     for line in _lines(outcome, folder):
         output.write(line)
-    if outcome.total.kept:
+    if outcome.total.kept and path.suffix == ".erya":
         first = next(name for name, tally in outcome.shards.items() if tally.kept)
         manner.next(f"erya predict {shown_path(model)} {shown_path(folder / first)} --top 2")
 
