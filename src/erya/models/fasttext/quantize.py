@@ -17,6 +17,7 @@ is divided by n' + 1. Not here: which settings fit under a size (``small_models.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,12 +64,12 @@ class Retraining:
     """How the rows that stay are trained again, before they are coded.
 
     Attributes:
-        text: lines with labels, as the model was trained on.
+        text: lines with labels, as the model was trained on: the text itself, or the path of a file.
         epochs: passes; None: as many as the model was trained for.
         learning_rate: of the first step.
     """
 
-    text: bytes
+    text: bytes | Path | str
     epochs: int | None = None
     learning_rate: float = 0.1
 
@@ -96,7 +97,7 @@ def quantize(
 
     Raises:
         UsageError: a model that is quantized already; settings out of range; word vectors that are to be retrained.
-        DataError: vectors that are not finite.
+        DataError: vectors that are not finite; a text that cannot be read.
     """
     settings = settings or Settings()
     _check(original, settings, retraining)
@@ -254,7 +255,8 @@ def _retrained(small: Original, retraining: Retraining, seed: int, threads: int,
     assert not isinstance(small.input, Quantized)
     assert not isinstance(small.output, Quantized)
     start = Start(np.arange(len(small.input)), small.input, small.output)
-    lines = dictionary.encode(retraining.text, threads)
+    text = retraining.text
+    lines = dictionary.encode(text, threads) if isinstance(text, bytes) else dictionary.encode_file(text, threads)
     size = len(small.input), len(dictionary.labels)
     input, output = train(lines, *size, dictionary.label_counts, plan, report, start=start)
     return Original(arguments, dictionary, input, output)

@@ -4,12 +4,13 @@ With ``qnorm`` the length of a row is coded apart from its direction. Long rows 
 all rows would round them off; of directions alone it has fewer to tell apart. Fields are in the order of the original's
 files (``binary.py`` reads and writes them).
 
-Reading needs NumPy alone. Many documents at once are averaged by a kernel, with the same bits: sums run in float32 in the
-order of the rows either way.
+Reading needs NumPy alone. Where the compiler is at hand, or there is much to do, documents are averaged by a kernel, with the
+same bits: sums run in float32 in the order of the rows either way.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -21,7 +22,8 @@ from erya.errors import UsageError
 from erya.language import say
 from erya.models.fasttext.product_quantizer import ROWS_AT_ONCE, Codes, Floats, ProductQuantizer, check
 
-MANY_ROWS = 1 << 16  # from so many rows on, starting the kernel pays
+MANY_ROWS = 1 << 16  # from so many rows on, loading the compiler for the kernel pays
+ROWS_A_THREAD = 1 << 12  # fewer are not worth a thread
 
 Integers = NDArray[Any]
 
@@ -160,26 +162,32 @@ class Quantized:
         """
         if len(rows) and (int(rows.min()) < 0 or int(rows.max()) >= self.rows):
             raise IndexError(f"rows {rows.min()} to {rows.max()} of {self.rows}")
-        if len(rows) < MANY_ROWS:
+        if len(rows) < MANY_ROWS and not _compiler_is_loaded():
             return self._few_means(rows, starts)
         from erya.models.fasttext.quantizer_kernels import mean_rows
         from erya.parts.lockstep import run_together
 
         documents = len(starts) - 1
         means = np.zeros((documents, self.columns), dtype=np.float32)
-        numbers, begins = np.ascontiguousarray(rows, dtype=np.int32), np.ascontiguousarray(starts, dtype=np.int64)
+        if not len(rows):
+            return means
+        begins = _fixed(np.ascontiguousarray(starts, dtype=np.int64))
+        numbers = _fixed(np.ascontiguousarray(rows, dtype=np.int32))
         norm_codes = np.zeros(0, dtype=np.uint8) if self.norm_codes is None else self.norm_codes
         norms = np.zeros(0, dtype=np.float32) if self.norms is None else self.norms
-        number = max(1, min(threads or machine.threads(), documents))
+        stored = (
+            _fixed(self.codes),
+            _fixed(self.quantizer.centroids),
+            self.quantizer.dsub,
+            _fixed(norm_codes),
+            _fixed(norms),
+        )
+        number = max(1, min(threads or machine.threads(), documents, len(rows) // ROWS_A_THREAD))
         shares = np.searchsorted(begins, np.linspace(begins[0], begins[-1], number + 1)).clip(0, documents)
         shares[0], shares[-1] = 0, documents  # documents without rows may stand at either end
-        quantizer = self.quantizer
 
         def work(thread: int, _: NDArray[np.int64]) -> None:
-            first, last = int(shares[thread]), int(shares[thread + 1])
-            mean_rows(
-                self.codes, quantizer.centroids, quantizer.dsub, norm_codes, norms, numbers, begins, first, last, means
-            )
+            mean_rows(*stored, numbers, begins, int(shares[thread]), int(shares[thread + 1]), means)
 
         run_together(work, number)
         return means
@@ -208,6 +216,17 @@ class Quantized:
             block = slice(first, first + ROWS_AT_ONCE)
             products[..., block] = vectors @ self.take(block).T
         return products
+
+
+def _compiler_is_loaded() -> bool:
+    return "erya.kernel_cache" in sys.modules
+
+
+def _fixed(array: NDArray[Any]) -> NDArray[Any]:
+    """A view that cannot be written to: arrays out of files are so, too, and the kernel is compiled for one kind only."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 class _Directions:

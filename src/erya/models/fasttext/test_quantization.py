@@ -197,9 +197,11 @@ def test_means_are_the_means_of_the_decoded_rows_with_and_without_the_kernel(mon
     decoded = found.dense().astype(np.float64)
     expected = [decoded[rows[a:b]].mean(axis=0) if b > a else np.zeros(7) for a, b in pairwise(starts)]
     assert len(rows) < MANY_ROWS
+    monkeypatch.setattr("erya.models.fasttext.quantized._compiler_is_loaded", lambda: False)
     plain = found.mean_of(rows, starts)
     np.testing.assert_allclose(plain, expected, rtol=1e-4, atol=1e-6)
     monkeypatch.setattr("erya.models.fasttext.quantized.MANY_ROWS", 0)
+    monkeypatch.setattr("erya.models.fasttext.quantized.ROWS_A_THREAD", 1)
     for threads in (1, 2, 7):
         np.testing.assert_array_equal(found.mean_of(rows, starts, threads=threads), plain)  # to the bit
     nothing = found.mean_of(rows[:0], np.zeros(4, dtype=np.int64))
