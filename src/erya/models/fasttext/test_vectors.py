@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,7 @@ from erya.parts.unknown_word import UnknownWordError
 from erya.progress import quiet
 from erya.tasks import vectors
 
+GOLDEN = Path(__file__).resolve().parents[4] / "tests" / "golden_fasttext"
 WORDS = ["tea", "teas", "sea", "seashell", "北京", "天气", "a", "ab", "naïve", END, "teatea", "s"]
 
 
@@ -307,6 +310,27 @@ def test_as_a_file_of_the_original_and_back(settings, tmp_path):
     for name in ("dim", "window", "algorithm", "loss", "negative", "min_n", "max_n", "epochs", "sample"):
         assert getattr(again, name) == pytest.approx(getattr(found, name)), name
     assert erya.load(again.save(tmp_path / "v.erya")).fingerprint() == again.fingerprint()
+
+
+@pytest.mark.parametrize("name", ["skipgram.bin", "cbow.bin"])
+def test_models_that_the_original_trained_give_its_vectors(name):
+    """The words of the queries, of which some are unknown; what has no n-gram has no vector here, and zeros there."""
+    import json
+
+    from erya.models.fasttext import binary
+
+    told = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
+    asked = json.loads((GOLDEN / "queries.json").read_text(encoding="utf-8"))["words"]
+    found = FastTextVectors.from_original(binary.read(GOLDEN / name))
+    assert found.words_ == told["words"][0]
+    for word, vector in zip(asked, told["vectors"], strict=True):
+        if word in found:
+            np.testing.assert_allclose(found[word], vector, atol=1e-6, rtol=0)
+        else:
+            assert not np.any(vector)
+    near = found.most_similar("cat", topn=5)
+    np.testing.assert_allclose([cosine for _, cosine in near], [cosine for cosine, _ in told["nearest"]], atol=1e-5)
+    assert [word for word, _ in near] == [word for _, word in told["nearest"]]
 
 
 def test_what_the_original_s_files_cannot_hold_is_refused():
