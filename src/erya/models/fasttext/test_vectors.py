@@ -234,7 +234,7 @@ def test_every_way_learns_the_topics_and_any_number_of_threads_gives_the_same_bi
     for threads in (1, 2, 3):
         monkeypatch.setenv("ERYA_THREADS", str(threads))
         found = catalog.model("vectors/fasttext", "tiny", {"algorithm": algorithm, "loss": loss})
-        found.fit(vectors.toy(seed=1)[0])
+        found.fit(vectors.toy(seed=1, rows=200)[0])
         prints.add(found.fingerprint())
     assert len(prints) == 1
     assert vectors.toy_check(found) > 0
