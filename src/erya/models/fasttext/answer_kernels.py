@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.kernel_cache import inlined, kernel
+from erya.parts.simd import CACHE_LINE, prefetch
 
 SIGMOID_PLACES, SIGMOID_END = 512, 8
 SOFTMAX, SIGMOID = range(2)
@@ -26,6 +27,7 @@ Longs = NDArray[np.int64]
 Int = Any  # int64 inside Numba, int where Python calls
 
 _LARGEST = np.float32(3e38)
+_AHEAD = 12  # rows that are asked for before they are read
 
 
 def sigmoid_table() -> Any:
@@ -33,23 +35,84 @@ def sigmoid_table() -> Any:
     places = (
         np.arange(SIGMOID_PLACES + 1, dtype=np.float32) * np.float32(2 * SIGMOID_END / SIGMOID_PLACES) - SIGMOID_END
     )
-    return (1.0 / (1.0 + np.exp(-places).astype(np.float64))).astype(np.float32)
+    powers = np.exp(-places, dtype=np.float64).astype(np.float32)  # as C++ has them
+    return (1.0 / (1.0 + powers.astype(np.float64))).astype(np.float32)
 
 
 @kernel
 def means(input: Floats, rows: Ids, starts: Longs, first: Int, last: Int, hidden: Floats) -> None:
     """The mean of each line's rows, for the lines from ``first`` to ``last``; zeros where there are none."""
-    width = input.shape[1]
+    width, end_of_all = input.shape[1], starts[last]
     for line in range(first, last):
         here = hidden[line]
         here[:] = np.float32(0.0)
         begin, end = starts[line], starts[line + 1]
         for place in range(begin, end):
+            if place + _AHEAD < end_of_all:
+                for column in range(0, width, CACHE_LINE):
+                    prefetch(input, np.int64(rows[place + _AHEAD]), column)
             row = input[rows[place]]
             for k in range(width):
                 here[k] += row[k]
         if end > begin:
             share = np.float32(1.0 / (end - begin))
+            for k in range(width):
+                here[k] *= share
+
+
+@kernel
+def sums(input: Floats, rows: Ids, starts: Longs, out: Floats) -> None:
+    """The sum of each word's rows."""
+    width = input.shape[1]
+    for word in range(len(out)):
+        here = out[word]
+        here[:] = np.float32(0.0)
+        for place in range(starts[word], starts[word + 1]):
+            row = input[rows[place]]
+            for k in range(width):
+                here[k] += row[k]
+
+
+@kernel
+def folded_means(
+    input: Floats, words: Floats, sizes: Ids, rows: Ids, starts: Longs, first: Int, last: Int, hidden: Floats
+) -> None:
+    """As ``means``, for lines where a known word stands for its n-grams, too.
+
+    Args:
+        input: (R, D).
+        words: (V, D) the sum of each word's rows.
+        sizes: (V,) how many they are.
+        rows: of all lines; those below V are words.
+        starts: (N + 1,) where each line's begin.
+        first: the first line.
+        last: one past the last.
+        hidden: (N, D) filled in.
+    """
+    width, known, end_of_all = input.shape[1], len(words), starts[last]
+    for line in range(first, last):
+        here = hidden[line]
+        here[:] = np.float32(0.0)
+        count = np.int64(0)
+        for place in range(starts[line], starts[line + 1]):
+            if place + _AHEAD < end_of_all:
+                later = np.int64(rows[place + _AHEAD])
+                for column in range(0, width, CACHE_LINE):
+                    if later < known:
+                        prefetch(words, later, column)
+                    else:
+                        prefetch(input, later, column)
+            number = rows[place]
+            if number < known:
+                row = words[number]
+                count += sizes[number]
+            else:
+                row = input[number]
+                count += 1
+            for k in range(width):
+                here[k] += row[k]
+        if count > 0:
+            share = np.float32(1.0 / count)
             for k in range(width):
                 here[k] *= share
 
@@ -191,7 +254,7 @@ def best(  # noqa: C901  (one loop over lines, four small steps in each)
                 continue
             size = offer(heap_scores, heap_labels, size, most, score, c)
             if size == most:  # clearly below the least that is kept: not worth its logarithm
-                enough = np.float32(0.999 * (np.exp(np.float64(heap_scores[0])) - 1e-5))
+                enough = np.float32(0.999 * (np.exp(np.float64(heap_scores[0])) - 1e-5) - 1e-7)
         settle(heap_scores, heap_labels, size, scores[line], labels[line])
         counts[line] = size
     return np.int64(-1)
@@ -199,20 +262,11 @@ def best(  # noqa: C901  (one loop over lines, four small steps in each)
 
 @inlined
 def dot(left: Floats, right: Floats) -> Any:
-    """The product of two vectors, with four partial sums."""
-    a = b = c = d = np.float32(0.0)
-    size = len(left)
-    k = 0
-    while k + 4 <= size:
-        a += left[k] * right[k]
-        b += left[k + 1] * right[k + 1]
-        c += left[k + 2] * right[k + 2]
-        d += left[k + 3] * right[k + 3]
-        k += 4
-    while k < size:
-        a += left[k] * right[k]
-        k += 1
-    return (a + b) + (c + d)
+    """The product of two vectors, summed from the first number to the last, as the original does: scores of a tree add up."""
+    total = np.float32(0.0)
+    for k in range(len(left)):
+        total += left[k] * right[k]
+    return total
 
 
 @kernel

@@ -398,14 +398,20 @@ class Dictionary:
         """
         return self._encode(_pieces_of_file(Path(path)), threads, False)
 
-    def encode_texts(self, texts: Sequence[str], threads: int = 1) -> Lines:
-        """One line for each text, which must hold no line end; each gets its ``</s>``."""
-        return self.encode(("\n".join(texts) + "\n").encode() if texts else b"", threads, whole=True)
+    def encode_texts(self, texts: Sequence[str], *, folded: bool = False) -> Lines:
+        """One line for each text, which must hold no line end; each gets its ``</s>``.
 
-    def blocks(self, path: Path | str) -> Iterator[Lines]:
-        """The lines of a file, some megabytes of text at a time."""
+        Args:
+            texts: any number.
+            folded: a known word gives its own row alone, its character n-grams are left to the reader.
+        """
+        data = "\n".join([*texts, ""]).encode()
+        return self._encode_piece(_Piece(0, 0, _padded(data), len(data)), True, folded)
+
+    def blocks(self, path: Path | str, *, folded: bool = False) -> Iterator[Lines]:
+        """The lines of a file, some megabytes of text at a time; ``folded`` as in ``encode_texts``."""
         for piece in _pieces_of_file(Path(path)):
-            yield self._encode_piece(piece, False)
+            yield self._encode_piece(piece, False, folded)
 
     def _encode(self, pieces: Iterator[_Piece], threads: int, whole: bool) -> Lines:
         found: dict[int, Lines] = {}
@@ -416,7 +422,7 @@ class Dictionary:
         _share_out(pieces, threads, work)
         return _joined(found)
 
-    def _encode_piece(self, piece: _Piece, whole: bool) -> Lines:
+    def _encode_piece(self, piece: _Piece, whole: bool, folded: bool = False) -> Lines:
         unsupervised = not self.arguments.supervised
         tokens = piece.size // 5 + 16
         out = kernels.Out(
@@ -432,7 +438,7 @@ class Dictionary:
             if unsupervised:
                 status = kernels.encode_words(piece.data, piece.size, self._names, out, state)
             else:
-                status = kernels.encode(piece.data, piece.size, self._names, self._grams, whole, out, state)
+                status = kernels.encode(piece.data, piece.size, self._names, self._grams, whole, folded, out, state)
             if status != FULL:
                 break
             out = kernels.Out(*(_doubled(array) for array in out))

@@ -358,7 +358,7 @@ def word_grams(hashes: Longs, count: Int, grams: Grams, words: Int, out: Ids, at
 
 @kernel
 def encode(  # noqa: C901  (one loop: a call for each token would take as long as the rest)
-    data: Bytes, last: Int, names: Names, grams: Grams, whole: bool, out: Out, state: Longs
+    data: Bytes, last: Int, names: Names, grams: Grams, whole: bool, folded: bool, out: Out, state: Longs
 ) -> Int:
     """Lines for a classifier, labels and rows apart.
 
@@ -368,6 +368,7 @@ def encode(  # noqa: C901  (one loop: a call for each token would take as long a
         names: words and labels.
         grams: which n-grams there are.
         whole: what follows a ``</s>`` that is written out is skipped to the line's end; False: it is a line of its own.
+        folded: a known word gives its own row alone, its character n-grams are left to the reader.
         out: room.
         state: int64 (4,) CURSOR LINES ROWS LABELS.
 
@@ -426,13 +427,15 @@ def encode(  # noqa: C901  (one loop: a call for each token would take as long a
                     k += 1
                 if k == len(prefix):
                     continue  # a label that is not known
-            full = said >= len(hashes) or row + 1 + most_pieces(length, grams.min_n, max_n) > len(rows)
+            cut = max_n > 0 and not ended and not (folded and number >= 0)
+            need = most_pieces(length, grams.min_n, max_n) if cut else 0
+            full = said >= len(hashes) or row + 1 + need > len(rows)
             if full:
                 continue
             if number >= 0:
                 rows[row] = number
                 row += 1
-            if max_n > 0 and not ended:
+            if cut:
                 row = pieces(data, start, length, grams, words, rows, row)
             if word_ngrams > 1:
                 if ended:

@@ -37,6 +37,10 @@ class Answers(NamedTuple):
     def __len__(self) -> int:
         return len(self.counts)
 
+    def some(self, first: int, last: int) -> Answers:
+        """The places of some lines, as views."""
+        return Answers(self.labels[first:last], self.probabilities[first:last], self.counts[first:last])
+
 
 class Meter:
     """What is right, by label.

@@ -9,6 +9,7 @@ Both matrices may be quantized, and a large input matrix may lie in its file. No
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,10 @@ from erya.models.fasttext.tree_kernels import Tree, label_tree
 from erya.parts.lockstep import run_together
 
 ALL_LABELS = -1  # instead of a number of labels
-LINES_A_THREAD = 256  # fewer are not worth a thread
-ANSWERS_AT_ONCE = 1 << 24  # labels in one array of answers
+LINES_AT_ONCE = 1024  # encoded and answered together: what they need stays in the cache
+FOLDED_MOST = 256 << 20  # bytes of word sums that are kept to answer faster
+DECODED_MOST = 64 << 20  # bytes of a quantized matrix that is decoded to answer faster
+SIGMOIDS = kernels.sigmoid_table()
 WORDS_AT_ONCE = 1 << 14  # whose vectors are made together
 
 Floats = NDArray[np.float32]
@@ -54,6 +57,7 @@ class Original:
             raise ValueError(f"matrices {input.shape} and {output.shape} do not fit dim={arguments.dim}")
         self.arguments, self.dictionary, self.input, self.output = arguments, dictionary, input, output
         self._across: Floats | None = None
+        self._kept_reader: Reader | None = None
         self._tree: Tree | None = None
         self._directions: Floats | None = None
         self._label_names: NDArray[np.object_] | None = None
@@ -93,7 +97,7 @@ class Original:
             )
         self.arguments = self.arguments.with_dim(input.shape[1])
         self.input, self.output = input, output
-        self._across = self._directions = None
+        self._across = self._directions = self._kept_reader = None
 
     # ---- predicting -----------------------------------------------------------------------------------------------
 
@@ -114,17 +118,34 @@ class Original:
         """
         classes = self._check(k)
         most = classes if k == ALL_LABELS else min(k, classes)
-        threads = threads or machine.threads()
-        if not isinstance(lines, Lines):
-            lines = self.dictionary.encode_texts(lines, threads)
-        block = max(1, ANSWERS_AT_ONCE // max(1, most))
-        if len(lines) <= block:
-            return self._answers(lines, most, threshold, threads)
-        parts = [
-            self._answers(lines.some(first, min(len(lines), first + block)), most, threshold, threads)
-            for first in range(0, len(lines), block)
-        ]
-        return Answers(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+        number, threads = len(lines), threads or machine.threads()
+        answers = Answers(
+            np.zeros((number, most), dtype=np.int32),
+            np.zeros((number, most), dtype=np.float32),
+            np.zeros(number, dtype=np.int64),
+        )
+        if not number or not most:
+            return answers
+        reader = self._reader()
+        blocks, lock = iter(range(0, number, LINES_AT_ONCE)), threading.Lock()
+
+        def work(_thread: int, _control: NDArray[np.int64]) -> None:
+            while True:
+                with lock:
+                    first = next(blocks, None)
+                if first is None:
+                    return
+                last = min(number, first + LINES_AT_ONCE)
+                if isinstance(lines, Lines):
+                    some, folded = lines.some(first, last), False
+                else:
+                    folded = reader.words is not None
+                    some = self.dictionary.encode_texts(lines[first:last], folded=folded)
+                hidden = reader.means(some, folded)
+                self._answer(hidden, some.starts, threshold, answers.some(first, last))
+
+        run_together(work, max(1, min(threads, -(-number // LINES_AT_ONCE))))
+        return answers
 
     def _check(self, k: int) -> int:
         if not self.arguments.supervised:
@@ -136,40 +157,26 @@ class Original:
             raise UsageError("bad-k", say("k needs to be 1 or higher!", "k 应不小于 1（-1 表示全部标签）"), help="k=1")
         return len(self.dictionary.label_counts)
 
-    def _answers(self, lines: Lines, most: int, threshold: float, threads: int) -> Answers:
-        number = len(lines)
-        scores, labels = np.zeros((number, most), dtype=np.float32), np.zeros((number, most), dtype=np.int32)
-        counts = np.zeros(number, dtype=np.int64)
-        if not most or not number:
-            return Answers(labels, scores, counts)
-        hidden = np.empty((number, self.arguments.dim), dtype=np.float32)
-        if isinstance(self.input, Quantized):
-            hidden = self.input.mean_of(lines.rows, lines.starts, threads=threads)
-        threads = max(1, min(threads, number // LINES_A_THREAD))
-        shares = np.searchsorted(lines.starts, np.linspace(0, lines.starts[-1], threads + 1)).clip(0, number)
-        shares[0], shares[-1] = 0, number
-        least, bad = np.float32(threshold), [-1] * threads
+    def _answer(self, hidden: Floats, starts: NDArray[np.int64], threshold: float, answers: Answers) -> None:
+        """Fill in the answers of some lines, given the means of their rows."""
+        number, most = answers.labels.shape
+        places = 0, number, most, np.float32(threshold), answers.probabilities, answers.labels, answers.counts
         if self.arguments.loss == "hs":
-            tree, output = self._label_tree(), self._dense_output()
+            tree = self._label_tree()
+            bad = kernels.best_by_tree(hidden, starts, self._dense_output(), tree.left, tree.right, *places)
         else:
-            across, table = self._turned_output(), kernels.sigmoid_table()
-        kind = kernels.SOFTMAX if self.arguments.loss == "softmax" else kernels.SIGMOID
-
-        def work(thread: int, _: NDArray[np.int64]) -> None:
-            first, last = int(shares[thread]), int(shares[thread + 1])
-            if not isinstance(self.input, Quantized):
-                kernels.means(self.input, lines.rows, lines.starts, first, last, hidden)
-            if self.arguments.loss == "hs":
-                places = first, last, most, least, scores, labels, counts
-                bad[thread] = kernels.best_by_tree(hidden, lines.starts, output, tree.left, tree.right, *places)
-            else:
-                places = first, last, most, least, scores, labels, counts
-                bad[thread] = kernels.best(hidden, lines.starts, across, kind, table, *places)
-
-        run_together(work, threads)
-        if max(bad) >= 0:
+            kind = kernels.SOFTMAX if self.arguments.loss == "softmax" else kernels.SIGMOID
+            bad = kernels.best(hidden, starts, self._turned_output(), kind, SIGMOIDS, *places)
+        if bad >= 0:
             raise _overflow()
-        return Answers(labels, np.exp(scores, out=scores), counts)
+        # in float64: NumPy's float32 is off by a digit in the last place, which the printed six digits show now and then
+        answers.probabilities[:] = np.exp(answers.probabilities, dtype=np.float64)
+
+    def _reader(self) -> Reader:
+        reader = self._kept_reader
+        if reader is None:
+            reader = self._kept_reader = Reader(self.dictionary, self.input)
+        return reader
 
     def _dense_output(self) -> Floats:
         return self.output.dense() if isinstance(self.output, Quantized) else self.output
@@ -210,7 +217,7 @@ class Original:
         meter = Meter(len(self.dictionary.label_counts), unanswered=unanswered)
         threads = threads or machine.threads()
         if isinstance(source, bytes):
-            blocks = iter([self.dictionary.encode(source, threads)])
+            blocks = iter([self.dictionary.encode(source, threads)])  # as rows: the meter is no matter of milliseconds
         else:
             blocks = self.dictionary.blocks(source)
         for lines in blocks:
@@ -259,7 +266,7 @@ class Original:
     def sentence_vector(self, text: str) -> Floats:
         """(D,) of a classifier the mean of all rows of a line; else the mean of its words' vectors at length 1."""
         if self.arguments.supervised:
-            lines = self.dictionary.encode_texts([text], 1)
+            lines = self.dictionary.encode_texts([text])
             hidden: Floats = self._means(lines.rows, lines.starts)[0]
             return hidden
         vectors = self.word_vectors([word for word in text.encode().split() if word])
@@ -308,6 +315,46 @@ class Original:
         best = np.argpartition(-scores, most - 1)[:most] if most else np.zeros(0, dtype=np.int64)
         best = best[np.lexsort((best, -scores[best]))]
         return [(float(scores[row]), self.dictionary.name(row)) for row in best.tolist() if scores[row] > -np.inf]
+
+
+class Reader:
+    """How lines become hidden vectors fast.
+
+    A known word always brings the same n-grams along: where there is room, their sum is kept, and a line adds one row a word instead
+    of a dozen. A small quantized matrix is decoded once.
+
+    Attributes:
+        words: (V, D) the sum of each word's rows; None: there are no character n-grams, or no room.
+    """
+
+    def __init__(self, dictionary: Dictionary, input: Matrix) -> None:
+        if isinstance(input, Quantized) and 4 * input.rows * input.columns <= DECODED_MOST:
+            input = input.dense()
+        self.input, self.sizes = input, np.zeros(0, dtype=np.int32)
+        self.words: Floats | None = None
+        size, width = dictionary.size, input.shape[1]
+        if isinstance(input, Quantized) or dictionary.arguments.max_n < 1 or 4 * size * width > FOLDED_MOST:
+            return
+        words, sizes = np.empty((size, width), dtype=np.float32), np.empty(size, dtype=np.int32)
+        for first in range(0, size, WORDS_AT_ONCE):
+            last = min(size, first + WORDS_AT_ONCE)
+            rows, starts = dictionary.rows_of_known(first, last)
+            kernels.sums(input, rows, starts, words[first:last])
+            sizes[first:last] = np.diff(starts)
+        self.words = words
+        self.sizes = sizes
+
+    def means(self, lines: Lines, folded: bool) -> Floats:
+        """(N, D) the mean of each line's rows; ``folded``: known words stand for their n-grams."""
+        if isinstance(self.input, Quantized):
+            return self.input.mean_of(lines.rows, lines.starts, threads=1)
+        hidden = np.empty((len(lines), self.input.shape[1]), dtype=np.float32)
+        if folded and self.words is not None:
+            given = self.input, self.words, self.sizes
+            kernels.folded_means(*given, lines.rows, lines.starts, 0, len(lines), hidden)
+        else:
+            kernels.means(self.input, lines.rows, lines.starts, 0, len(lines), hidden)
+        return hidden
 
 
 def _bytes(word: str | bytes) -> bytes:

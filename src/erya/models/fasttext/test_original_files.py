@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from erya.errors import EryaError, ModelFileError, UsageError
-from erya.models.fasttext import binary
+from erya.models.fasttext import binary, original
 from erya.models.fasttext.arguments import Arguments
 from erya.models.fasttext.dictionary import Dictionary
 from erya.models.fasttext.meter import general_lines, label_lines, prediction_line, vector_line
@@ -160,13 +160,18 @@ def test_many_lines_on_many_threads_answer_like_each_alone(name):
     assert whole[17] == pairs(model, [texts[17]], 3)[0]
 
 
-def test_answers_come_in_blocks(monkeypatch):
-    from erya.models.fasttext import original
-
-    model, _ = golden("softmax-bigrams.bin")
-    whole = pairs(model, QUERIES, 2)
-    monkeypatch.setattr(original, "ANSWERS_AT_ONCE", 6)
-    assert pairs(model, QUERIES, 2) == whole
+@pytest.mark.parametrize("name", ["softmax-bigrams.bin", "ova-pieces.bin", "plain.ftz"])
+def test_ways_to_read_lines_agree(name, monkeypatch):
+    """Texts, encoded lines, word sums kept or not, small blocks: the same answers, up to the last digits."""
+    queries = [query for query in QUERIES if "</s>" not in query]
+    wanted = pairs(binary.read(GOLDEN / name), queries, 2)
+    model = binary.read(GOLDEN / name)
+    same_pairs(pairs(model, model.dictionary.encode_texts(queries), 2), wanted)
+    monkeypatch.setattr(original, "LINES_AT_ONCE", 2)
+    assert pairs(model, queries, 2, threads=3) == wanted
+    for most in ("FOLDED_MOST", "DECODED_MOST"):
+        monkeypatch.setattr(original, most, 0)
+        same_pairs(pairs(binary.read(GOLDEN / name), queries, 2), wanted)
 
 
 def test_refused_questions():
@@ -177,6 +182,15 @@ def test_refused_questions():
     with pytest.raises(UsageError, match="supervised"):
         golden("cbow.bin")[0].predict(["cat"])
     assert pairs(model, [], 1) == []
+
+
+def test_labels_that_all_stand_at_nothing_keep_the_originals_order():
+    """σ is 0 far out: the original's heap lets a later label push out an equal one, whatever the number of labels."""
+    model = small_model("ova")
+    model.set_matrices(np.ones_like(model.input), np.full_like(model.output, -50.0))
+    assert pairs(model, ["soup"], 1)[0][0] == ["__label__c"]
+    assert pairs(model, ["soup"], 2)[0][0] == ["__label__c", "__label__b"]
+    assert pairs(model, ["soup"], -1)[0][1] == pytest.approx([1e-5] * 3)
 
 
 # ---- printed lines -------------------------------------------------------------------------------------------------------
