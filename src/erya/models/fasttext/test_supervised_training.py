@@ -240,6 +240,25 @@ def test_every_loss_beats_the_most_frequent_label(loss):
         assert accuracy(loss, lines, 4, input, output) > max(0.9, most + 0.2), (loss, deterministic, threads)
 
 
+@pytest.mark.parametrize("large", [0, 1 << 40])
+def test_an_epoch_sees_every_line_once_in_a_fresh_order(large, monkeypatch):
+    monkeypatch.setattr(supervised, "LARGE", large)
+    monkeypatch.setattr(supervised, "TOGETHER", 7)
+    lines = toy(100)
+    run = Run(lines, 70, 4, counts_of(lines, 4), Plan(dim=3, epochs=3))
+    first = run.data.order
+    run.epoch = 1
+    second = run._data().order
+    for order in (first, second):
+        assert sorted(order.tolist()) == list(range(100))
+    assert first.tolist() != second.tolist()
+    together = sum(b == a + 1 for a, b in pairwise(first.tolist()))
+    assert together > 60 if large == 0 else together < 20
+    assert run.data.done[-1] == lines.tokens.sum()
+    plain = Run(lines, 70, 4, counts_of(lines, 4), Plan(dim=3, epochs=3, shuffle=False))
+    assert plain.data.order.tolist() == list(range(100))
+
+
 def test_the_seed_decides():
     assert trained(seed=1)[0].tobytes() == trained(seed=1)[0].tobytes()
     assert trained(seed=1)[0].tobytes() != trained(seed=2)[0].tobytes()
