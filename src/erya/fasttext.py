@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from erya.errors import ModelFileError, UsageError, quoted
 from erya.language import say
 from erya.models.fasttext import binary, making
 from erya.models.fasttext.arguments import Arguments
+from erya.models.fasttext.autotune import Trial
 from erya.models.fasttext.dictionary import END, tokens_of
 from erya.models.fasttext.making import How
 from erya.models.fasttext.meter import Meter, general_lines, label_lines
@@ -78,7 +79,16 @@ class FastTextModel:
         model_path: a ``.bin`` or ``.ftz``; None: ``original`` is given.
         original: the model itself.
         settings: how it was trained, by the original's names.
+
+    Attributes:
+        best_params_: after autotuning: the settings that were found.
+        trials_: likewise: everything that was tried.
+        what_mattered_: likewise: (setting, share of the scores' variance that it explains), the largest first.
     """
+
+    best_params_: dict[str, Any]
+    trials_: list[Trial]
+    what_mattered_: list[tuple[str, float]]
 
     def __init__(
         self,
@@ -446,6 +456,27 @@ def load_model(path: str | Path) -> FastTextModel:
     return FastTextModel(model_path=path)
 
 
+def take_the_name() -> None:
+    """From here on ``import fasttext`` gives this module, to programs that cannot be changed.
+
+    Raises:
+        UsageError: the original has been imported already.
+    """
+    present = sys.modules.get("fasttext")
+    if present is not None and present is not sys.modules[__name__]:
+        raise UsageError(
+            "name-taken",
+            say("the original fasttext is already imported", "原版 fasttext 已经导入"),
+            help=say("call this first of all", "请在最开始调用"),
+        )
+    here = sys.modules[__name__]
+    sys.modules["fasttext"] = here
+    for name in ("util", "FastText"):
+        inner = ModuleType(f"fasttext.{name}")
+        vars(inner).update(vars(getattr(here, name)))
+        sys.modules[f"fasttext.{name}"] = inner
+
+
 def tokenize(text: str) -> list[str]:
     """The tokens of a text, ``</s>`` for each line end."""
     return [token.decode() for token in tokens_of(text.encode())]
@@ -477,6 +508,7 @@ def train_supervised(
     autotunePredictions: int = 1,
     autotuneDuration: float = 300,
     autotuneModelSize: str | int = "",
+    autotuneJournal: str | Path | None = None,
     *,
     min_count: int | None = None,
     min_count_label: int | None = None,
@@ -492,8 +524,9 @@ def train_supervised(
     """Train a classifier on a file with a line for each text, labels among its words.
 
     The arguments are the original's, with its defaults. Beyond them: ``pretrainedVectors`` in any format, whose width is taken
-    over; ``freeze`` keeps these vectors; ``deterministic=False`` lets threads write without waiting; ``by_hand`` names the
-    arguments that autotuning leaves alone (None: those that are given); ``report`` is told about progress.
+    over; ``freeze`` keeps these vectors; ``autotuneJournal`` is a file of trials, from which a search that was broken off goes on (what
+    was found stands in ``best_params_``, ``trials_`` and ``what_mattered_``); ``deterministic=False`` lets threads write without
+    waiting; ``by_hand`` names the arguments that autotuning leaves alone (None: those that are given); ``report`` is told about progress.
 
     Raises:
         ValueError: a setting out of its range, a file that cannot be read, or nothing in it to learn.
@@ -524,6 +557,7 @@ def train_supervised(
         settings,
         names,
         (autotuneValidationFile, autotuneMetric, autotunePredictions, autotuneDuration, str(autotuneModelSize)),
+        None if autotuneJournal is None else Path(autotuneJournal),
         report,
     )
 
@@ -636,7 +670,13 @@ def _trained(
 
 
 def _tuned(
-    make: Any, path: Path, settings: Mapping[str, Any], names: Collection[str], asked: tuple[Any, ...], report: Report
+    make: Any,
+    path: Path,
+    settings: Mapping[str, Any],
+    names: Collection[str],
+    asked: tuple[Any, ...],
+    journal: Path | None,
+    report: Report,
 ) -> FastTextModel:
     """The best of many trainings."""
     from erya.models.fasttext.tuning import bytes_of, tuned
@@ -652,9 +692,13 @@ def _tuned(
         max_bytes=bytes_of(size),
         text=lambda: _bytes_of(path),
         seed=settings["seed"],
+        journal=journal,
         report=report,
     )
-    return FastTextModel(original=found.model, settings=dict(settings) | dict(found.best.settings))
+    made = FastTextModel(original=found.model, settings=dict(settings) | dict(found.best.settings))
+    made.best_params_, made.trials_ = dict(found.best.settings), list(found.search.trials)
+    made.what_mattered_ = found.search.what_mattered()
+    return made
 
 
 # ---- helpers -------------------------------------------------------------------------------------------------------
@@ -738,6 +782,7 @@ __all__ = [
     "FastTextModel",
     "load_model",
     "reduce_model",
+    "take_the_name",
     "tokenize",
     "train_supervised",
     "train_unsupervised",

@@ -26,6 +26,7 @@ VERBS = [
     "check",
     "evaluate",
     "predict",
+    "fasttext",
     "filter",
     "calibrate",
     "explain",

@@ -23,6 +23,7 @@ VERB_FILES = (
     "check",
     "evaluate",
     "predict",
+    "fasttext",
     "filter",
     "calibrate",
     "look",

@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
         ],
     )
     command = app.registered_commands[-1]
-    command.context_settings = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+    command.context_settings = {"ignore_unknown_options": True, "allow_extra_args": True}
 
 
 def fasttext(context: typer.Context) -> None:
@@ -65,17 +65,29 @@ def fasttext(context: typer.Context) -> None:
         _VERBS[verb](rest)
 
 
+def _tell_what_was_found(model: Any) -> None:
+    found = " ".join(f"-{name} {value}" for name, value in model.best_params_.items())
+    output.talk(say(f"best of {len(model.trials_)} trials: {found}", f"{len(model.trials_)} 次尝试中最好的：{found}"))
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in model.what_mattered_[:3])
+    if shares:
+        output.talk(
+            say(f"what mattered (share of the scores' variance): {shares}", f"起作用的设置（占得分方差）：{shares}")
+        )
+
+
 # ---- making models ------------------------------------------------------------------------------------------------
 
 
 def _train(verb: str, chosen: options.Options) -> None:
     import erya.fasttext as module
+    from erya.cli.fasttext_progress import Progress
 
     values = chosen.values
     shared = chosen.chosen(
         ["input", "lr", "dim", "ws", "epoch", "minCount", "minCountLabel", "minn", "maxn", "neg", "wordNgrams", "loss",
          "bucket", "thread", "lrUpdateRate", "t", "label", "verbose", "pretrainedVectors", "seed"]
     )  # fmt: skip
+    report = Progress(values["verbose"], tuning=bool(values["autotune-validation"]))
     if verb == "supervised":
         model = module.train_supervised(
             **shared,
@@ -84,11 +96,17 @@ def _train(verb: str, chosen: options.Options) -> None:
             autotunePredictions=values["autotune-predictions"],
             autotuneDuration=values["autotune-duration"],
             autotuneModelSize=values["autotune-modelsize"],
+            autotuneJournal=values["autotune-journal"] or None,
+            deterministic=values["deterministic"],
             by_hand=chosen.by_hand,
+            report=report,
         )
     else:
         del shared["label"], shared["minCountLabel"]
-        model = module.train_unsupervised(model=verb, **shared)
+        model = module.train_unsupervised(model=verb, **shared, deterministic=values["deterministic"], report=report)
+    report.close()
+    if values["autotune-validation"] and values["verbose"] > 0:
+        _tell_what_was_found(model)
     quantized = bool(values["autotune-modelsize"])
     model.save_model(values["output"] + (".ftz" if quantized else ".bin"))
     if not quantized:

@@ -1,0 +1,64 @@
+"""What ``erya fasttext`` shows while it trains: the original's line, on standard error."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from erya.cli import output
+from erya.progress import Report
+
+DRAWN = 0.1  # seconds between two drawings
+
+
+class Progress(Report):
+    """The original's line of progress on standard error, drawn again and again on a terminal and at the end elsewhere.
+
+    Args:
+        verbose: 0: nothing, 1: notes, 2: the line too.
+        tuning: the steps are whole trials.
+    """
+
+    def __init__(self, verbose: int, *, tuning: bool) -> None:
+        self.verbose, self.tuning, self.line, self.drawn = verbose, tuning, "", 0.0
+
+    def note(self, sentence: str) -> None:
+        if self.verbose > 0:
+            self._put("")
+            output.talk(sentence)
+
+    def progress(
+        self,
+        *,
+        epoch: int,
+        epochs: int,
+        done: float,
+        loss: float | None = None,
+        tokens_per_second: float | None = None,
+        score: float | None = None,
+    ) -> None:
+        parts = [f"Progress: {100 * done:5.1f}%"]
+        if self.tuning:
+            parts += [
+                f"Trials: {epoch:4d}",
+                f"Best score: {score:9.6f}" if score is not None else "Best score: unknown",
+            ]
+        else:
+            parts += [f"words/sec: {tokens_per_second:9.0f}"] if tokens_per_second is not None else []
+            parts += [f"avg.loss: {loss:9.6f}"] if loss is not None else []
+        self.line = " ".join(parts)
+        if sys.stderr.isatty() and time.monotonic() - self.drawn >= DRAWN:
+            self.drawn = time.monotonic()
+            self._put(self.line)
+
+    def close(self) -> None:
+        """Leave the last line standing."""
+        if self.verbose > 1 and self.line:
+            self._put(self.line)
+            sys.stderr.write("\n")
+            sys.stderr.flush()
+
+    def _put(self, line: str) -> None:
+        if self.verbose > 1 and (line or sys.stderr.isatty()):
+            sys.stderr.write(("\r" if sys.stderr.isatty() else "") + line.ljust(78))
+            sys.stderr.flush()
