@@ -24,7 +24,9 @@ from numpy.typing import NDArray
 
 from erya import machine
 from erya.errors import UsageError
+from erya.kernel_cache import announce
 from erya.language import say
+from erya.models.fasttext import quantizer_kernels as kernels
 from erya.models.fasttext.dictionary import END, Dictionary
 from erya.models.fasttext.original import Original
 from erya.models.fasttext.product_quantizer import CENTROIDS
@@ -102,6 +104,7 @@ def quantize(
     settings = settings or Settings()
     _check(original, settings, retraining)
     threads = threads or machine.threads()
+    announce(report, (kernels.gather_distinct, kernels.seed_centroids, kernels.improve_centroids, kernels.nearest))
     small = original
     if 0 < settings.cutoff < len(original.input):
         small = cut(original, ranked(original)[: settings.cutoff])
