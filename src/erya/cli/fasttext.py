@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
         summary=say("fastText's own command line, option for option", "fastText 原有的命令行，逐项兼容"),
         examples=[
             ("erya fasttext supervised -input train.txt -output model", say("writes model.bin", "得到 model.bin")),
-            ("erya fasttext test model.bin test.txt", say("N, P@1, R@1", "N、P@1、R@1")),
+            ("erya fasttext test model.bin test.txt", "N, P@1, R@1"),
             ("erya fasttext predict-prob model.bin - 3", say("from standard input", "从标准输入读取")),
             ("erya fasttext quantize -input train.txt -output model -qnorm -retrain -cutoff 100000", "model.ftz"),
         ],

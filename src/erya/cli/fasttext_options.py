@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from erya.errors import UsageError, nearest, quoted
-from erya.language import say
+from erya.language import language, say
 
 INPUT_VERBS = ("supervised", "skipgram", "cbow")
 LOSSES = {"hs": "hs", "ns": "ns", "softmax": "softmax", "one-vs-all": "ova", "ova": "ova"}
@@ -204,7 +204,7 @@ def usage(verb: str | None = None) -> str:
                 "",
                 say("The commands supported by fasttext are:", "支持的命令："),
                 "",
-                *(f"  {name:<24}{say(*texts)}" for name, texts in VERBS.items()),
+                *(f"  {name:<24}{_said(texts)}" for name, texts in VERBS.items()),
             ]
         )
     defaults = {name: default for name, (_, default) in OPTIONS.items()} | DEFAULTS_OF.get(verb, {})
@@ -217,9 +217,14 @@ def usage(verb: str | None = None) -> str:
         if group == "quantization" and verb != "quantize":
             continue
         lines.append(say(f"The following arguments for {group} are optional:", f"{_TITLES[group]}（可选）："))
-        lines += [f"  -{name:<20}{say(*MEANINGS[name])} [{_shown(defaults[name])}]" for name in names]
+        lines += [f"  -{name:<20}{_said(MEANINGS[name])} [{_shown(defaults[name])}]" for name in names]
         lines.append("")
     return "\n".join(lines).rstrip()
+
+
+def _said(texts: tuple[str, str]) -> str:
+    """Of English and Chinese, the user's."""
+    return texts[1] if language() == "zh" else texts[0]
 
 
 def _shown(default: Any) -> str:

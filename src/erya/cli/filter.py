@@ -229,10 +229,12 @@ def _lines(outcome: Outcome, folder: Path) -> list[str]:
 
 def _files(outcome: Outcome) -> str:
     count = len(outcome.shards)
-    files = say(f"{count:,} file{'' if count == 1 else 's'}", f"{count:,} 个文件")
     if outcome.earlier:
-        files += say(f", {outcome.earlier:,} of them done before", f"，其中 {outcome.earlier:,} 个此前已完成")
-    return say(f"  ({files})", f"（{files}）")
+        return say(
+            f"  ({count:,} file{'' if count == 1 else 's'}, {outcome.earlier:,} of them done before)",
+            f"（{count:,} 个文件，其中 {outcome.earlier:,} 个此前已完成）",
+        )
+    return say(f"  ({count:,} file{'' if count == 1 else 's'})", f"（{count:,} 个文件）")
 
 
 def _reasons(total: Tally) -> str:

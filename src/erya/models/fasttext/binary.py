@@ -40,7 +40,7 @@ SIZES = struct.Struct("<3i2q")
 MOST_NGRAMS = 1000  # words or characters of an n-gram; more would be no n-gram but a trap
 MOST_COUNT = 10**15  # the weight of an unfinished node in the original's tree
 SMALL = 64 << 20  # bytes; a dense matrix up to this size is copied out of the file
-BLOCK = 4 << 20  # bytes checked at once
+BLOCK = 1 << 20  # bytes checked at once, while they are in the cache
 
 Floats = NDArray[np.float32]
 Matrix = Floats | Quantized
@@ -86,7 +86,7 @@ class _Reader:
         place = self.at if at is None else at
         raise ModelFileError(
             "model-damaged",
-            say(f"{quoted(self.path.name)}: {en}", f"{quoted(self.path.name)}：{zh}"),
+            say(f"{quoted(self.path.name)} is damaged: {en}", f"{quoted(self.path.name)} 已损坏：{zh}"),
             where=say(f"{quoted(self.path)}, byte {place}", f"{quoted(self.path)}，第 {place} 字节"),
             help=say(
                 f"get or write the file again; how long it is: ls -l {typed(self.path)}",
@@ -295,13 +295,13 @@ class _Reader:
                 self.refuse("a matrix holds numbers that are not finite", "矩阵含有非有限数")
             return found
         begin = self.at
-        block = np.empty(BLOCK // 4, dtype="<f4")
+        block = np.empty(BLOCK // 4, dtype="<u4")
         view = memoryview(block.data).cast("B")
         for first in range(0, size, BLOCK):  # read, not mapped: the pages are not to count as this process's memory
             some = min(BLOCK, size - first)
             if self.file.readinto(view[:some]) != some:  # type: ignore[attr-defined]
                 self.refuse("the file ends too early", "文件提前结束")
-            if not np.isfinite(block[: some // 4]).all():
+            if not kernels.all_finite(block, some // 4):
                 self.refuse("a matrix holds numbers that are not finite", "矩阵含有非有限数", begin + first)
         self.at = begin + size
         if self.map is None:
