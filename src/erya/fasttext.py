@@ -285,8 +285,9 @@ class FastTextModel:
         """
         if not isinstance(text, list):
             _one_line(text, "predict")
-            labels, probabilities = self._predict([text], k, threshold, on_unicode_error)
-            return tuple(labels[0]), probabilities[0]
+            answers = self.original.predict([text], k, threshold)
+            names, count = self.original.label_names(on_unicode_error), int(answers.counts[0])
+            return tuple([names[i] for i in answers.labels[0, :count].tolist()]), answers.probabilities[0, :count]
         for line in text:
             _one_line(line, "predict")
         return self._predict(text, k, threshold, on_unicode_error)

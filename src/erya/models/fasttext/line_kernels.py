@@ -696,3 +696,12 @@ def write_entries(arena: Bytes, starts: Longs, lengths: Ids, counts: Longs, word
             out[at + k] = (counts[number] >> (8 * k)) & 0xFF
         out[at + 8] = 0 if number < words else 1
         at += 9
+
+
+@kernel
+def all_finite(bits: NDArray[np.uint32], size: Int) -> Any:
+    """Whether the first ``size`` float32, given as their bits, are neither infinite nor nan."""
+    worst = np.uint32(0)
+    for i in range(size):
+        worst = max(worst, bits[i] & np.uint32(0x7FFFFFFF))
+    return worst < np.uint32(0x7F800000)

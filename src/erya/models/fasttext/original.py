@@ -10,7 +10,7 @@ Both matrices may be quantized, and a large input matrix may lie in its file. No
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ from erya.parts.lockstep import run_together
 
 ALL_LABELS = -1  # instead of a number of labels
 LINES_AT_ONCE = 1024  # encoded and answered together: what they need stays in the cache
-FOLDED_MOST = 256 << 20  # bytes of word sums that are kept to answer faster
+FOLDED_MOST = 64 << 20  # bytes of word sums that are kept to answer faster
+WORDS_A_LINE = 16  # so many words for each line that is asked, and their sums are worth making
 DECODED_MOST = 64 << 20  # bytes of a quantized matrix that is decoded to answer faster
 SIGMOIDS = kernels.sigmoid_table()
 WORDS_AT_ONCE = 1 << 14  # whose vectors are made together
@@ -118,7 +119,7 @@ class Original:
         """
         classes = self._check(k)
         most = classes if k == ALL_LABELS else min(k, classes)
-        number, threads = len(lines), threads or machine.threads()
+        number = len(lines)
         answers = Answers(
             np.zeros((number, most), dtype=np.int32),
             np.zeros((number, most), dtype=np.float32),
@@ -127,24 +128,19 @@ class Original:
         if not number or not most:
             return answers
         reader = self._reader()
-        blocks, lock = iter(range(0, number, LINES_AT_ONCE)), threading.Lock()
+        folded = not isinstance(lines, Lines) and reader.folds(number)
 
-        def work(_thread: int, _control: NDArray[np.int64]) -> None:
-            while True:
-                with lock:
-                    first = next(blocks, None)
-                if first is None:
-                    return
-                last = min(number, first + LINES_AT_ONCE)
-                if isinstance(lines, Lines):
-                    some, folded = lines.some(first, last), False
-                else:
-                    folded = reader.words is not None
-                    some = self.dictionary.encode_texts(lines[first:last], folded=folded)
-                hidden = reader.means(some, folded)
-                self._answer(hidden, some.starts, threshold, answers.some(first, last))
+        def block(first: int, last: int) -> None:
+            if isinstance(lines, Lines):
+                some = lines.some(first, last)
+            else:
+                some = self.dictionary.encode_texts(lines[first:last], folded=folded)
+            self._answer(reader.means(some, folded), some.starts, threshold, answers.some(first, last))
 
-        run_together(work, max(1, min(threads, -(-number // LINES_AT_ONCE))))
+        if number <= LINES_AT_ONCE:
+            block(0, number)
+        else:
+            _in_blocks(block, number, threads or machine.threads())
         return answers
 
     def _check(self, k: int) -> int:
@@ -320,29 +316,44 @@ class Original:
 class Reader:
     """How lines become hidden vectors fast.
 
-    A known word always brings the same n-grams along: where there is room, their sum is kept, and a line adds one row a word instead
-    of a dozen. A small quantized matrix is decoded once.
+    A known word always brings the same n-grams along: where many lines are asked and there is room, their sum is kept, and a line
+    adds one row a word instead of a dozen. A small quantized matrix is decoded once.
 
     Attributes:
-        words: (V, D) the sum of each word's rows; None: there are no character n-grams, or no room.
+        input: (R, D), or quantized.
+        words: (V, D) the sum of each word's rows, once they were worth making.
+        sizes: (V,) how many rows they are.
     """
 
     def __init__(self, dictionary: Dictionary, input: Matrix) -> None:
         if isinstance(input, Quantized) and 4 * input.rows * input.columns <= DECODED_MOST:
             input = input.dense()
-        self.input, self.sizes = input, np.zeros(0, dtype=np.int32)
+        self.dictionary, self.input = dictionary, input
         self.words: Floats | None = None
-        size, width = dictionary.size, input.shape[1]
-        if isinstance(input, Quantized) or dictionary.arguments.max_n < 1 or 4 * size * width > FOLDED_MOST:
-            return
-        words, sizes = np.empty((size, width), dtype=np.float32), np.empty(size, dtype=np.int32)
+        self.sizes = np.zeros(0, dtype=np.int32)
+        self.lock = threading.Lock()
+
+    def folds(self, lines: int) -> bool:
+        """Whether so many lines are read by the sums of words. It depends on nothing else, so that answers do not, either."""
+        dictionary, width = self.dictionary, self.input.shape[1]
+        if isinstance(self.input, Quantized) or dictionary.arguments.max_n < 1:
+            return False
+        if WORDS_A_LINE * lines < dictionary.size or 4 * dictionary.size * width > FOLDED_MOST:
+            return False
+        with self.lock:
+            if self.words is None:
+                self.words = self._sums(self.input)
+        return True
+
+    def _sums(self, input: Floats) -> Floats:
+        size = self.dictionary.size
+        words, self.sizes = np.empty((size, input.shape[1]), dtype=np.float32), np.empty(size, dtype=np.int32)
         for first in range(0, size, WORDS_AT_ONCE):
             last = min(size, first + WORDS_AT_ONCE)
-            rows, starts = dictionary.rows_of_known(first, last)
+            rows, starts = self.dictionary.rows_of_known(first, last)
             kernels.sums(input, rows, starts, words[first:last])
-            sizes[first:last] = np.diff(starts)
-        self.words = words
-        self.sizes = sizes
+            self.sizes[first:last] = np.diff(starts)
+        return words
 
     def means(self, lines: Lines, folded: bool) -> Floats:
         """(N, D) the mean of each line's rows; ``folded``: known words stand for their n-grams."""
@@ -355,6 +366,21 @@ class Reader:
         else:
             kernels.means(self.input, lines.rows, lines.starts, 0, len(lines), hidden)
         return hidden
+
+
+def _in_blocks(block: Callable[[int, int], None], number: int, threads: int) -> None:
+    """Call ``block(first, last)`` for all lines, some at a time; each thread takes the next ones as soon as it is free."""
+    firsts, lock = iter(range(0, number, LINES_AT_ONCE)), threading.Lock()
+
+    def work(_thread: int, _control: NDArray[np.int64]) -> None:
+        while True:
+            with lock:
+                first = next(firsts, None)
+            if first is None:
+                return
+            block(first, min(number, first + LINES_AT_ONCE))
+
+    run_together(work, min(threads, -(-number // LINES_AT_ONCE)))
 
 
 def _bytes(word: str | bytes) -> bytes:

@@ -157,7 +157,7 @@ def test_many_lines_on_many_threads_answer_like_each_alone(name):
     texts = [QUERIES[i % len(QUERIES)] + " cat" * (i % 5) for i in range(3000)]
     whole = pairs(model, texts, 3, threads=4)
     assert whole == pairs(model, texts, 3, threads=1)
-    assert whole[17] == pairs(model, [texts[17]], 3)[0]
+    same_pairs([whole[17]], pairs(model, [texts[17]], 3))  # few lines are read otherwise: the last digit
 
 
 @pytest.mark.parametrize("name", ["softmax-bigrams.bin", "ova-pieces.bin", "plain.ftz"])
