@@ -94,7 +94,7 @@ def test_predict(name):
             one, p = model.predict(query, k=k, threshold=threshold)
             assert one == tuple(labels)
             assert isinstance(p, np.ndarray)
-            np.testing.assert_array_equal(p, probabilities)
+            np.testing.assert_allclose(p, probabilities, atol=1e-6)
     assert model.predict([]) == ([], [])
 
 
