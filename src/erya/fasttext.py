@@ -32,6 +32,7 @@ from erya.models.fasttext.making import How
 from erya.models.fasttext.meter import Meter, general_lines, label_lines
 from erya.models.fasttext.original import Original
 from erya.models.fasttext.quantized import Quantized
+from erya.models.fasttext.small_models import Try
 from erya.progress import Report, quiet
 from erya.text.files import unreadable
 
@@ -417,6 +418,45 @@ class FastTextModel:
         chosen = Settings(dsub=dsub, qnorm=qnorm, qout=qout, cutoff=cutoff)
         threads = How(threads=thread).workers
         self.original = quantize(self.original, chosen, retraining=retraining, threads=threads)
+
+    def quantize_under(
+        self,
+        size: str | int,
+        validation: str | Path | None = None,
+        input: str | Path | None = None,
+        report: Report = quiet,
+    ) -> list[Try]:
+        """Make the model so small that its file has at most ``size`` bytes, as well as it can be done.
+
+        Args:
+            size: bytes, or ``"1M"``, ``"500k"``.
+            validation: labelled lines by which a classifier is chosen: F1 of the first answer. Word vectors need none: they are to
+                stay as near as possible to what they were.
+            input: the training file; the rows that stay are trained once more.
+            report: told about every try.
+
+        Returns:
+            Everything that was tried: settings, size and score.
+
+        Raises:
+            ValueError: it cannot be made so small, or a classifier without ``validation``.
+        """
+        from erya.models.fasttext.quantize import Retraining
+        from erya.models.fasttext.small_models import best_under, f1_on, likeness_to
+        from erya.models.fasttext.tuning import bytes_of
+
+        most = bytes_of(str(size))
+        if most is None or (self.original.arguments.supervised and validation is None):
+            raise UsageError(
+                "no-validation",
+                say("a classifier is chosen by labelled lines: a file is needed", "选择分类器需要带标签的验证文件"),
+                help="quantize_under('1M', 'valid.txt') · -max-size 1M -autotune-validation valid.txt",
+            )
+        score = likeness_to(self.original) if validation is None else f1_on(Path(validation))
+        retraining = None if input is None else Retraining(_bytes_of(Path(input)))
+        found = best_under(self.original, most, score, retraining=retraining, report=report)
+        self.original = found.model
+        return found.tries
 
 
 class FastTextMeter:

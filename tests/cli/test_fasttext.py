@@ -73,6 +73,16 @@ def test_quantized(erya, trained):
     assert erya("fasttext", "test", "model.ftz", "train.txt").lines[1] == "P@1\t1"
 
 
+def test_the_best_model_under_a_size(erya, trained):
+    assert trained.stat().st_size > 30_000
+    command = "fasttext quantize -input train.txt -output model -max-size 20k -autotune-validation train.txt"
+    found = erya(*line(command))
+    assert found.code == 0, found.err
+    assert Path("model.ftz").stat().st_size <= 20_000
+    assert erya(*line("fasttext test model.ftz train.txt")).lines[1] == "P@1\t1"
+    assert "labelled lines" in erya(*line("fasttext quantize -output model -max-size 20k")).err
+
+
 def test_vectors(erya):
     Path("corpus.txt").write_text("green tea with milk and hot soup with egg \n" * 30, encoding="utf-8")
     command = "-input corpus.txt -output v -dim 8 -minCount 1 -bucket 500 -epoch 2 -verbose 0"

@@ -120,6 +120,14 @@ def _quantize(chosen: options.Options) -> None:
 
     values = chosen.values
     model = module.load_model(values["output"] + ".bin")
+    if values["max-size"]:
+        for one in model.quantize_under(
+            values["max-size"], values["autotune-validation"] or None, values["input"] or None
+        ):
+            if values["verbose"] > 0:
+                output.talk(f"{one.bytes:>12,}  {one.score:.4f}  {one.settings}")
+        model.save_model(values["output"] + ".ftz")
+        return
     same = chosen.chosen(["cutoff", "retrain", "epoch", "lr", "thread", "verbose", "dsub", "qnorm", "qout"])
     for name in ("epoch", "lr"):
         if name not in chosen.by_hand:  # as it was trained

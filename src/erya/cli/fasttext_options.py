@@ -52,6 +52,7 @@ OPTIONS: dict[str, tuple[type, Any]] = {
     "qnorm": (bool, False),
     "qout": (bool, False),
     "dsub": (int, 2),
+    "max-size": (str, ""),
 }
 DEFAULTS_OF: dict[str, dict[str, Any]] = {
     "supervised": {"minCount": 1, "loss": "softmax", "minn": 0, "maxn": 0, "lr": 0.1}
@@ -64,7 +65,7 @@ GROUPS = {
     "autotune": (
         "autotune-validation", "autotune-metric", "autotune-predictions", "autotune-duration", "autotune-modelsize",
     ),
-    "quantization": ("cutoff", "retrain", "qnorm", "qout", "dsub"),
+    "quantization": ("cutoff", "retrain", "qnorm", "qout", "dsub", "max-size"),
 }  # fmt: skip
 MEANINGS: dict[str, tuple[str, str]] = {
     "minCount": ("minimal number of word occurrences", "词至少出现的次数"),
@@ -104,6 +105,10 @@ MEANINGS: dict[str, tuple[str, str]] = {
     "qnorm": ("whether the norm is quantized separately", "是否单独量化范数"),
     "qout": ("whether the classifier is quantized", "是否量化分类器"),
     "dsub": ("size of each sub-vector", "子向量的维数"),
+    "max-size": (
+        "the best model under this size, by -autotune-validation FILE (Erya's own)",
+        "不超过此大小的最好模型，按 -autotune-validation 文件评判（Erya 增加）",
+    ),
 }
 
 
