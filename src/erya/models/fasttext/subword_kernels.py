@@ -729,6 +729,18 @@ def cut(
 
 
 @kernel
+def average(input: Floats, starts: Places, rows: Ids, found: Floats) -> None:
+    """``found[w]`` = the mean of the rows of ``input`` that word w owns."""
+    for word in range(len(starts) - 1):
+        first, last = starts[word], starts[word + 1]
+        found[word] = 0
+        for i in range(first, last):
+            for k in range(input.shape[1]):
+                found[word, k] += input[rows[i], k]
+        found[word] /= np.float32(last - first)
+
+
+@kernel
 def deal(starts: Places, rows: Ids) -> None:
     """Bring each word's rows into the order of their owners; those of one owner stay as they are."""
     ends = np.zeros(OWNERS + 1, dtype=np.int64)

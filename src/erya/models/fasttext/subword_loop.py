@@ -112,10 +112,7 @@ class Subwords:
     def means(self, input: Floats) -> Floats:
         """(V, D) each word's vector: the mean of its rows of ``input``."""
         found = np.empty((len(self.starts) - 1, input.shape[1]), dtype=np.float32)
-        for first in range(0, len(found), 4096):
-            starts = self.starts[first : first + 4097]
-            sums = np.add.reduceat(input[self.rows[starts[0] : starts[-1]]], starts[:-1] - starts[0], axis=0)
-            found[first : first + 4096] = sums / np.diff(starts)[:, None]
+        kernels.average(input, self.starts, self.rows, found)
         return found
 
 
