@@ -592,7 +592,7 @@ class _Table:
         for mine, theirs in ((larger.starts, old.starts), (larger.lengths, old.lengths)):
             mine[:names] = theirs[:names]
         larger.counts[:names], larger.firsts[:names] = old.counts[:names], old.firsts[:names]
-        hashes = np.zeros(names, dtype=np.int32)
+        hashes = np.zeros(0, dtype=np.int32)  # not asked for
         kernels.fill_slots(larger.slots, larger.arena, larger.starts[:names], larger.lengths[:names], hashes)
         self.counts = larger
 
@@ -615,7 +615,7 @@ class _Table:
 
 def _empty_counts(names: int, size: int) -> kernels.Counts:
     return kernels.Counts(
-        np.zeros(2 * _power_above(4 * names), dtype=np.uint64),
+        np.zeros(2 * _power_above(2 * names - 1), dtype=np.uint64),  # half of the slots are taken at most
         np.zeros(size + PAD, dtype=np.uint8),
         np.zeros(names, dtype=np.int64),
         np.zeros(names, dtype=np.int32),

@@ -235,7 +235,7 @@ def look_up(names: Names, data: Bytes, start: Int, length: Int) -> Int:
 
 @kernel
 def fill_slots(slots: NDArray[np.uint64], arena: Bytes, starts: Longs, lengths: Ids, hashes: Ids) -> Int:
-    """Enter all names into empty slots and hash them; −1, or the number of a name that is there already."""
+    """Enter all names into empty slots and hash them, where there is room for hashes; −1, or the number of a name that is there already."""
     for number in range(len(starts)):
         start, length = starts[number], np.int64(lengths[number])
         first = eight(arena, start) if length >= 8 else some(arena, start, length)
@@ -245,7 +245,8 @@ def fill_slots(slots: NDArray[np.uint64], arena: Bytes, starts: Longs, lengths: 
             return np.int64(number)
         slots[2 * slot] = tag_of(h, length) << _HALF | np.uint64(number + 1)
         slots[2 * slot + 1] = first
-        hashes[number] = np.int32(np.uint32(fnv1a(arena, start, length)))
+        if len(hashes):
+            hashes[number] = np.int32(np.uint32(fnv1a(arena, start, length)))
     return np.int64(-1)
 
 
