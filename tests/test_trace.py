@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -225,6 +225,7 @@ def test_overlapping_tokens_do_not_repeat_text():
     assert "bcd</mark>" not in trace.html()
 
 
+@example("", [1.0, float("inf")], 1)
 @given(
     st.text(alphabet=st.characters(codec=None), max_size=30),
     st.lists(st.floats(allow_nan=True, allow_infinity=True), max_size=6),

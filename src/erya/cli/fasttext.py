@@ -327,4 +327,4 @@ def _number(value: float) -> str:
 
 def _row(values: Iterable[float]) -> str:
     """As the original prints a vector: five digits, each number followed by a space."""
-    return " ".join(f"{float(value):.5g}" for value in values)
+    return "".join(f"{float(value):.5g} " for value in values)

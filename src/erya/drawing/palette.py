@@ -60,7 +60,7 @@ def step_of(value: float, largest: float) -> str:
     """The class of a signed value on the ramps: ``p0`` … ``p10`` for it, ``n1`` … ``n10`` against it."""
     if value != value or largest <= 0:
         return "p0"
-    step = min(STEPS, round(abs(value) / largest * STEPS))
+    step = round(min(1.0, abs(value) / largest) * STEPS)  # infinite values are as strong as the ramp goes
     return f"{'n' if value < 0 and step else 'p'}{step}"
 
 

@@ -127,7 +127,9 @@ class Run:
         self.moments: list[int] = []  # blocks done when each snapshot was taken
         self.snapshots: list[Floats] = []
         self.broken = False
-        self.pace = Pace(1, plan.threads, choice=True)  # in step no bit depends on it; lock-free, no two runs are alike anyway
+        self.pace = Pace(
+            1, plan.threads, choice=True
+        )  # in step no bit depends on it; lock-free, no two runs are alike anyway
         self._train = shards.train_lock_free if self.settings.direct else shards.train_in_step
 
     @property
