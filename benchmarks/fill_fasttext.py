@@ -46,7 +46,9 @@ def speed(room: str, lang: str) -> str | None:
         "10 dimensions, 5 epochs; whole jobs in fresh processes in turns, with their peak memory; predicting: 50,000 texts in one call, "
         "the model loaded. Medians, in brackets the extremes of a round. The original predicts on one thread whatever it is given.\n",
         "zh": f"\n维基百科 {text['lines']:,} 段，{text['words']:,} 词，十个标签，二元词组，两百万个桶，10 维，5 轮；"
-        "每次都在新进程中完成全部工作，交替运行，并列峰值内存；预测一项是模型装好之后一次问 50,000 条。取中位数，方括号内为单回的最小与最大值。原版预测只用一个线程。\n",
+        "每次都在新进程中完成全部工作，交替运行，并列峰值内存；"
+        "预测一项是模型装好之后一次问 50,000 条。取中位数，方括号内为单回的最小与最大值。"
+        "原版预测只用一个线程。\n",
     }
     return table(head[lang], rows) + note[lang] + footnote(document, lang, {"fasttext": document["peers"][PEER]})
 
