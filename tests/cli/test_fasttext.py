@@ -79,6 +79,7 @@ def test_the_best_model_under_a_size(erya, trained):
     found = erya(*line(command))
     assert found.code == 0, found.err
     assert Path("model.ftz").stat().st_size <= 20_000
+    assert " -dsub 1 -qnorm" in found.err
     assert erya(*line("fasttext test model.ftz train.txt")).lines[1] == "P@1\t1"
     assert "labelled lines" in erya(*line("fasttext quantize -output model -max-size 20k")).err
 

@@ -125,7 +125,7 @@ def _quantize(chosen: options.Options) -> None:
             values["max-size"], values["autotune-validation"] or None, values["input"] or None
         ):
             if values["verbose"] > 0:
-                output.talk(f"{one.bytes:>12,}  {one.score:.4f}  {one.settings}")
+                output.talk(f"{one.bytes:>12,}  {one.score:.4f}  {_flags(one)}")
         model.save_model(values["output"] + ".ftz")
         return
     same = chosen.chosen(["cutoff", "retrain", "epoch", "lr", "thread", "verbose", "dsub", "qnorm", "qout"])
@@ -134,6 +134,17 @@ def _quantize(chosen: options.Options) -> None:
             same[name] = None
     model.quantize(input=values["input"] or None, **same)
     model.save_model(values["output"] + ".ftz")
+
+
+def _flags(one: Any) -> str:
+    """A try as options of the command line."""
+    if one.settings is None:
+        return say("as it is", "原样")
+    flags = f"-dsub {one.settings.dsub}"
+    for name in ("qnorm", "qout"):
+        flags += f" -{name}" if getattr(one.settings, name) else ""
+    flags += f" -cutoff {one.settings.cutoff}" if one.settings.cutoff else ""
+    return flags + (" -retrain" if one.retrained else "")
 
 
 # ---- asking models ------------------------------------------------------------------------------------------------

@@ -251,7 +251,8 @@ class Run:
         self.warm_up(report)
         whole = self.plan.epochs * self.blocks
         while self.done < whole:
-            started, tokens = perf_counter(), min(self.block_tokens, len(self.ids))
+            left = len(self.ids) - self.done % self.blocks * self.block_tokens
+            started, tokens = perf_counter(), min(self.block_tokens, left)
             epoch = self.done // self.blocks + 1
             self.block()
             if self.broken:

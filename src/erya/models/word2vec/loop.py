@@ -210,7 +210,8 @@ class Run:
         if self.done == 0 and not self.moments:
             self._keep_snapshot()
         while self.done < whole:
-            started, tokens = perf_counter(), min(self.block_tokens, len(self.ids))
+            left = len(self.ids) - self.done % self.blocks * self.block_tokens
+            started, tokens = perf_counter(), min(self.block_tokens, left)
             epoch = self.done // self.blocks + 1
             self.block()
             if self.broken:
