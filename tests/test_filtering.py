@@ -586,7 +586,8 @@ def test_a_worker_that_dies_is_an_error(saved, tmp_path):
                 pytest.skip("needs /proc")
             workers = [int(pid) for pid in children.read_text().split() if b"filter_run" in _command(int(pid))]
             victims.extend(workers)  # not the children that other tests have left
-            os.kill(victims[0], signal.SIGKILL)
+            if victims:
+                os.kill(victims[0], signal.SIGKILL)
 
     with pytest.raises(ResourceError) as caught:
         go(saved, tmp_path / "in", tmp_path / "kept", processes=1, watch=watch)
