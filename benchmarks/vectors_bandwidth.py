@@ -55,7 +55,8 @@ def cache_bytes(width: int, window: int, *, cbow: bool) -> float:
 def training(corpus: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Training alone: seconds, trained words, and the bytes of one."""
     from erya.models.word2vec.estimator import Word2Vec
-    from erya.models.word2vec.loop import Run, keep_probabilities
+    from erya.models.word2vec.loop import Run
+    from erya.parts.thinning import keep_probabilities
     from erya.progress import quiet
     from erya.text.corpus import encode
 

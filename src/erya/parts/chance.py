@@ -39,6 +39,14 @@ def mixed(number: np.uint64) -> np.uint64:
 
 
 @kernel
+def start_stream(stream: Stream, seed: int, block: int, turn: int) -> None:
+    """The random numbers of one turn: a function of seed, block and turn, whoever takes it."""
+    state = mixed(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
+    state = mixed(state ^ (np.uint64(block) + np.uint64(0xD1B54A32D192ED03)))
+    stream[0] = mixed(state ^ (np.uint64(turn) + np.uint64(0x8CB92BA72F3D8DD7)))
+
+
+@kernel
 def next_number(stream: Stream) -> np.uint64:
     """64 random bits."""
     stream[0] += np.uint64(0x9E3779B97F4A7C15)

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.kernel_cache import inlined, kernel
-from erya.parts.chance import AliasTable, below, draw, mixed
+from erya.parts.chance import AliasTable, below, draw, start_stream
 from erya.parts.huffman import Paths
 from erya.parts.lockstep import ABORT, atomic_load, atomic_store, barrier
 from erya.parts.simd import (
@@ -38,7 +38,6 @@ from erya.parts.simd import (
     fma,
     load,
     minus,
-    over,
     plus,
     prefetch,
     prefetch_to_write,
@@ -47,8 +46,8 @@ from erya.parts.simd import (
     times,
     total,
     totals,
-    within,
 )
+from erya.parts.squash import sigmoid
 
 GROUP = 6  # targets that are multiplied at once
 SHARDS = 8  # at most, of a round; the result depends on it, so it does not depend on the number of threads
@@ -177,26 +176,6 @@ def ask_for_word(parameters: Floats, pieces: Pieces, word: int, to_write: bool) 
 
 
 # ---- one prediction -----------------------------------------------------------------------------------------------
-
-
-@inlined
-def sigmoid(x: object) -> object:
-    """1 / (1 + e⁻ˣ) of 16 numbers: (1 + tanh(x/2)) / 2, tanh by the first terms of Lambert's continued fraction.
-
-    The error is below 4·10⁻⁶ everywhere; beyond ±18 the answer is that of ±18.
-    """
-    y = times(within(x, spread(np.float32(-18)), spread(np.float32(18))), spread(np.float32(0.5)))
-    q = times(y, y)
-    above = plus(q, spread(np.float32(990)))
-    above = fma(above, q, spread(np.float32(135135)))
-    above = fma(above, q, spread(np.float32(4729725)))
-    above = fma(above, q, spread(np.float32(34459425)))
-    under = fma(q, spread(np.float32(45)), spread(np.float32(13860)))
-    under = fma(under, q, spread(np.float32(945945)))
-    under = fma(under, q, spread(np.float32(16216200)))
-    under = fma(under, q, spread(np.float32(34459425)))
-    tanh = within(over(times(y, above), under), spread(np.float32(-1)), spread(np.float32(1)))
-    return fma(tanh, spread(np.float32(0.5)), spread(np.float32(0.5)))
 
 
 @inlined
@@ -583,31 +562,6 @@ def make_moves(
 
 
 # ---- a block ------------------------------------------------------------------------------------------------------
-
-
-@kernel
-def subsample(ids: Ids, keep: NDArray[np.uint32], kept: Ids, stream: NDArray[np.uint64]) -> int:
-    """Copy ``ids`` to ``kept``, each word w with probability keep[w] / 2³²; ends of lines (−1) always. Returns how many."""
-    count, state = 0, stream[0]
-    for place in range(len(ids)):
-        word = ids[place]
-        if word < 0:
-            kept[count] = -1
-            count += 1
-        else:
-            state += np.uint64(0x9E3779B97F4A7C15)
-            kept[count] = word
-            count += 1 if (mixed(state) >> np.uint64(32)) <= np.uint64(keep[word]) else 0
-    stream[0] = state
-    return count
-
-
-@kernel
-def start_stream(stream: NDArray[np.uint64], seed: int, block: int, turn: int) -> None:
-    """The random numbers of one turn: a function of seed, block and turn, whoever takes it."""
-    state = mixed(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
-    state = mixed(state ^ (np.uint64(block) + np.uint64(0xD1B54A32D192ED03)))
-    stream[0] = mixed(state ^ (np.uint64(turn) + np.uint64(0x8CB92BA72F3D8DD7)))
 
 
 @kernel

@@ -20,11 +20,12 @@ from erya.kernel_cache import announce
 from erya.language import say
 from erya.models.fasttext import subword_kernels as kernels
 from erya.models.fasttext.features import END
-from erya.parts.chance import AliasTable, alias_table
+from erya.parts.chance import AliasTable, alias_table, start_stream
 from erya.parts.huffman import Paths, huffman
 from erya.parts.lockstep import run_together
 from erya.parts.pace import Pace
 from erya.parts.simd import LANES, aligned, apart, padded
+from erya.parts.thinning import keep_probabilities, kept_shares, subsample
 from erya.progress import Report
 from erya.state import Arrays, State
 
@@ -193,8 +194,8 @@ class Run:
         number = self.done % self.blocks
         ids = self.ids[number * self.block_tokens : (number + 1) * self.block_tokens]
         stream = np.zeros(1, dtype=np.uint64)
-        kernels.start_stream(stream, self.plan.seed, self.done, -1)
-        size = kernels.subsample(ids, self.keep, self.kept, stream)
+        start_stream(stream, self.plan.seed, self.done, -1)
+        size = subsample(ids, self.keep, self.kept, stream)
         whole = self.plan.epochs * self.blocks
         rates = self._rate(self.done / whole), self._rate((self.done + 1) / whole)
         threads, started = self.pace.next_threads(), perf_counter()
@@ -236,7 +237,7 @@ class Run:
 
     def warm_up(self, report: Report) -> None:
         """Compile the kernel, or fetch it from the cache, by training on nothing."""
-        announce(report, [self._train, kernels.subsample])
+        announce(report, [self._train, subsample])
         self._steps(0, (0.0, 0.0), 1)
 
     # ---- the whole --------------------------------------------------------------------------------------------
@@ -352,18 +353,6 @@ class Run:
         self.curve = [dict(row) for row in state.data["curve"]]
 
 
-def keep_probabilities(counts: Integers, sample: float) -> NDArray[np.uint32]:
-    """(V,) of 2³²: how often an occurrence of each word is kept; √(sample/f) + sample/f for a word of frequency f.
-
-    ``sample`` 0 keeps all.
-    """
-    if not sample:
-        return np.full(len(counts), 2**32 - 1, dtype=np.uint32)
-    share = sample / (np.maximum(counts, 1) / max(1, int(counts.sum())))
-    kept: NDArray[np.uint32] = np.minimum((np.sqrt(share) + share) * 2.0**32, 2.0**32 - 1).astype(np.uint32)
-    return kept
-
-
 def _round(counts: Integers, subwords: Subwords, plan: Plan) -> tuple[int, int]:
     """Turns of a round, and words of a turn.
 
@@ -371,8 +360,7 @@ def _round(counts: Integers, subwords: Subwords, plan: Plan) -> tuple[int, int]:
     often, in a word of text, is the mean over its rows of how often each occurs. For the word where that is highest, these
     moves times the rate stay below MOST_STEPS. A tree's root takes part in every prediction, but moves less.
     """
-    shares = np.maximum(counts, 1) * (keep_probabilities(counts, plan.sample) / 2.0**32)
-    shares = shares / shares.sum()
+    shares = kept_shares(counts, plan.sample)
     sizes = np.diff(subwords.starts)
     occurs = np.bincount(subwords.rows, weights=np.repeat(shares, sizes))
     touched = np.add.reduceat(occurs[subwords.rows], subwords.starts[:-1]) / sizes

@@ -13,10 +13,11 @@ from erya.errors import DataError, DivergedError, UsageError
 from erya.models.fasttext import subword_kernels as kernels
 from erya.models.fasttext import subword_reference as reference
 from erya.models.fasttext.features import END, fnv1a, pieces_of
-from erya.models.fasttext.subword_loop import Plan, Run, Subwords, keep_probabilities
+from erya.models.fasttext.subword_loop import Plan, Run, Subwords
 from erya.models.fasttext.vectors import FastTextVectors
 from erya.parts.chance import alias_table
 from erya.parts.huffman import huffman
+from erya.parts.thinning import keep_probabilities
 from erya.parts.unknown_word import UnknownWordError
 from erya.progress import quiet
 from erya.tasks import vectors

@@ -19,11 +19,12 @@ from erya.kernel_cache import announce
 from erya.language import say
 from erya.models.word2vec import shard_kernels as shards
 from erya.models.word2vec.kernels import GROUP, SIDE, Hands
-from erya.parts.chance import AliasTable, alias_table
+from erya.parts.chance import AliasTable, alias_table, start_stream
 from erya.parts.huffman import Paths, huffman
 from erya.parts.lockstep import run_together
 from erya.parts.pace import Pace
 from erya.parts.simd import LANES, aligned, apart, padded
+from erya.parts.thinning import keep_probabilities, kept_shares, subsample
 from erya.progress import Report
 from erya.state import Arrays, State
 
@@ -150,8 +151,8 @@ class Run:
         number = self.done % self.blocks
         ids = self.ids[number * self.block_tokens : (number + 1) * self.block_tokens]
         stream = np.zeros(1, dtype=np.uint64)
-        shards.start_stream(stream, self.plan.seed, self.done, -1)
-        size = shards.subsample(ids, self.keep, self.kept, stream)
+        start_stream(stream, self.plan.seed, self.done, -1)
+        size = subsample(ids, self.keep, self.kept, stream)
         whole = self.plan.epochs * self.blocks
         rates = self._rate(self.done / whole), self._rate((self.done + 1) / whole)
         threads, started = self.pace.next_threads(), perf_counter()
@@ -192,7 +193,7 @@ class Run:
 
     def warm_up(self, report: Report) -> None:
         """Compile the kernel, or fetch it from the cache, by training on nothing."""
-        announce(report, [self._train, shards.subsample])
+        announce(report, [self._train, subsample])
         self._steps(0, (0.0, 0.0), 1)
 
     # ---- the whole --------------------------------------------------------------------------------------------
@@ -309,24 +310,6 @@ class Run:
         self.moments = [int(moment) for moment in state.data["moments"]]
         self.snapshots = [np.array(one) for one in state.arrays["snapshots"]]
         self.curve = [dict(row) for row in state.data["curve"]]
-
-
-def keep_probabilities(counts: NDArray[np.int64], sample: float) -> NDArray[np.uint32]:
-    """(V,) of 2³²: how often an occurrence of each word is kept; √(sample/f) + sample/f for a word of frequency f.
-
-    As word2vec.c does it; the paper's formula lacks the second term. ``sample`` 0 keeps all.
-    """
-    if not sample:
-        return np.full(len(counts), 2**32 - 1, dtype=np.uint32)
-    share = sample / (np.maximum(counts, 1) / max(1, int(counts.sum())))
-    kept: NDArray[np.uint32] = np.minimum((np.sqrt(share) + share) * 2.0**32, 2.0**32 - 1).astype(np.uint32)
-    return kept
-
-
-def kept_shares(counts: NDArray[np.int64], sample: float) -> NDArray[np.float64]:
-    """(V,) each word's share of the text that subsampling leaves; they sum to 1."""
-    kept = np.maximum(counts, 1) * (keep_probabilities(counts, sample) / 2.0**32)
-    return np.asarray(kept / kept.sum())
 
 
 def _round(counts: NDArray[np.int64], plan: Plan) -> tuple[int, int]:

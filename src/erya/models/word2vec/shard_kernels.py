@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from erya.kernel_cache import inlined, kernel
 from erya.models.word2vec.kernels import GROUP, LARGEST, SIDE, SPARE, Floats, Hands, Places, cbow, skip_gram
-from erya.parts.chance import AliasTable, below, draw, mixed
+from erya.parts.chance import AliasTable, below, draw, start_stream
 from erya.parts.huffman import Paths
 from erya.parts.lockstep import ABORT, atomic_load, atomic_store, barrier
 from erya.parts.simd import LANES, fma, load, minus, plus, prefetch, prefetch_to_write, spread, store, total
@@ -373,31 +373,6 @@ def add_changes(parameters: Floats, arena: Floats, keys: Places, used: int, low:
 
 
 # ---- a block ------------------------------------------------------------------------------------------------------
-
-
-@kernel
-def subsample(ids: Ids, keep: NDArray[np.uint32], kept: Ids, stream: NDArray[np.uint64]) -> int:
-    """Copy ``ids`` to ``kept``, each word w with probability keep[w] / 2³²; ends of lines (−1) always. Returns how many."""
-    count, state = 0, stream[0]
-    for place in range(len(ids)):
-        word = ids[place]
-        if word < 0:
-            kept[count] = -1
-            count += 1
-        else:
-            state += np.uint64(0x9E3779B97F4A7C15)
-            kept[count] = word
-            count += 1 if (mixed(state) >> np.uint64(32)) <= np.uint64(keep[word]) else 0
-    stream[0] = state
-    return count
-
-
-@kernel
-def start_stream(stream: NDArray[np.uint64], seed: int, block: int, turn: int) -> None:
-    """The random numbers of one turn: a function of seed, block and turn, whoever takes it."""
-    state = mixed(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
-    state = mixed(state ^ (np.uint64(block) + np.uint64(0xD1B54A32D192ED03)))
-    stream[0] = mixed(state ^ (np.uint64(turn) + np.uint64(0x8CB92BA72F3D8DD7)))
 
 
 @kernel

@@ -19,6 +19,7 @@ from erya.models.word2vec.estimator import Word2Vec
 from erya.parts.counting import count
 from erya.parts.huffman import huffman
 from erya.parts.simd import padded
+from erya.parts.thinning import keep_probabilities
 from erya.text.corpus import encode
 from erya.vectors import Cooccurrence
 
@@ -86,7 +87,7 @@ def test_names_in_the_table_of_symbols_are_in_the_code(readme):
 @pytest.mark.parametrize("readme", READMES)
 def test_shares_of_text_and_noise(readme, every_word):
     counts = every_word.counts
-    keep = loop.keep_probabilities(counts, 1e-3) / 2**32
+    keep = keep_probabilities(counts, 1e-3) / 2**32
     noise = counts**0.75 / (counts**0.75).sum()
     rows = table(readme, "drawn")
     assert len(rows) == 5

@@ -10,12 +10,14 @@ import pytest
 
 from erya.errors import DataError, DivergedError, Interrupted, UsageError
 from erya.kernel_cache import kernel
-from erya.models.word2vec import kernels, loop, reference, shard_kernels
+from erya.models.word2vec import loop, reference
 from erya.models.word2vec.answers import word_probabilities
 from erya.models.word2vec.estimator import Word2Vec
-from erya.models.word2vec.loop import Plan, Run, keep_probabilities
+from erya.models.word2vec.loop import Plan, Run
 from erya.parts.huffman import huffman
 from erya.parts.simd import LANES, load, store
+from erya.parts.squash import sigmoid
+from erya.parts.thinning import keep_probabilities, subsample
 from erya.progress import Report
 from erya.tasks import vectors as task
 from erya.trace import Points, Table
@@ -154,7 +156,7 @@ def test_cbow_steps_down_its_loss():
 @kernel
 def _sigmoids(x, out):
     for row in range(x.shape[0]):
-        store(out, row, 0, kernels.sigmoid(load(x, row, 0)))
+        store(out, row, 0, sigmoid(load(x, row, 0)))
 
 
 def test_sigmoid():
@@ -171,7 +173,7 @@ def test_sigmoid():
 def test_subsampling_keeps_the_right_share():
     ids = text(200_000)
     keep, kept = keep_probabilities(COUNTS, 0.01), np.empty(200_000, dtype=np.int32)
-    size = shard_kernels.subsample(ids, keep, kept, np.array([9], dtype=np.uint64))
+    size = subsample(ids, keep, kept, np.array([9], dtype=np.uint64))
     share = COUNTS / COUNTS.sum()
     expected = np.minimum(1, np.sqrt(0.01 / share) + 0.01 / share)
     found = np.bincount(kept[:size][kept[:size] >= 0], minlength=11) / np.bincount(ids[ids >= 0], minlength=11)

@@ -17,7 +17,9 @@ from erya.kernel_cache import announce
 from erya.models.word2vec import loop
 from erya.models.word2vec import shard_kernels as shards
 from erya.models.word2vec.loop import Floats, Ids, Plan, Run
+from erya.parts.chance import start_stream
 from erya.parts.skip_gram_torch import Shape, Trainer, running
+from erya.parts.thinning import kept_shares, subsample
 from erya.parts.torch_device import check_device
 from erya.progress import Report
 from erya.state import State
@@ -54,7 +56,7 @@ class TorchRun(Run):
         group = min(LARGEST_GROUP, words)
         batch = group * (words // group)
         shape = Shape(plan.window, plan.negative, max(plan.negative, group), group, plan.cbow, plan.mean)
-        often = batch / loop.MOST_STEPS * loop.kept_shares(counts, plan.sample)
+        often = batch / loop.MOST_STEPS * kept_shares(counts, plan.sample)
         if plan.cbow and plan.mean:  # a window steps once; in skip-gram, once for each of its words
             often /= plan.window + 1 if plan.shrink else 2 * plan.window
         noise, offsets = self.sampling.noise, self.sampling.offsets
@@ -73,14 +75,14 @@ class TorchRun(Run):
 
     def _block_seed(self) -> int:
         stream = np.zeros(1, dtype=np.uint64)
-        shards.start_stream(stream, self.plan.seed, self.done, -2)
+        start_stream(stream, self.plan.seed, self.done, -2)
         return int(stream[0] >> np.uint64(1))
 
     # ---- the whole: as ``Run``, with the parameters fetched where they are looked at ----------------------------
 
     def warm_up(self, report: Report) -> None:
         """Compile the kernel that subsamples, or fetch it from the cache."""
-        announce(report, [shards.subsample])
+        announce(report, [subsample])
 
     def finish(self, report: Report) -> None:
         """See ``Run.finish``."""
