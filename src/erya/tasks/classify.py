@@ -9,18 +9,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from erya.errors import DataError, UsageError, quoted
+from erya.errors import DataError
 from erya.language import say
 from erya.scoring import Measure, Paired, Score, bootstrap, mean_of, paired
+from erya.tasks._targets import Document, Examples, Kind, Labels, documents, examples, kind_of, not_taken
 
-Document = str | tuple[str, str]
-Labels = NDArray[Any]
+__all__ = [
+    "CALIBRATION_BINS",
+    "HEADLINE",
+    "LOWER_IS_BETTER",
+    "SCORE_NAMES",
+    "Document",
+    "Examples",
+    "Kind",
+    "LabelScore",
+    "Labels",
+    "Run",
+    "abstaining",
+    "calibration_bins",
+    "confusion",
+    "documents",
+    "examples",
+    "headline",
+    "kind_of",
+    "majority",
+    "not_taken",
+    "paired_test",
+    "per_label",
+    "row_losses",
+    "scores",
+    "sklearn_tags",
+    "toy",
+]
 
 INPUT = "rows"  # of texts with labels; "corpus": of running text
 FIRST_USE = "erya predict FILE.erya --input TEXT"
@@ -29,164 +54,6 @@ SCORE_NAMES = ("accuracy", "macro_f1", "micro_f1", "log_loss", "calibration_erro
 LOWER_IS_BETTER = ("log_loss", "calibration_error")
 CALIBRATION_BINS = 15
 SMALLEST_PROBABILITY = 1e-15  # a probability of 0 would make the log loss of the whole file infinite
-
-
-# ---- what goes in ---------------------------------------------------------------------------------------------
-
-
-def documents(X: Any) -> list[Document]:
-    """``X`` as a list of texts or pairs of texts.
-
-    Args:
-        X: list, array, Series of str; or of pairs (tuple, list or array row of two str).
-
-    Raises:
-        UsageError: ``X`` is one bare string or a path, or an element is no text.
-    """
-    if isinstance(X, str | bytes | Path):
-        raise UsageError(
-            "bare-string",
-            say(
-                "X is one string; a classifier takes a list of texts",
-                "X 是单个字符串；分类器需要的是文本列表",
-            ),
-            help=say(
-                "predict([text]); a file: erya.read(path)",
-                "predict([text])；文件请用 erya.read(path)",
-            ),
-        )
-    rows = X.tolist() if hasattr(X, "tolist") else list(X)
-    return [row if isinstance(row, str) else _pair(row, number) for number, row in enumerate(rows)]
-
-
-def _pair(row: Any, number: int) -> Document:
-    if isinstance(row, list | tuple) or (isinstance(row, np.ndarray) and row.ndim == 1):
-        pair = tuple(row)
-        if len(pair) == 2 and all(isinstance(text, str) for text in pair):
-            return pair[0], pair[1]
-    raise UsageError(
-        "not-text",
-        say(
-            f"X[{number}] is {quoted(repr(row), 40)}, neither a text nor a pair of texts",
-            f"X[{number}] 是 {quoted(repr(row), 40)}，既不是文本，也不是文本对",
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """Checked training data. N documents, C classes."""
-
-    documents: list[Document]  # N
-    classes: Labels  # (C,) sorted
-    targets: NDArray[np.int64]  # (N,) indices into classes
-    weights: NDArray[np.float64]  # (N,) sample weight × class weight
-
-    def __len__(self) -> int:
-        return len(self.documents)
-
-
-def examples(
-    X: Any,
-    y: Any,
-    *,
-    sample_weight: Any = None,
-    class_weight: str | dict[Any, float] | None = None,
-) -> Examples:
-    """Check inputs, targets and weights, and number the labels.
-
-    Args:
-        X: N texts or pairs.
-        y: N labels, str or int.
-        sample_weight: N finite, non-negative weights; rows of weight 0 are left out.
-        class_weight: None; ``"balanced"``: N / (C × the class's total weight); or ``{label: weight}``, 1 where absent.
-
-    Raises:
-        DataError: no rows, fewer than two classes, or lengths that differ.
-        UsageError: a bare string; a negative, infinite or NaN weight; a class weight for an unknown label.
-    """
-    texts = documents(X)
-    if y is None:
-        raise UsageError("no-targets", say("a classifier needs labels: fit(X, y)", "分类器需要标签：fit(X, y)"))
-    labels = np.asarray(y.tolist() if hasattr(y, "tolist") else list(y))
-    if labels.ndim != 1:
-        raise UsageError("several-labels", say("each row takes one label", "每一行只能有一个标签"))
-    if len(texts) != len(labels):
-        raise DataError(
-            "lengths-differ",
-            say(f"{len(texts)} texts but {len(labels)} labels", f"{len(texts)} 条文本，却有 {len(labels)} 个标签"),
-        )
-    if not texts:
-        raise DataError("no-rows", say("there is nothing to learn from: no rows", "没有可供学习的数据行"))
-    weights = _weights(sample_weight, len(texts))
-    kept = weights > 0
-    if not kept.all():
-        texts = [text for text, keep in zip(texts, kept.tolist(), strict=True) if keep]
-        labels, weights = labels[kept], weights[kept]
-    classes, targets = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
-        only = quoted(classes[0], 30) if len(classes) else "–"
-        raise DataError(
-            "one-class",
-            say(f"all rows have one class ('{only}')", f"所有行都是同一个类别（“{only}”）"),
-            help=say("a classifier needs at least two", "分类器至少需要两个类别"),
-        )
-    weights = weights * _class_weights(class_weight, classes, targets, weights)[targets]
-    return Examples(texts, classes, targets.astype(np.int64), weights)
-
-
-def _weights(sample_weight: Any, count: int) -> NDArray[np.float64]:
-    if sample_weight is None:
-        return np.ones(count)
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != (count,):
-        raise DataError(
-            "lengths-differ",
-            say(
-                f"{count} texts but weights of shape {weights.shape}", f"{count} 条文本，权重的形状却是 {weights.shape}"
-            ),
-        )
-    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
-    if len(wrong):
-        raise UsageError(
-            "bad-weight",
-            say(
-                f"weight {weights[wrong[0]]} at row {wrong[0]}: weights are finite and not negative",
-                f"第 {wrong[0]} 行的权重是 {weights[wrong[0]]}：权重必须有限且不为负",
-            ),
-        )
-    return weights
-
-
-def _class_weights(
-    class_weight: str | dict[Any, float] | None, classes: Labels, targets: NDArray[Any], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    if class_weight is None:
-        return np.ones(len(classes))
-    if class_weight == "balanced":
-        totals = np.bincount(targets, weights=weights, minlength=len(classes))
-        return np.asarray(weights.sum() / (len(classes) * totals), dtype=np.float64)
-    if not isinstance(class_weight, dict):
-        raise UsageError(
-            "bad-setting",
-            say(
-                f"class_weight={class_weight!r}: use None, 'balanced' or {{label: weight}}",
-                f"class_weight={class_weight!r}：应为 None、'balanced' 或 {{标签: 权重}}",
-            ),
-        )
-    found = np.ones(len(classes))
-    known = {str(label): index for index, label in enumerate(classes.tolist())}
-    for label, weight in class_weight.items():
-        if str(label) not in known or not np.isfinite(weight) or weight < 0:
-            raise UsageError(
-                "bad-setting",
-                say(
-                    f"class_weight: '{quoted(label, 30)}: {weight}' – no such label, or no such weight",
-                    f"class_weight：“{quoted(label, 30)}: {weight}”——没有这个标签，或权重无效",
-                ),
-            )
-        found[known[str(label)]] = weight
-    return found
 
 
 # ---- what comes out -------------------------------------------------------------------------------------------
