@@ -9,6 +9,7 @@ checkpoint is restored (without one, the beginning) and training goes on from th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
@@ -46,6 +47,7 @@ HALVINGS = 24  # of the learning rate, until training is given up
 
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.int64]
+Validate = Callable[[Floats, Floats], dict[str, float]]  # (R, D) and (C, D) as they stand → scores of the curve's row
 
 
 class Encoded(Protocol):
@@ -70,11 +72,18 @@ class Start(NamedTuple):
         rows: (K,) which input rows they are.
         vectors: (K, D).
         output: (C, D) the labels' vectors, or None: zeros.
+        stays: which of ``rows`` stay as they are, where the plan freezes; None: all.
     """
 
     rows: NDArray[np.int64]
     vectors: Floats
     output: Floats | None = None
+    stays: NDArray[np.int64] | None = None
+
+    @property
+    def frozen(self) -> NDArray[np.int64]:
+        """The rows that stay, where the plan freezes."""
+        return self.rows if self.stays is None else self.stays
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +102,9 @@ class Plan:
         shuffle: a fresh order of the lines for every epoch (of many lines: of short runs of them); False: as they stand, as
             the original.
         freeze: the vectors of ``Start`` stay as they are.
+        batch: lines whose steps are taken at the same parameters, in step; many labels make it smaller. One-vs-all learns worse
+            with 16.
+        patience: training ends when this many epochs brought nothing for the validation data; None: never.
     """
 
     dim: int = 100
@@ -105,6 +117,8 @@ class Plan:
     threads: int = 1
     shuffle: bool = True
     freeze: bool = False
+    batch: int = LARGEST_BATCH
+    patience: int | None = None
 
 
 def train(
@@ -181,7 +195,7 @@ class Run:
         trained = rows if self.met is None else len(self.met)
         self.parameters = losses.Parameters(aligned(trained, self.width), aligned(labels + losses.GROUP, self.width))
         self.targets = _targets(label_counts, plan)
-        batch = max(1, min(LARGEST_BATCH, BATCH_SCORES // labels)) if plan.deterministic else 1
+        batch = max(1, min(plan.batch, BATCH_SCORES // labels)) if plan.deterministic else 1
         self.settings = losses.Settings(
             loss=LOSSES[plan.loss],
             classes=labels,
@@ -202,6 +216,8 @@ class Run:
         self.totals = np.zeros(2)  # weighted loss and weight of this epoch so far
         self.curve: list[dict[str, Any]] = []
         self.saved: State | None = None
+        self.best: tuple[Floats, Floats] | None = None  # what answered the validation data best, and after which epoch
+        self.best_epoch = 0
         self.broken = False
         self.data = self._data()
         self._train = kernels.train_in_step if plan.deterministic else kernels.train_lock_free
@@ -216,7 +232,7 @@ class Run:
         self.met = found[:count]
         if self.plan.freeze and self.start is not None:
             stays = np.zeros(self.rows, dtype=np.bool_)
-            stays[self.start.rows] = True
+            stays[self.start.frozen] = True
             order = np.argsort(stays[self.met], kind="stable")
             place = np.empty(count, dtype=np.int32)
             place[order] = np.arange(count, dtype=np.int32)
@@ -260,16 +276,30 @@ class Run:
         dim = self.plan.dim
         output = np.ascontiguousarray(self.parameters.output[: self.labels, :dim])
         if self.met is not None:
-            whole = np.empty((self.rows, dim), dtype=np.float32)
-            self._draw(whole, np.zeros(0, np.int32), self.numbers)
-            if self.start is not None:
-                whole[self.start.rows] = self.start.vectors
-            whole[self.met] = self.parameters.input[:, :dim]
-            return whole, output
+            return self._whole(self.met), output
         flat = self.parameters.input.reshape(1, -1)
         if dim < self.width:
             kernels.closed_up(flat, self.rows, self.width, dim)
         return flat[0, : self.rows * dim].reshape(self.rows, dim), output
+
+    def _whole(self, met: NDArray[np.int32]) -> Floats:
+        """(R, D) with the rows that did not take part."""
+        whole = np.empty((self.rows, self.plan.dim), dtype=np.float32)
+        self._draw(whole, np.zeros(0, np.int32), self.numbers)
+        if self.start is not None:
+            whole[self.start.rows] = self.start.vectors
+        whole[met] = self.parameters.input[:, : self.plan.dim]
+        return whole
+
+    def vectors(self) -> tuple[Floats, Floats]:
+        """(R, D) and (C, D) as they stand now, to be looked at."""
+        input = self.parameters.input[:, : self.plan.dim] if self.met is None else self._whole(self.met)
+        return input, self._learned()[1]
+
+    def _learned(self) -> tuple[Floats, Floats]:
+        """Views of what training changes, without padding."""
+        dim = self.plan.dim
+        return self.parameters.input[:, :dim], self.parameters.output[: self.labels, :dim]
 
     # ---- a block ----------------------------------------------------------------------------------------------
 
@@ -350,8 +380,13 @@ class Run:
 
     # ---- the whole --------------------------------------------------------------------------------------------
 
-    def finish(self, report: Report) -> None:
+    def finish(self, report: Report, validate: Validate | None = None) -> None:
         """Train to the end, from wherever this run stands.
+
+        Args:
+            report: told about blocks and epochs, asked whether to stop, given checkpoints.
+            validate: scores the vectors after every epoch: ``validation_loss`` and ``validation_accuracy`` or
+                ``validation_micro_f1``. With patience, what scored best is the result.
 
         Raises:
             DivergedError: no learning rate was low enough.
@@ -368,13 +403,14 @@ class Run:
             tokens = int(self.data.done[self.position] - self.data.done[before])
             share = self.data.done[self.position] / max(1, self.data.done[-1])
             if self.position == self.count:
-                self._close_epoch(report)
+                self._close_epoch(report, validate)
             report.progress(
                 epoch=number,
                 epochs=self.plan.epochs,
                 done=float((number - 1 + share) / self.plan.epochs),
                 loss=self._mean_loss(),
                 tokens_per_second=tokens / seconds,
+                score=_score(self.curve[-1]) if self.curve else None,
             )
             wish = report.stopping()
             if wish == "interrupt":
@@ -382,27 +418,39 @@ class Run:
                 raise Interrupted("interrupted", say("stopped; the state is saved", "已停止；当前状态已保存"))
             if wish == "budget" and self.epoch < self.plan.epochs:
                 if self.position:
-                    self._record(report)
+                    self._record(report, validate)
                 break
             if report.checkpoint_due():
                 self.saved = self.state()
                 report.save_checkpoint(self.saved)
+        if self.best is not None:
+            for mine, best in zip(self._learned(), self.best, strict=True):
+                mine[:] = best
 
     def _mean_loss(self) -> float | None:
         if self.totals[1] > 0:
             return float(self.totals[0] / self.totals[1])
         return self.curve[-1]["loss"] if self.curve else None
 
-    def _close_epoch(self, report: Report) -> None:
-        self._record(report)
+    def _close_epoch(self, report: Report, validate: Validate | None) -> None:
+        """Write the curve's row, go on to the next epoch – or to the end, where patience is at its end."""
+        self._record(report, validate)
         self.epoch, self.position, self.totals = self.epoch + 1, 0, np.zeros(2)
+        patience = self.plan.patience
+        if validate is not None and patience is not None and self.epoch - self.best_epoch >= patience:
+            self.epoch = self.plan.epochs
         if self.epoch < self.plan.epochs and self.plan.shuffle:
             self.data = self._data()
 
-    def _record(self, report: Report) -> None:
+    def _record(self, report: Report, validate: Validate | None) -> None:
         row: dict[str, Any] = {"epoch": self.epoch + 1, "loss": self._mean_loss()}
         if self.position < self.count:
             row["lines"] = self.position  # of this epoch: where the budget ended it
+        if validate is not None:
+            row |= validate(*self.vectors())
+            if self.plan.patience is not None and _standing(row) > max(map(_standing, self.curve), default=(-1.0, 0.0)):
+                input, output = self._learned()
+                self.best, self.best_epoch = (input.copy(), output.copy()), self.epoch + 1
         self.curve.append(row)
         report.record(dict(row))
 
@@ -432,6 +480,7 @@ class Run:
         else:
             self.draw()
             self.epoch, self.position, self.totals, self.curve = 0, 0, np.zeros(2), []
+            self.best, self.best_epoch = None, 0
             self.data = self._data()
         self.halved, self.broken = halved, False
 
@@ -439,29 +488,23 @@ class Run:
 
     def state(self) -> State:
         """Everything that the next block needs, besides the data and the settings."""
-        dim = self.plan.dim
-        arrays: Arrays = {
-            "input": self.parameters.input[:, :dim].copy(),
-            "output": self.parameters.output[: self.labels, :dim].copy(),
-            "totals": self.totals.copy(),
-        }
+        input, output = self._learned()
+        arrays: Arrays = {"input": input.copy(), "output": output.copy(), "totals": self.totals.copy()}
+        if self.best is not None:
+            arrays |= {"best_input": self.best[0], "best_output": self.best[1]}
         data = {
             "epoch": self.epoch,
             "position": self.position,
             "halved": self.halved,
+            "best_epoch": self.best_epoch,
             "curve": [dict(row) for row in self.curve],
         }
         return State(arrays, data)
 
     def resume(self, state: State) -> None:
         """Go on where ``state`` was saved. Raises ValueError where it does not fit this data and these settings."""
-        dim = self.plan.dim
-        parts = (
-            ("input", self.parameters.input[:, :dim]),
-            ("output", self.parameters.output[: self.labels, :dim]),
-            ("totals", self.totals),
-        )
-        for name, mine in parts:
+        input, output = self._learned()
+        for name, mine in (("input", input), ("output", output), ("totals", self.totals)):
             if state.arrays[name].shape != mine.shape or state.arrays[name].dtype != mine.dtype:
                 raise ValueError(f"the checkpoint's {name} does not fit the data")
             mine[...] = state.arrays[name]
@@ -469,8 +512,24 @@ class Run:
         if not (0 <= epoch <= self.plan.epochs and 0 <= position <= self.count and 0 <= halved <= HALVINGS):
             raise ValueError("the checkpoint stands outside the training")
         self.epoch, self.position, self.halved = epoch, position, halved
+        self.best_epoch, self.best = int(state.data.get("best_epoch", 0)), None
+        if "best_input" in state.arrays:
+            self.best = np.array(state.arrays["best_input"]), np.array(state.arrays["best_output"])
+            if self.best[0].shape != input.shape or self.best[1].shape != output.shape:
+                raise ValueError("the checkpoint's best epoch does not fit the data")
         self.curve = [dict(row) for row in state.data["curve"]]
         self.data = self._data()
+
+
+def _score(row: dict[str, Any]) -> float | None:
+    """The number by which epochs are compared."""
+    found: float | None = row.get("validation_accuracy", row.get("validation_micro_f1"))
+    return found
+
+
+def _standing(row: dict[str, Any]) -> tuple[float, float]:
+    score = _score(row)
+    return (-1.0 if score is None else score, -float(row["validation_loss"]))
 
 
 def _check(lines: Encoded, labels: int, label_counts: Numbers, plan: Plan, shares: Floats | None) -> None:
