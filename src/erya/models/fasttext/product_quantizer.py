@@ -13,7 +13,7 @@ centroids, and nothing is lost (and little saved: 256 centroids are stored in an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from erya import machine
 from erya.errors import DataError
 from erya.language import say
+from erya.models.fasttext.mapped_rows import Rows, gather, let_go
 
 CENTROIDS = 256  # a part; a code is a byte
 MOST_ROWS = 65_536  # that k-means looks at: 256 a centroid
@@ -30,20 +31,6 @@ ROWS_AT_ONCE = 1 << 14  # coded together; bounds the memory
 
 Floats = NDArray[np.float32]
 Codes = NDArray[np.uint8]
-
-
-class Rows(Protocol):
-    """A matrix (N, D) of float32 that is asked for some of its rows: an array, a memory map, or rows made when asked."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(N, D)."""
-
-    def __len__(self) -> int:
-        """N."""
-
-    def __getitem__(self, rows: Any, /) -> Any:
-        """(n, D) the rows of a slice or of an array of numbers."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -147,6 +134,7 @@ def check(x: Rows) -> None:
     for first in range(0, len(x), ROWS_AT_ONCE):
         block = x[first : first + ROWS_AT_ONCE]
         fine = (np.abs(block) < LARGEST).all(axis=1)  # false for nan, too
+        let_go(block)
         if not fine.all():
             row = first + int(np.argmin(fine))
             raise DataError(
@@ -172,10 +160,11 @@ def _learn(quantizer: ProductQuantizer, x: Rows, seed: int, threads: int) -> Non
     from erya.models.fasttext import quantizer_kernels as kernels
     from erya.parts.lockstep import ABORT, run_together
 
-    chosen: Any = slice(None)
     if len(x) > MOST_ROWS:
         chosen = np.sort(np.random.default_rng(seed).choice(len(x), MOST_ROWS, replace=False, shuffle=False))
-    sample = np.asarray(x[chosen])
+        sample = gather(x, chosen, ROWS_AT_ONCE)
+    else:
+        sample = np.asarray(x[:])
 
     def work(thread: int, control: NDArray[np.int64]) -> None:
         for part in range(thread, quantizer.parts, threads):
@@ -206,8 +195,9 @@ def _takes_all(x: Rows, columns: slice, centroids: Floats) -> bool:
 
     found, first, size = 0, 0, 4 * CENTROIDS  # hardly ever more than one short look
     while first < len(x):
-        block = np.array(x[first : first + size][:, columns], dtype=np.float32, order="C")
-        found = gather_distinct(block, centroids, found)
+        block = x[first : first + size]
+        found = gather_distinct(np.array(block[:, columns], dtype=np.float32, order="C"), centroids, found)
+        let_go(block)
         first, size = first + size, ROWS_AT_ONCE
         if found > CENTROIDS:
             return False
@@ -231,6 +221,7 @@ def _encode(quantizer: ProductQuantizer, x: Rows, codes: Codes, threads: int) ->
                 tiles = _tiled(block[:, quantizer.columns(part)], kernels.TILE)
                 kernels.nearest(tiles, quantizer.of_part(part), places, distances)
                 codes[first : first + len(block), part] = places.reshape(-1)[: len(block)]
+            let_go(block)
             if control[ABORT]:
                 return
 

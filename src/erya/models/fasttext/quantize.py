@@ -28,8 +28,9 @@ from erya.kernel_cache import announce
 from erya.language import say
 from erya.models.fasttext import quantizer_kernels as kernels
 from erya.models.fasttext.dictionary import END, Dictionary
+from erya.models.fasttext.mapped_rows import gather, let_go
 from erya.models.fasttext.original import Original
-from erya.models.fasttext.product_quantizer import CENTROIDS
+from erya.models.fasttext.product_quantizer import CENTROIDS, ROWS_AT_ONCE
 from erya.models.fasttext.quantized import Quantized, lengths_of, quantized_bytes
 from erya.parts.settings import number, require, whole
 from erya.progress import Report, quiet
@@ -181,7 +182,8 @@ def ranked(original: Original) -> Integers:
         lengths[: original.dictionary.size] = np.inf
     elif end >= 0:
         lengths[end] = np.inf
-    return np.argsort(-lengths, kind="stable")
+    np.negative(lengths, out=lengths)
+    return np.argsort(lengths, kind="stable")
 
 
 def cut(original: Original, kept: Integers) -> Original:
@@ -193,7 +195,7 @@ def cut(original: Original, kept: Integers) -> Original:
     assert not isinstance(original.output, Quantized)
     size = original.dictionary.size
     words, buckets = np.sort(kept[kept < size]), kept[kept >= size] - size
-    input = np.ascontiguousarray(original.input[np.concatenate([words, buckets + size])], dtype=np.float32)
+    input = gather(original.input, np.concatenate([words, buckets + size]), ROWS_AT_ONCE)
     dictionary = _pruned(original.dictionary, words, buckets)
     if original.arguments.supervised:
         return Original(original.arguments, dictionary, input, original.output)
@@ -238,6 +240,7 @@ def _made_up_for(original: Original, small: Original) -> Floats:
         shares = np.diff(small.dictionary.rows_of_known(first, last)[1])[:, None].astype(np.float32)
         missing = original.word_vectors(names[first:last]) - small.known_vectors(first, last)
         rows[first:last] = own + shares * missing
+        let_go(original.input)
     return rows
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from erya import machine
 from erya.errors import UsageError
 from erya.language import say
+from erya.models.fasttext.mapped_rows import let_go
 from erya.models.fasttext.product_quantizer import ROWS_AT_ONCE, Codes, Floats, ProductQuantizer, check
 
 MANY_ROWS = 1 << 16  # from so many rows on, loading the compiler for the kernel pays
@@ -87,6 +88,7 @@ class Quantized:
         directions = _Directions(matrix, lengths_of(matrix)[:, None])
         quantizer = ProductQuantizer.train(directions, dsub, seed=seed, threads=threads)
         codes = quantizer.codes_of(directions, threads=threads)
+        del directions  # and the lengths of all rows
         scales = _scales(matrix, quantizer, codes)
         norm_quantizer = ProductQuantizer.train(scales, 1, seed=seed, threads=threads)
         return cls(codes, quantizer, norm_quantizer.codes_of(scales, threads=threads)[:, 0], norm_quantizer)
@@ -245,6 +247,7 @@ class _Directions:
     def __getitem__(self, rows: Any, /) -> Floats:
         some, lengths = self.matrix[rows], self.lengths[rows]
         directions: Floats = np.divide(some, lengths, out=np.zeros(some.shape, dtype=np.float32), where=lengths > 0)
+        let_go(some)
         return directions
 
 
@@ -259,6 +262,7 @@ def _scales(matrix: NDArray[Any], quantizer: ProductQuantizer, codes: Codes) -> 
         coded = quantizer.vectors_of(codes[block]).astype(np.float64)
         products, squares = np.einsum("nd,nd->n", matrix[block], coded), np.einsum("nd,nd->n", coded, coded)
         scales[block] = np.divide(products, squares, out=np.zeros(len(coded)), where=squares > 0)
+        let_go(matrix[block])
     return scales[:, None]
 
 
@@ -268,6 +272,7 @@ def lengths_of(matrix: NDArray[Any]) -> Floats:
     for first in range(0, len(matrix), ROWS_AT_ONCE):
         block = np.asarray(matrix[first : first + ROWS_AT_ONCE], dtype=np.float64)
         found[first : first + len(block)] = np.sqrt(np.einsum("nd,nd->n", block, block))
+        let_go(matrix[first : first + ROWS_AT_ONCE])
     return found
 
 
