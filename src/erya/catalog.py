@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import struct
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,21 +24,31 @@ if TYPE_CHECKING:
     from erya.contract import Model
 
 PRESETS = ("tiny", "default", "paper")
+_FASTTEXT_MAGIC = struct.pack("<i", 793_712_314)
+_FASTTEXT_HEAD = struct.Struct("<10i")  # magic, version, and of the settings those up to the kind of model
+_SUPERVISED = 3
 EXTRA_MODULE = {"neural": "torch"}  # extra → the module whose absence means that it is not installed
-# These are values, not rooms: nothing is trained in them, so no card tells of them.
-READY = {
-    "vectors/keyed": ("erya.parts.keyed_vectors", "KeyedVectors"),
-    "classify/calibrated": ("erya.calibrated", "Calibrated"),
-}
+_FASTTEXT_MAGIC = struct.pack("<i", 793_712_314)
+_FASTTEXT_HEAD = struct.Struct("<10i")  # magic, version, and of the settings those up to the kind of model
+_SUPERVISED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class TaskEntry:
-    """What a room offers for one task: its class, in which file of the room (estimator.py), and settings by preset."""
+    """What a room offers for one task: its class, in which file of the room (estimator.py), and settings by preset.
+
+    ``several`` and ``soft``: whether a classifier takes several labels a row, and shares of labels.
+    """
 
     class_name: str
     module: str
     presets: dict[str, dict[str, Any]]
+    several: bool = False
+    soft: bool = False
+
+    def takes(self, kind: str) -> bool:
+        """Whether it learns from targets of this kind: ``"one"``, ``"several"``, ``"soft"``."""
+        return {"several": self.several, "soft": self.soft}.get(kind, True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +86,57 @@ class Card:
     def said(self, texts: Mapping[str, str]) -> str:
         """The text in the user's language."""
         return texts.get(language()) or texts["en"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A kind of model that no room trains: it is made of something that is there already."""
+
+    module: str
+    class_name: str
+    title: dict[str, str]
+    summary: dict[str, str]
+    command: str  # that makes one
+
+    def said(self, texts: Mapping[str, str]) -> str:
+        """The text in the user's language."""
+        return texts.get(language()) or texts["en"]
+
+
+READY = {
+    "vectors/keyed": Ready(
+        "erya.parts.keyed_vectors",
+        "KeyedVectors",
+        {"en": "Ready-made word vectors", "zh": "现成的词向量"},
+        {
+            "en": "Words and their vectors, read from another program's file or taken from a model; it answers queries and is not trained.",
+            "zh": "一张词与向量的表，来自其他程序的文件或别的模型；只用来查询，不再训练。",
+        },
+        "erya convert vectors.txt v.erya",
+    ),
+    "classify/calibrated": Ready(
+        "erya.calibrated",
+        "Calibrated",
+        {"en": "A classifier with its probabilities put right", "zh": "校准过概率的分类模型"},
+        {
+            "en": "A trained classifier, whole, and on top of it what held-out rows taught: a temperature or a rising curve for each "
+            "label, and a threshold below which it had better keep silent.",
+            "zh": "里面是一个完整的、训练好的分类模型，外加从留出数据学到的校准：一个温度或每个标签一条单调曲线，以及低于它就不回答的阈值。",
+        },
+        "erya calibrate m.erya DEV.csv -o calibrated.erya",
+    ),
+    "classify/fasttext_file": Ready(
+        "erya.foreign_classifier",
+        "FastTextFile",
+        {"en": "A classifier from a file of fastText", "zh": "fastText 文件里的分类模型"},
+        {
+            "en": "What stands in a .bin or .ftz of the original program: it answers as that program does, explains itself, and can be "
+            "calibrated, compared, saved and written back.",
+            "zh": "原版 fastText 的 .bin 或 .ftz 里的模型：回答与原版一致，还能解释、校准、比较，可以另存，也可以写回原格式。",
+        },
+        "erya convert m.bin m.erya",
+    ),
+}
 
 
 def cards() -> list[Card]:
@@ -118,6 +180,8 @@ def _read_card(path: Path) -> Card:
                 entry["class"],
                 entry.get("module", "estimator"),
                 {name: dict(entry.get("presets", {}).get(name, {})) for name in PRESETS},
+                several=entry.get("several", False) is True,
+                soft=entry.get("soft", False) is True,
             )
             for task, entry in data["tasks"].items()
         }
@@ -148,6 +212,11 @@ def ids(task: str | None = None) -> list[str]:
     return [name for card in cards() for name in card.ids if task is None or name.split("/")[0] == task]
 
 
+def taking(kind: str, task: str = "classify") -> list[str]:
+    """The ids of the models that learn from targets of this kind: ``"one"``, ``"several"``, ``"soft"``."""
+    return [f"{task}/{card.room}" for card in cards() if task in card.tasks and card.tasks[task].takes(kind)]
+
+
 def tasks_with_models() -> list[str]:
     """The tasks that have at least one room."""
     return sorted({name.split("/")[0] for name in ids()})
@@ -162,17 +231,15 @@ def card_of(id: str) -> Card:
     for card in cards():
         if id in card.ids:
             return card
-    if id == "classify/calibrated":
-        raise UsageError(
-            "not-trained",
-            say(f"{id} wraps a trained model: it is not trained", f"{id} 用来包装训练好的模型，不需要训练"),
-            help="erya calibrate m.erya DEV.csv -o calibrated.erya",
-        )
     if id in READY:
+        made = READY[id]
         raise UsageError(
             "not-trained",
-            say(f"{id} holds ready-made vectors: it is not trained", f"{id} 存放现成的词向量，不需要训练"),
-            help="erya convert vectors.txt v.erya",
+            say(
+                f"{id} is not trained, but made: {made.said(made.title)}",
+                f"{id} 不需要训练，由现成的东西得到：{made.said(made.title)}",
+            ),
+            help=made.command,
         )
     known = ids()
     by_room = [name for name in known if name.split("/")[1] == id.split("/")[-1]]
@@ -194,7 +261,7 @@ def find(id: str) -> type[Model]:
         ResourceError: the room needs an extra that is not installed.
     """
     if id in READY:
-        place, name = READY[id]
+        place, name = READY[id].module, READY[id].class_name
     else:
         card = card_of(id)
         if not card.installed:
@@ -245,7 +312,9 @@ def model(id: str, preset: str = "default", settings: Mapping[str, Any] | None =
 
 
 def load(path: str | Path) -> Model:
-    """Open an ``.erya`` file: verified first, then restored. A file of word vectors in a foreign format is opened, too.
+    """Open an ``.erya`` file: verified first, then restored.
+
+    A model of the original fastText (``.bin``, ``.ftz``) and a file of word vectors in another foreign format are opened, too.
 
     Raises:
         ModelFileError: missing, damaged, hostile, from a newer Erya, or of a model that this Erya does not have.
@@ -253,6 +322,9 @@ def load(path: str | Path) -> Model:
     """
     from erya import artefact
 
+    task = fasttext_task(path)
+    if task is not None:
+        return _open_fasttext(Path(path), task)
     if foreign_format(path) is not None:
         return open_vectors(path)
 
@@ -291,9 +363,45 @@ def load(path: str | Path) -> Model:
         ) from problem
 
 
+def _open_fasttext(path: Path, task: str) -> Model:
+    if task == "classify":
+        from erya.foreign_classifier import FastTextFile
+
+        return FastTextFile.open(path)
+    from erya.models.fasttext import binary
+
+    opened: Any = find("vectors/fasttext")
+    found: Model = opened.from_original(binary.read(path))
+    return found
+
+
+def fasttext_task(path: str | Path) -> str | None:
+    """What a model of the original fastText (``.bin``, ``.ftz``) is for: ``classify`` or ``vectors``; None: the file is none."""
+    try:
+        if not Path(path).is_file():  # a pipe gives its bytes once
+            return None
+        with Path(path).open("rb") as file:
+            head = file.read(_FASTTEXT_HEAD.size)
+    except OSError:
+        return None
+    if not head.startswith(_FASTTEXT_MAGIC):
+        return None
+    # what is cut off behind its first bytes goes to the reader, too, which says so
+    kind = _FASTTEXT_HEAD.unpack(head)[-1] if len(head) == _FASTTEXT_HEAD.size else _SUPERVISED
+    return "classify" if kind == _SUPERVISED else "vectors"
+
+
+def foreign_task(path: str | Path) -> str | None:
+    """The task of a file that another program wrote, a model of fastText or word vectors; None for model files and all else."""
+    return fasttext_task(path) or ("vectors" if foreign_format(path) is not None else None)
+
+
 def foreign_format(path: str | Path) -> str | None:
     """The format of a file of word vectors that another program wrote; None for model files and for all else."""
     source = Path(path)
+    task = fasttext_task(source)
+    if task is not None:
+        return "fasttext-bin" if task == "vectors" else None
     if source.suffix == ".erya" or is_artefact(source) or not source.is_file():
         return None
     from erya.text import vector_files
@@ -341,7 +449,7 @@ def open_vectors(
 def class_names(task: str) -> dict[str, str]:
     """Class name → model id, for one task."""
     rooms = {card.tasks[task].class_name: f"{task}/{card.room}" for card in cards() if task in card.tasks}
-    return rooms | {name: id for id, (_, name) in READY.items() if id.split("/")[0] == task}
+    return rooms | {made.class_name: id for id, made in READY.items() if id.split("/")[0] == task}
 
 
 def lazy_class(task: str, name: str) -> type[Model]:
@@ -362,7 +470,7 @@ def stub(task: str) -> str:
         for card in cards()
         if task in card.tasks and card.folder.parent == own
     ]
-    places += [place for id, place in READY.items() if id.split("/")[0] == task]
+    places += [(made.module, made.class_name) for id, made in READY.items() if id.split("/")[0] == task]
     lines = sorted(f"from {module} import {name} as {name}" for module, name in places)
     return "# Written by `python -m erya.catalog`; a test compares.\n" + "\n".join(lines) + "\n"
 
