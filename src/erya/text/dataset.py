@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from erya.errors import UsageError
 from erya.language import say
 
 Input = str | tuple[str, str]
+Target = str | tuple[str, ...] | dict[str, float]  # one label, several, or shares of labels
+Kind = Literal["one", "several", "soft"]
 PARTS = ("train", "dev", "test")
+
+
+def labels_of(target: Target) -> tuple[str, ...]:
+    """The labels that a row has: one, several or none; of shares those that are not 0."""
+    if isinstance(target, str):
+        return (target,)
+    if isinstance(target, dict):
+        return tuple(label for label, share in target.items() if share > 0)
+    return target
+
+
+def kind_of(target: Target) -> Kind:
+    """What a target is."""
+    return "one" if isinstance(target, str) else "soft" if isinstance(target, dict) else "several"
+
+
+def _written(target: Target) -> str:
+    """A target as text, for the digest; a single label as it is."""
+    return target if isinstance(target, str) else "\0" + json.dumps(target, ensure_ascii=False)
 
 
 @dataclass(slots=True)
@@ -84,18 +106,22 @@ class Part:
 
     Attributes:
         inputs: N texts, or N pairs of texts.
-        targets: N labels, always strings; None where the data has none.
+        targets: N labels, always strings; or N tuples of labels, or N dicts ``{label: share}``. None where the data has none.
         weights: N finite, non-negative numbers; None where the data has none.
         rows: N numbers, 1-based, of the records in their source (see ``Reject.row``).
     """
 
     inputs: list[Any] = field(default_factory=list)
-    targets: list[str] | None = None
+    targets: list[Any] | None = None  # of Target, all of one kind
     weights: list[float] | None = None
     rows: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.inputs)
+
+    def label_counts(self) -> Counter[str]:
+        """Rows by label; a row of several labels counts for each of them."""
+        return Counter(label for target in self.targets or [] for label in labels_of(target))
 
     def take(self, places: Iterable[int]) -> Part:
         """The rows at these 0-based places, in this order."""
@@ -148,7 +174,13 @@ class Dataset:
     @property
     def labels(self) -> list[str]:
         """All labels of the training part, sorted."""
-        return sorted(set(self.train.targets or []))
+        return sorted(self.train.label_counts())
+
+    @property
+    def kind(self) -> Kind:
+        """``"one"`` label a row, ``"several"`` (or none), or ``"soft"``: shares of labels."""
+        first = next((part.targets[0] for _, part in self.parts() if part.targets), "")
+        return kind_of(first)
 
     @property
     def digest(self) -> str:
@@ -159,7 +191,7 @@ class Dataset:
             for place, document in enumerate(part.inputs):
                 pieces = [document] if isinstance(document, str) else list(document)
                 if part.targets is not None:
-                    pieces.append(part.targets[place])
+                    pieces.append(_written(part.targets[place]))
                 if part.weights is not None:
                     pieces.append(float(part.weights[place]).hex())
                 for piece in pieces:
@@ -179,11 +211,11 @@ class Dataset:
 
     def unseen_labels(self) -> dict[str, int]:
         """Labels of dev and test that training never shows, with their number of rows."""
-        known = set(self.train.targets or [])
+        known = set(self.train.label_counts())
         counts: Counter[str] = Counter()
         for name, part in self.parts():
             if name != "train":
-                counts.update(label for label in part.targets or [] if label not in known)
+                counts += Counter({label: rows for label, rows in part.label_counts().items() if label not in known})
         return dict(counts.most_common())
 
     def split(self, train: float = 0.8, dev: float = 0.1, test: float = 0.1, seed: int = 0) -> Dataset:

@@ -46,7 +46,7 @@ def learnable(data: Dataset) -> None:
     """Refuse rows and labels from which no classifier can be learned.
 
     Raises:
-        DataError: ``too-few-rows``, ``all-same``, ``one-class``, ``labels-unique``.
+        DataError: ``too-few-rows``, ``all-same``, ``no-labels``, ``one-class``, ``labels-unique``.
     """
     targets = data.train.targets
     if data.task != "classify" or targets is None:
@@ -69,14 +69,22 @@ def learnable(data: Dataset) -> None:
             where=f"{source}   {quoted(shown)}",
             help=say("is this the right column? --text COL", "这一列对吗？--text 列名") + look,
         )
-    kinds = len(set(targets))
+    counts = data.train.label_counts()
+    kinds, given = len(counts), sum(counts.values())
+    if not kinds:
+        raise DataError(
+            "no-labels",
+            say(f"not one of the {rows:,} rows has a label", f"{rows:,} 行中没有一行有标签"),
+            where=f"{source}   {column}",
+            help=say("is this the right column? --label COL", "这一列对吗？--label 列名") + look,
+        )
     if kinds == 1:
+        only = quoted(next(iter(counts)))
         raise DataError(
             "one-class",
-            say(
-                f"all {rows:,} rows have the label '{quoted(targets[0])}'",
-                f"全部 {rows:,} 行的标签都是 '{quoted(targets[0])}'",
-            ),
+            say(f"all {rows:,} rows have the label '{only}'", f"全部 {rows:,} 行的标签都是 '{only}'")
+            if given == rows
+            else say(f"there is but one label, '{only}'", f"只有 '{only}' 这一个标签"),
             where=f"{source}   {column}",
             help=say(
                 "a classifier needs two; is this the right column? --label COL",
@@ -84,14 +92,14 @@ def learnable(data: Dataset) -> None:
             )
             + look,
         )
-    if (kinds == rows and rows > 2) or (rows >= 20 and kinds > 0.8 * rows):
+    if (kinds == given and rows > 2) or (rows >= 20 and kinds > 0.8 * given):
         raise DataError(
             "labels-unique",
             say(
                 f"column '{column}' has {kinds:,} different labels in {rows:,} rows; that is no label",
                 f"列 '{column}' 的 {rows:,} 行里有 {kinds:,} 个不同的标签，不像是类别",
             ),
-            where=f"{source}   {quoted(', '.join(targets[:3]))}",
+            where=f"{source}   {quoted(', '.join(list(counts)[:3]))}",
             help=say("name the right column: --label COL", "请指定正确的列：--label 列名") + look,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 
-from erya.text.dataset import Input, Part
+from erya.text.dataset import Input, Part, labels_of
 
 
 def divide(part: Part, shares: dict[str, float], seed: int) -> dict[str, list[int]]:
@@ -26,8 +26,9 @@ def divide(part: Part, shares: dict[str, float], seed: int) -> dict[str, list[in
     ordered = sorted(groups.items(), key=lambda entry: _key(entry[0], seed))
 
     strata: dict[str, list[list[int]]] = defaultdict(list)
+    rows = part.label_counts()
     for _, places in ordered:
-        strata[_label(part, places)].append(places)
+        strata[_label(part, places, rows)].append(places)
 
     chosen: dict[str, list[int]] = {name: [] for name in (*shares, "train")}
     owed = dict.fromkeys(shares, 0.0)  # what rounding left over from the labels before
@@ -68,11 +69,21 @@ def _leave_none_empty(chosen: dict[str, list[int]], ordered: list[list[int]], na
             chosen["train"] = [place for place in chosen["train"] if place not in moved]
 
 
-def _label(part: Part, places: list[int]) -> str:
-    """The label a group counts for: its most frequent one, the first by name of several."""
+def _label(part: Part, places: list[int], rows: Counter[str]) -> str:
+    """The label a group counts for: its most frequent one, the first by name of several.
+
+    A row of several labels counts for its rarest (after Sechidis et al. 2011, "On the stratification of multi-label
+    data", who also begin with the rarest): the frequent ones come out in proportion by themselves.
+    """
     if part.targets is None:
         return ""
-    counts = Counter(part.targets[place] for place in places)
+    counts: Counter[str] = Counter()
+    for place in places:
+        target = part.targets[place]
+        if isinstance(target, dict):
+            counts[max(sorted(target), key=lambda label: target[label])] += 1
+        else:
+            counts[min(sorted(labels_of(target)), key=lambda label: rows[label], default="")] += 1
     return min(counts, key=lambda label: (-counts[label], label))
 
 
