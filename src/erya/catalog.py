@@ -121,7 +121,7 @@ READY = {
         {
             "en": "A trained classifier, whole, and on top of it what held-out rows taught: a temperature or a rising curve for each "
             "label, and a threshold below which it had better keep silent.",
-            "zh": "里面是一个完整的、训练好的分类模型，外加从留出数据学到的校准：一个温度或每个标签一条单调曲线，以及低于它就不回答的阈值。",
+            "zh": "训练好的分类模型整个在里面，外加从留出数据学到的校准：一个温度或每个标签一条单调曲线，以及不回答的阈值。",
         },
         "erya calibrate m.erya DEV.csv -o calibrated.erya",
     ),

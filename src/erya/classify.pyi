@@ -1,5 +1,6 @@
 # Written by `python -m erya.catalog`; a test compares.
 from erya.calibrated import Calibrated as Calibrated
+from erya.foreign_classifier import FastTextFile as FastTextFile
 from erya.models.fasttext.estimator import FastText as FastText
 from erya.models.logistic_regression.estimator import LogisticRegression as LogisticRegression
 from erya.models.lstm.estimator import LSTM as LSTM

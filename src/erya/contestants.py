@@ -137,7 +137,7 @@ def _each(model: Any, task: str, seeds: list[int]) -> Iterator[Contestant]:
     elif isinstance(model, str) and model in catalog.ids():
         yield _by_id(model, seeds)
     elif Path(model).is_file():
-        kind = "artefact" if catalog.foreign_format(model) else "predictions"
+        kind = "artefact" if catalog.foreign_task(model) else "predictions"
         yield Contestant(str(model), kind, Path(model), seeds[:1])
     else:
         catalog.card_of(str(model))  # raises, naming the nearest

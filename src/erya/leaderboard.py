@@ -130,7 +130,7 @@ def task_of(models: Sequence[Any], data: Any = None) -> str:
         elif catalog.is_artefact(Path(model)):
             task = artefact.load(model).model.split("/")[0]
         elif Path(model).is_file():
-            task = "vectors" if catalog.foreign_format(model) else ""
+            task = catalog.foreign_task(model) or ""
         else:
             task = str(model).split("/")[0]
         if task in tasks.names():

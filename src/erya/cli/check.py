@@ -74,6 +74,8 @@ def check(
 
     if what.endswith(".erya") or catalog.is_artefact(Path(what)):
         _check_model(what, manner)
+    elif catalog.fasttext_task(what) == "classify":
+        _check_classifier(what, manner)
     elif task is None and catalog.foreign_format(what) is not None:
         _check_vectors(what, manner)
     elif task is not None and takes_corpus(tasks.find(task).__name__.rpartition(".")[2]):
@@ -218,6 +220,39 @@ def _check_model(path: str, manner: Manner) -> None:
         manner.next(f"erya show {name}", f"erya evaluate {name}")
         return
     manner.next(f'erya predict {name} --input "…"', f"erya show {name}")
+
+
+def _check_classifier(path: str, manner: Manner) -> None:
+    """A classifier of the original fastText: read whole, so that every size and number was looked at."""
+    from erya import catalog
+
+    model: Any = catalog.load(path)
+    size = Path(path).stat().st_size
+    if manner.json:
+        document = {"schema": "erya.check/1", "kind": "model", "model": model.id, "bytes": size}
+        output.write_document({**document, "settings": model.facts(), "fingerprint": model.fingerprint()})
+        return
+    whole = say("✓ whole: every size and number makes sense", "✓ 完好：大小与数值都合理")
+    output.write(f"{output.styled(quoted(path), 'bold')}  {output.styled(whole, 'green')}")
+    for line in output.label_column([(say("fingerprint", "指纹"), model.fingerprint()[:16]), *file_facts(model, size)]):
+        output.write(line)
+    name = shown_path(path)
+    manner.next(f'erya predict {name} --input "…"', f"erya convert {name} m.erya")
+
+
+def file_facts(model: Any, size: int) -> list[tuple[str, str]]:
+    """The same as ``model_facts`` of a classifier of the original fastText."""
+    facts = model.facts()
+    counts = say(
+        f"{facts['words']:,} words, {facts['labels']:,} labels", f"{facts['words']:,} 个词，{facts['labels']:,} 个标签"
+    )
+    settings = {name: value for name, value in facts.items() if name not in ("words", "labels")}
+    return [
+        (say("model", "模型"), model.id),
+        (say("size", "大小"), output.size(size)),
+        (say("knows", "包含"), counts),
+        (say("settings", "设置"), "  ".join(f"{name}={shown(value)}" for name, value in settings.items())),
+    ]
 
 
 def _check_vectors(path: str, manner: Manner) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from erya.cli import output
-from erya.cli.check import model_facts
+from erya.cli.check import file_facts, model_facts
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Manner, argument, option
@@ -212,7 +212,8 @@ def _overview(path: str, model: Any, content: Any, manner: Manner) -> None:
 
     example = say("an example", "一个例子")
     trace = model.trace(example)
-    curve = curve_view(content.training.get("curve") or [])
+    training, card = ({}, "") if content is None else (content.training, content.card)  # a foreign file has neither
+    curve = curve_view(training.get("curve") or [])
     arrays = {name: list(array.shape) for name, array in trace.arrays.items()}
     if manner.json:
         output.write_document(
@@ -221,13 +222,15 @@ def _overview(path: str, model: Any, content: Any, manner: Manner) -> None:
                 "model": model.id,
                 "views": [view.title for view in trace.views],
                 "arrays": list(arrays),
-                "card": content.card,
-                "curve": content.training.get("curve") or [],
+                "card": card,
+                "curve": training.get("curve") or [],
             }
         )
         return
     output.write(output.styled(model.id, "bold"))
-    for line in output.label_column([fact for fact in model_facts(content, Path(path).stat().st_size)[1:] if fact[1]]):
+    size = Path(path).stat().st_size
+    facts = file_facts(model, size) if content is None else model_facts(content, size)
+    for line in output.label_column([fact for fact in facts[1:] if fact[1]]):
         output.write(line)
     output.write()
     if curve is not None:
@@ -240,7 +243,8 @@ def _overview(path: str, model: Any, content: Any, manner: Manner) -> None:
         output.write(f"  {number}  {view.title}")
     for name, shape in arrays.items():
         output.write(f"  {name}  " + output.styled(say("array ", "数组 ") + "×".join(map(str, shape)), "dim"))
-    output.write("  card  curve  " + output.styled(say("without a text", "不需要文本"), "dim"))
+    if content is not None:
+        output.write("  card  curve  " + output.styled(say("without a text", "不需要文本"), "dim"))
     manner.next(f'erya show {shown_path(path)} "…"', f'erya explain {shown_path(path)} "…"')
 
 

@@ -127,6 +127,9 @@ def about(
     from erya import catalog
 
     speak(lang)
+    if model in catalog.READY:
+        _about_ready(model, manner)
+        return
     card = catalog.card_of(model)
     task = model.split("/")[0]
     settings, problem = _settings(model)
@@ -164,6 +167,35 @@ def about(
         output.write(f"  {name.ljust(8)} {chosen_values or say('the defaults above', '即以上默认值')}")
     out = "m.erya" if _some_data(task).startswith("sample:") else "v.erya"
     manner.next(f"erya train {model} {_some_data(task)} -o {out}", f"erya learn {model}")
+
+
+def _about_ready(model: str, manner: Manner) -> None:
+    """A kind of model that is made, not trained."""
+    from erya import catalog
+
+    made = catalog.READY[model]
+    settings, _ = _settings(model)
+    if manner.json:
+        document = {
+            "schema": "erya.about/1",
+            "model": model,
+            "title": made.said(made.title),
+            "summary": made.said(made.summary),
+            "made_by": made.command,
+            "settings": [
+                {"name": name, "default": value, "takes": takes, "meaning": text}
+                for name, value, takes, text in settings
+            ],
+        }
+        output.write_document(document)
+        return
+    output.write(f"{output.styled(made.said(made.title), 'bold')}  {model}")
+    for line in output.wrapped(made.said(made.summary), min(output.WIDEST, output.columns())):
+        output.write(line)
+    output.write()
+    pairs = [(f"{name}  {text_of(value)}", text) for name, value, _, text in settings]
+    for line in output.label_column([(say("made by", "得到方法"), made.command), *pairs], widest=60):
+        output.write(line)
 
 
 def _some_data(task: str) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def how_to_read(source: str, task: str, columns: Columns, parts: Parts | None) -> dict[str, Any]:
     """The description of a reading that a run folder keeps: ``{"source", "read": {…}, "split": {…} or None}``."""
     read: dict[str, Any] = {"task": task, "bad_rows": columns.bad_rows_policy()}
-    for name in ("text", "text2", "label", "weight", "encoding", "format"):
+    for name in ("text", "text2", "label", "weight", "label_separator", "encoding", "format"):
         if getattr(columns, name) is not None:
             read[name] = getattr(columns, name)
     if columns.no_header:
@@ -39,11 +39,11 @@ def how_to_read(source: str, task: str, columns: Columns, parts: Parts | None) -
 
 
 def opened(path: str) -> tuple[Model, Content | None]:
-    """A model file with what it says of itself; of a foreign file of word vectors, the words alone."""
+    """A model file with what it says of itself; of a foreign file (word vectors, fastText) the model alone."""
     from erya import artefact, catalog
 
     model = catalog.load(path)
-    return model, None if catalog.foreign_format(path) else artefact.load(path)
+    return model, None if catalog.foreign_task(path) else artefact.load(path)
 
 
 def any_line(data: Dataset | Corpus) -> str:
