@@ -55,7 +55,7 @@ def read_rows(how: dict[str, Any], absolute: dict[str, str] | None = None) -> Da
     if not how.get("split"):
         return dataset
     dataset = dataset.split(**how["split"])
-    if options.get("check", True) and dataset.train.targets is not None and len(set(dataset.train.targets)) < 2:
+    if options.get("check", True) and dataset.train.targets is not None and len(dataset.labels) < 2:
         raise _one_class_left(dataset)
     return dataset
 
@@ -63,7 +63,7 @@ def read_rows(how: dict[str, Any], absolute: dict[str, str] | None = None) -> Da
 def _one_class_left(dataset: Dataset) -> DataError:
     """Equal texts stay in one part, so where there are only a few different ones a whole label may go to the test part."""
     rows, texts = len(dataset.train), len(set(dataset.train.inputs))
-    label, source = quoted((dataset.train.targets or ["–"])[0], 40), quoted(dataset.source, 200)
+    label, source = quoted((dataset.labels or ["–"])[0], 40), quoted(dataset.source, 200)
     return DataError(
         "one-class",
         say(

@@ -187,7 +187,7 @@ def test_labelled():
         ["very good", "good"],
         ["太差", "坏"],
         ["no label", ""],
-        "several-labels",
+        ["two", ["a", "b"]],
         ["", "x"],
     ]
 

@@ -146,6 +146,16 @@ class Columns(Texts):
     weight: Annotated[
         str | None, option("--weight", "COL", "column of the row's weight", "行权重所在的列", panel=_data(), env=True)
     ] = None
+    label_separator: Annotated[
+        str | None,
+        option(
+            "--label-separator",
+            "TEXT",
+            "what separates several labels in one field, e.g. ';'",
+            "一格中有多个标签时的分隔符，如 ';'",
+            panel=_data(),
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

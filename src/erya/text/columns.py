@@ -44,6 +44,8 @@ LABEL_NAMES = (
         "topic",
         "tag",
         "polarity",
+        "labels",
+        "tags",
     ),
     *("标签", "类别", "分类", "情感", "评分", "星级", "类型", "意图"),
 )

@@ -6,8 +6,8 @@ Sniffs what it can and says what it took; every row that came in is either used 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,14 @@ from erya.text import columns as choosing
 from erya.text import sources
 from erya.text.columns import Plan, Wish
 from erya.text.complaints import MOST_BAD, nothing, stopped, wrong_format
-from erya.text.dataset import Dataset, Part, Reading, Reject
+from erya.text.dataset import Dataset, Kind, Part, Reading, Reject, kind_of, labels_of
 from erya.text.encoding import line_based
 from erya.text.files import LINE_LIMIT, Source
 from erya.text.formats import Opened, open_rows
 from erya.text.judge import judge, languages
 from erya.text.readers import Row
 from erya.text.samples import sample_card
-from erya.text.values import taker
+from erya.text.values import Taken, no_label, taker
 
 KEPT_REJECTS = 100_000  # more are counted, not listed
 _PEEK_ROWS, _PEEK_CHARACTERS, _PEEK_REJECTS = 200, 4_000_000, 10_000
@@ -38,6 +38,7 @@ def read(
     text2: str | None = None,
     label: str | None = None,
     weight: str | None = None,
+    label_separator: str | None = None,
     header: bool | None = None,
     encoding: str | None = None,
     bad_rows: str = "stop",
@@ -57,8 +58,11 @@ def read(
         task: what it is for.
         text: the column (or JSON key) with the text; without a header its number, from 1. None: found and noted.
         text2: the second text, where the input is a pair.
-        label: the column with the label; labels are strings, whatever the file holds.
+        label: the column with the label; labels are strings, whatever the file holds. Several labels a row: a JSON list
+            (``[]``: none of them), or several ``__label__`` words; shares of labels: a JSON object ``{"a": 0.7, "b": 0.3}``.
+            Where one row has several, all are read so.
         weight: a column of non-negative numbers; None: no weights.
+        label_separator: what stands between several labels in one field, such as ``";"``; an empty field: no label.
         header: whether the first line of a csv names the columns; None: found and noted.
         encoding: None: UTF-8, or what a byte order mark says.
         bad_rows: ``"stop"`` at rows that cannot be read, or ``"skip"`` them into ``reading.rejects``. Rows without text or
@@ -78,7 +82,7 @@ def read(
         DataError: exit 3; the code says what, ``where`` and ``help`` the rest.
         UsageError: exit 2; an argument that means nothing.
     """
-    _check_usage(source, task, bad_rows, unlabelled)
+    _check_usage(source, task, bad_rows, unlabelled, label_separator)
     wish = Wish(text, text2, label, weight, header, unlabelled)
     tokenizer, sample = None, None
     if str(source).startswith("sample:"):
@@ -94,8 +98,9 @@ def read(
             files.parts[part] = sources.find(Path(extra).expanduser()).parts["train"]
 
     reading = Reading(notes=files.notes)
-    collector = _Collector(reading, wish, bad_rows == "stop", encoding, format, line_limit)
+    collector = _Collector(reading, wish, bad_rows == "stop", encoding, format, line_limit, label_separator)
     parts = {name: collector.part(files.parts[name]) for name in ("train", "dev", "test") if name in files.parts}
+    collector.settle(parts, quoted(source, 200))
     if reading.rejected > len(reading.rejects):
         kept = len(reading.rejects)
         reading.notes.append(
@@ -227,7 +232,13 @@ def row_lines(
     return RowLines(again, plan, [*opened.notes, *notes])
 
 
-def _check_usage(source: str | Path, task: str, bad_rows: str, unlabelled: bool) -> None:
+def _check_usage(source: str | Path, task: str, bad_rows: str, unlabelled: bool, separator: str | None) -> None:
+    if separator is not None and not separator.strip():
+        raise UsageError(
+            "bad-separator",
+            say("labels are separated by a character that is seen", "标签之间的分隔符必须是看得见的字符"),
+            help="--label-separator ';'",
+        )
     if bad_rows not in ("stop", "skip"):
         guess = nearest(bad_rows, ("stop", "skip")) or "skip"
         raise UsageError(
@@ -320,7 +331,9 @@ class _Collector:
     encoding: str | None
     format: str | None
     line_limit: int
+    separator: str | None = None
     plan: Plan | None = None
+    bare: list[tuple[Part, int, Reject]] = field(default_factory=list)  # rows that say that they have no label
 
     def part(self, paths: list[Path]) -> Part:
         """All records of some files."""
@@ -342,19 +355,21 @@ class _Collector:
         reading, bad = self.reading, []
         reading.notes.extend(opened.notes)
         plan, items = self._plan(opened)
-        take = taker(plan)
+        take = taker(plan, self.separator)
         for item in items:
             number += 1
             taken = item if isinstance(item, Reject) else take(item)
             reading.rows_in += 1
             if not isinstance(taken, Reject):
+                if taken[1] == () and isinstance(item, Row):
+                    reject = no_label(item, plan.columns["label"])
+                    reject.row, reject.file = number, opened.name
+                    self.bare.append((part, len(part), reject))
                 _add(part, number, taken)
                 reading.used += 1
                 continue
             taken.row, taken.file = number, opened.name
-            reading.rejected += 1
-            if len(reading.rejects) < KEPT_REJECTS:
-                reading.rejects.append(taken)
+            self._reject(taken)
             if self.stop and not taken.harmless:
                 bad.append(taken)
                 if len(bad) >= MOST_BAD:
@@ -362,6 +377,50 @@ class _Collector:
         if bad:
             raise stopped(opened, bad)
         return number
+
+    def _reject(self, reject: Reject) -> None:
+        self.reading.rejected += 1
+        if len(self.reading.rejects) < KEPT_REJECTS:
+            self.reading.rejects.append(reject)
+
+    def settle(self, parts: Mapping[Any, Part], source: str) -> None:
+        """Make all targets of one kind: one label among lists is a list of one, among shares the whole share.
+
+        A row that says it has no label teaches something only where others have several: else it is rejected.
+
+        Raises:
+            DataError: lists of labels and shares of labels in one data set.
+        """
+        targets = [target for part in parts.values() for target in part.targets or []]
+        kinds: set[Kind] = {kind_of(target) for target in targets if target != ()}
+        if {"several", "soft"} <= kinds or ("soft" in kinds and self.bare):
+            raise DataError(
+                "mixed-targets",
+                say(
+                    "some rows have lists of labels, others shares of labels: one kind at a time",
+                    "有的行是标签列表，有的行是标签份额：只能用一种",
+                ),
+                where=source,
+                help='{"a": 0.5, "b": 0.5}',
+            )
+        for part in parts.values():
+            if part.targets is None:
+                continue
+            if "several" in kinds:
+                part.targets = [labels_of(target) for target in part.targets]
+            elif "soft" in kinds:
+                part.targets = [{target: 1.0} if isinstance(target, str) else target for target in part.targets]
+        if self.bare and "one" in kinds and "several" not in kinds:
+            self._reject_bare(parts)
+
+    def _reject_bare(self, parts: Mapping[Any, Part]) -> None:
+        for part in parts.values():
+            places = {place for owner, place, _ in self.bare if owner is part}
+            kept = part.take(place for place in range(len(part)) if place not in places)
+            part.inputs, part.targets, part.weights, part.rows = kept.inputs, kept.targets, kept.weights, kept.rows
+        for _, _, reject in self.bare:
+            self.reading.used -= 1
+            self._reject(reject)
 
     def _plan(self, opened: Opened) -> tuple[Plan, Iterator[Row | Reject]]:
         """Columns for one file: those of the first one, where the format is the same."""
@@ -374,7 +433,7 @@ class _Collector:
         return plan, items
 
 
-def _add(part: Part, number: int, taken: tuple[Any, str | None, float | None]) -> None:
+def _add(part: Part, number: int, taken: Taken) -> None:
     document, label, weight = taken
     part.inputs.append(document)
     part.rows.append(number)

@@ -148,19 +148,17 @@ _LABELS = re.compile(r"\s*((?:__label__\S+\s*)*)")
 
 
 def labelled(source: Iterator[Text]) -> Iterator[Row | Reject]:
-    """FastText's format: ``__label__NAME text``, as ``[text, NAME]``; the label is empty where there is none."""
+    """FastText's format: ``__label__NAME text``, as ``[text, NAME]``; of several labels ``[text, [NAME, …]]``. The label is
+    empty where there is none.
+    """
     for line, text, reject in source:
         if reject is not None:
             yield reject
             continue
         match = _LABELS.match(text)
         labels = [word.removeprefix("__label__") for word in match[1].split()] if match else []
-        if len(labels) > 1:
-            reason = say(f"{len(labels)} labels in one row", f"一行有 {len(labels)} 个标签")
-            yield reject_of("several-labels", reason, line, text)
-            continue
         body = text[match.end() :] if match else text
-        yield Row(line.number, line.start, [body, labels[0] if labels else ""], text)
+        yield Row(line.number, line.start, [body, labels if len(labels) > 1 else "".join(labels)], text)
 
 
 # ---- sentences and pairs of files ----------------------------------------------------------------------------------

@@ -9,18 +9,25 @@ from typing import Any
 from erya.errors import quoted
 from erya.language import say
 from erya.text.columns import Plan
-from erya.text.dataset import Reject
+from erya.text.dataset import Reject, Target
 from erya.text.readers import RAW, Row
 
+Taken = tuple[Any, Target | None, float | None]
 
-def taker(plan: Plan) -> Callable[[Row], tuple[Any, str | None, float | None] | Reject]:
-    """A function from a record to input, label and weight."""
+
+def taker(plan: Plan, separator: str | None = None) -> Callable[[Row], Taken | Reject]:
+    """A function from a record to input, label and weight.
+
+    Args:
+        plan: where they are.
+        separator: what stands between labels in one field; None: a field is one label.
+    """
     if not plan.columns:
         return _nowhere
     text, text2 = plan.places["text"], plan.places.get("text2")
     label, weight = plan.places.get("label"), plan.places.get("weight")
 
-    def take(row: Row) -> tuple[Any, str | None, float | None] | Reject:
+    def take(row: Row) -> Taken | Reject:
         values = row.values
         get = values.get if isinstance(values, dict) else values.__getitem__
         document: Any = get(text)
@@ -33,12 +40,11 @@ def taker(plan: Plan) -> Callable[[Row], tuple[Any, str | None, float | None] | 
             if not second or second.isspace():
                 return _no_text(row, get(text2), plan.columns["text2"])
             document = (document, second)
-        answer: str | None = None
+        answer: Target | None = None
         if label is not None:
-            named = _as_label(get(label))
-            if not named:
+            answer = _as_target(get(label), separator)
+            if answer is None:
                 return _no_label(row, get(label), plan.columns["label"])
-            answer = named
         number: float | None = None
         if weight is not None:
             number = _as_weight(get(weight))
@@ -61,6 +67,33 @@ def _as_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def _as_target(value: Any, separator: str | None) -> Target | None:
+    """One label, a tuple of several or none (``[]`` says that there is none), or shares; None where it is no such thing."""
+    if isinstance(value, dict):
+        return _as_shares(value)
+    if separator is not None and isinstance(value, str):
+        return _as_several([piece for piece in value.split(separator) if piece.strip()])
+    if isinstance(value, list) and len(value) != 1:
+        return _as_several(value)
+    label = _as_label(value)
+    if separator is not None and label:
+        return (label,)
+    return label or None
+
+
+def _as_several(values: list[Any]) -> tuple[str, ...] | None:
+    labels = ["" if isinstance(value, list) else _as_label(value) for value in values]
+    return tuple(dict.fromkeys(labels)) if all(labels) else None
+
+
+def _as_shares(value: dict[str, Any]) -> dict[str, float] | None:
+    shares = {_as_label(label): _as_weight(share) for label, share in value.items()}
+    sound = {label: share for label, share in shares.items() if label and share is not None}
+    if len(sound) < len(value) or not 0 < sum(sound.values()) < math.inf:
+        return None
+    return sound
 
 
 def _as_label(value: Any) -> str:
@@ -100,18 +133,23 @@ def _no_text(row: Row, value: Any, column: str) -> Reject:
 
 
 def _no_label(row: Row, value: Any, column: str) -> Reject:
-    if isinstance(value, list) and len(value) > 1:
-        reason = say(f"{len(value)} labels in one row", f"一行有 {len(value)} 个标签")
-        return _left_out(row, "several-labels", reason, harmless=False)
-    if value is None or isinstance(value, str | list):
-        return _left_out(
-            row,
-            "empty-label",
-            say(f"no label in '{quoted(column)}'", f"'{quoted(column)}' 为空（缺标签）"),
-            harmless=True,
+    name = quoted(column)
+    if value is None or isinstance(value, str) or value == [] or value == [""]:
+        return no_label(row, column)
+    if isinstance(value, dict):
+        reason = say(
+            f'\'{name}\' holds an object that is no shares of labels, as in {{"a": 0.7, "b": 0.3}}',
+            f'\'{name}\' 里的对象不是标签份额，应形如 {{"a": 0.7, "b": 0.3}}',
         )
-    reason = say(f"'{quoted(column)}' holds an object, not a label", f"'{quoted(column)}' 不是标签，而是对象")
+    else:
+        reason = say(f"'{name}' holds something that is no label", f"'{name}' 里有不能作为标签的值")
     return _left_out(row, "bad-value", reason, harmless=False)
+
+
+def no_label(row: Row, column: str) -> Reject:
+    """The reject for a row that has no label, among rows of one label each."""
+    name = quoted(column)
+    return _left_out(row, "empty-label", say(f"no label in '{name}'", f"'{name}' 为空（缺标签）"), harmless=True)
 
 
 def _left_out(row: Row, code: str, reason: str, *, harmless: bool) -> Reject:
