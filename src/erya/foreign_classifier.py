@@ -216,15 +216,39 @@ class FastTextFile(Model):
         self._take(original)
 
 
-def write_original(path: Path, model: Any) -> None:
-    """Write a model that can be told in the original's format as ``.bin`` or ``.ftz``.
+def write_original(path: Path, model: Any) -> list[str]:
+    """Write a model that can be told in the original's format as ``.bin``, or ``.ftz``.
+
+    Returns:
+        What the file does not hold, in words.
 
     Raises:
-        DataError: it cannot be told so; the message tells why.
+        UsageError: the model cuts text otherwise than the original, or is none that the format knows.
+        DataError: a word, label or matrix that the format cannot hold.
     """
     from erya.models.fasttext import binary
 
-    binary.write(path, model.to_original())
+    if hasattr(model, "to_original"):
+        binary.write(path, model.to_original())
+        return []
+    if model.id != "classify/fasttext":
+        raise UsageError(
+            "other-task",
+            say(f"{model.id} cannot be told in fastText's format", f"{model.id} 无法写成 fastText 的格式"),
+            help="--to fasttext-vec"
+            if model.task() == "vectors"
+            else "erya train classify/fasttext DATA --set tokenizer=whitespace -o m.erya",
+        )
+    from erya.models.fasttext.classifier_exchange import to_original
+
+    small = path.suffix.lower() == ".ftz"
+    binary.write(path, to_original(model, pruned=small))
+    lost = [say("settings and training record", "设置与训练记录")]
+    if small:
+        lost.append(say("precision (a byte a number)", "精度（每个数一个字节）"))
+    elif len(model.features_.kept):
+        lost.append(say("some certainty, where n-grams were never learned", "遇到没学过的 n 元组时，把握会偏低"))
+    return lost
 
 
 def _lines(X: Any) -> list[str]:

@@ -1,4 +1,7 @@
-"""``convert``: word vectors between model files and other programs' formats, and into smaller files."""
+"""``convert``: word vectors between model files and other programs' formats, and into smaller files.
+
+Classifiers: ``convert_classifier.py``.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from erya.cli import output
+from erya.cli import convert_classifier, output
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Manner, argument, option
@@ -23,11 +26,13 @@ from erya.language import say
 if TYPE_CHECKING:
     from erya.artefact import Content
 
-FOREIGN = ("word2vec-bin", "word2vec-text", "glove", "fasttext-vec", "numpy")
+FOREIGN = ("word2vec-bin", "word2vec-text", "glove", "fasttext-vec", "fasttext-bin", "numpy")
+READABLE = tuple(name for name in FOREIGN if name != "fasttext-bin")  # this one is never mistaken
 STORED = {"erya": "float32", "float16": "float16", "int8": "int8"}  # --to → how an .erya keeps the numbers
 BY_ENDING = {
     ".erya": "erya",
     ".bin": "word2vec-bin",
+    ".ftz": "fasttext-bin",
     ".vec": "fasttext-vec",
     ".txt": "word2vec-text",
     ".npy": "numpy",
@@ -43,7 +48,7 @@ def register(app: typer.Typer) -> None:
         "convert",
         flat(convert),
         group=say("Use a model", "使用模型"),
-        summary=say("word vectors in and out of other programs' formats", "词向量与其他程序的格式互相转换"),
+        summary=say("models in and out of other programs' formats", "与其他程序的模型格式互相转换"),
         examples=[
             ("erya convert v.erya v.bin --to word2vec-bin", say("for gensim and word2vec", "供 gensim、word2vec 使用")),
             (
@@ -51,13 +56,19 @@ def register(app: typer.Typer) -> None:
                 say("the first 100,000 words", "只取前 10 万个词"),
             ),
             ("erya convert v.erya small.erya --to int8", say("a quarter of the size", "体积为四分之一")),
+            ("erya convert lid.176.ftz lid.erya", say("a classifier of fastText", "fastText 的分类模型")),
+            ("erya convert m.erya m.bin", say("a classifier for fastText", "供 fastText 使用的分类模型")),
             ("erya convert cc.zh.300.vec zh.npy", say("NumPy, with a list of words beside it", "NumPy，旁附词表")),
         ],
         more=say(
             "The format comes from the name where --to is missing: .erya .bin (word2vec) .vec (fastText) .txt (word2vec with a "
-            "header; glove has none) .npy; and .gz or .xz behind it. What the new file cannot hold is said.",
+            "header; glove has none) .npy; and .gz or .xz behind it. What the new file cannot hold is said.\n"
+            "Classifiers go to .bin or .ftz of fastText if they cut text at white space: --set tokenizer=whitespace when training. "
+            "Word vectors with n-grams go there by --to fasttext-bin.",
             "不写 --to 时按文件名判断：.erya、.bin（word2vec）、.vec（fastText）、.txt（word2vec 文本，首行为词数与维数；"
-            "glove 没有首行）、.npy，后面可再加 .gz 或 .xz。新文件存不下的内容会说明。",
+            "glove 没有首行）、.npy，后面可再加 .gz 或 .xz。新文件存不下的内容会说明。\n"
+            "分类模型可写成 fastText 的 .bin 或 .ftz，前提是按空白分词（训练时加 --set tokenizer=whitespace）；"
+            "带 n 元组的词向量用 --to fasttext-bin。",
         ),
     )
 
@@ -73,9 +84,7 @@ class _Taken:
 
 def convert(
     manner: Manner,
-    source: Annotated[
-        str, argument("IN", "word vectors: v.erya, or a foreign file", "词向量：v.erya 或其他格式的文件")
-    ],
+    source: Annotated[str, argument("IN", "a model file, or a foreign one", "模型文件，或其他程序的文件")],
     target: Annotated[str, argument("OUT", "the new file", "新文件")],
     to: Annotated[
         str | None,
@@ -96,12 +105,16 @@ def convert(
         ),
     ] = None,
 ) -> None:
-    """Read word vectors and write them anew."""
+    """Read a model and write it anew."""
+    if convert_classifier.is_classifier(source):
+        asked = {"--from": came, "--limit": limit, "--bad-utf8": bad_utf8}
+        convert_classifier.convert(manner, source, target, to, asked)
+        return
     most = None if limit is None else whole("--limit", limit, default=1, least=1)
     policy = chosen("--bad-utf8", bad_utf8 or "stop", ["stop", "replace", "skip"])
     format = chosen("--to", to, [*FOREIGN, *STORED]) if to else _by_ending(Path(target))
     if came is not None:
-        chosen("--from", came, list(FOREIGN))
+        chosen("--from", came, list(READABLE))
     _check_target(Path(target), source, format)
     taken = _read(source, came, most, policy)
     model = taken.model
@@ -213,6 +226,8 @@ def _read(source: str, format: str | None, limit: int | None, bad_utf8: str) -> 
                 help="erya list vectors",
             )
         return _Taken(model, content)
+    if format is None and catalog.fasttext_task(path) is not None:
+        return _Taken(catalog.load(path), None)
     from erya.parts.keyed_vectors import KeyedVectors
     from erya.text import vector_files
 
@@ -228,6 +243,11 @@ def _write(taken: _Taken, target: Path, format: str, limit: int | None) -> Path:
     from erya.text import vector_files
 
     model = taken.model
+    if format == "fasttext-bin":
+        return _write_fasttext(model, target, limit)
+    if format == "erya" and taken.content is None and limit is None and model.id != "vectors/keyed":
+        saved: Path = model.save(target)  # with its n-grams
+        return saved
     words, matrix = model.words_[:limit], model.vectors[:limit]
     counts = None if model.counts_ is None else model.counts_[:limit]
     if format in STORED:
@@ -238,21 +258,37 @@ def _write(taken: _Taken, target: Path, format: str, limit: int | None) -> Path:
     return vector_files.write(target, vector_files.VectorTable(list(words), matrix, counts), format)
 
 
+def _write_fasttext(model: Any, target: Path, limit: int | None) -> Path:
+    from erya.foreign_classifier import write_original
+
+    if limit is not None:
+        raise UsageError(
+            "other-format",
+            say(
+                "--limit does not go with fasttext-bin: n-grams belong to all words",
+                "--limit 不能与 fasttext-bin 同用：n 元组属于全部词",
+            ),
+            help="--to fasttext-vec",
+        )
+    write_original(target, model)
+    return target
+
+
 def _lost(taken: _Taken, format: str) -> list[str]:
     """What the new file does not hold, in words."""
     found = []
     if taken.content is not None:
         state = taken.content.state
         arrays = [name for name in state.arrays if name not in WORDS and not name.startswith("words.")]
-        if arrays:
+        if arrays and format != "fasttext-bin":
             found.append(say(f"arrays {' '.join(arrays)}", f"数组 {' '.join(arrays)}"))
-        if taken.content.model != "vectors/keyed":
+        if taken.content.model != "vectors/keyed" and format != "fasttext-bin":
             found.append(say("training cannot go on from it", "不能在它上面继续训练"))
         if format not in FOREIGN and "tokenizer" in state.data:
             found.append(say("the tokenizer", "分词方式"))
         if format in FOREIGN:
             found.append(say("settings and training record", "设置与训练记录"))
-    if taken.model.counts_ is not None and format in FOREIGN and format != "numpy":
+    if taken.model.counts_ is not None and format in FOREIGN and format not in ("numpy", "fasttext-bin"):
         found.append(say("word counts", "词频"))
     if format in ("float16", "int8"):
         found.append(say(f"precision ({format})", f"精度（{format}）"))
