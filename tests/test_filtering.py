@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from erya import filtering
 from erya.errors import DataError, Interrupted, ResourceError, UsageError
-from erya.filter_journal import NAME, Journal
-from erya.filter_run import Shard, _environment, run, shards_of, with_columns
-from erya.filtering import Settings, Tally, digest_of, filter_file, packed
+from erya.filtering import Settings, Tally, columns_of, digest_of, filter_file, journal, layout, one_piece, pieces, pool
+from erya.filtering.journal import NAME, PARTS, Journal
+from erya.filtering.pieces import packed, pieces_of, ranges_of
+from erya.filtering.process import environment
+from erya.filtering.run import Shard, run, shards_of, with_columns
 from erya.tasks import classify
 
 MODEL = "classify/naive_bayes"
@@ -187,15 +188,15 @@ def test_rows_without_text_never_stop_it(model, tmp_path):
     assert (tally.rows, tally.kept, tally.rejected, tally.bad) == (4, 1, 3, 0)
 
 
-def test_a_line_without_end_is_not_copied_in_part(model, tmp_path, monkeypatch):
-    defaults = {**filtering.row_lines.__kwdefaults__, "line_limit": 1000}
-    monkeypatch.setattr(filtering.row_lines, "__kwdefaults__", defaults)
+def test_a_line_without_end_is_not_copied_in_part(model, tmp_path):
     (tmp_path / "a.jsonl").write_bytes(GOOD + b'{"text": "' + b"soup " * 1000 + b'"}\n' + GOOD)
-    tally = filter_file(model, settings(), tmp_path / "a.jsonl", tmp_path / "kept.jsonl", bad_rows="skip")
+    tally = filter_file(
+        model, settings(), tmp_path / "a.jsonl", tmp_path / "kept.jsonl", bad_rows="skip", line_limit=1000
+    )
     assert (tally.rows, tally.kept, tally.bad) == (3, 2, 1)
     for policy in ("stop", "keep"):
         with pytest.raises(DataError, match="cannot be read"):
-            filter_file(model, settings(), tmp_path / "a.jsonl", tmp_path / "kept.jsonl", bad_rows=policy)
+            filter_file(model, settings(), tmp_path / "a.jsonl", tmp_path / "kept", bad_rows=policy, line_limit=1000)
 
 
 def test_a_torn_archive_leaves_the_old_output(model, tmp_path):
@@ -235,7 +236,7 @@ def test_an_empty_shard_and_one_of_blank_lines(model, tmp_path):
 
 
 def test_memory_is_bounded_by_batches(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(filtering, "BYTES_AT_ONCE", 2000)
+    monkeypatch.setattr(one_piece, "BYTES_AT_ONCE", 2000)
     lines = json_lines(200)
     (tmp_path / "a.jsonl").write_bytes(b"".join(lines))
     sizes = []
@@ -284,7 +285,7 @@ def shards(folder: Path, count: int = 5, rows: int = 60) -> dict[str, list[bytes
 def go(saved, folder, out, *, processes=2, changes=None, **more):
     """What the command does."""
     found = shards_of([str(folder)], out)
-    wanted, _ = with_columns(settings(digest=digest_of(saved), text=None, **(changes or {})), found)
+    wanted, _ = with_columns(settings(**{"digest": digest_of(saved), "text": None, **(changes or {})}), found)
     return run(saved, wanted, found, out, processes=processes, **more)
 
 
@@ -341,7 +342,7 @@ def test_a_changed_input_or_a_lost_output_is_done_again(model, saved, tmp_path):
     ("change", "message"),
     [
         ({"min_probability": 0.6}, "--min-probability 0.5"),
-        ({"label": "music"}, "the label 'food'"),
+        ({"labels": ("music",)}, "the label 'food'"),
         ({"invert": True}, "other side"),
         ({"digest": "1" * 64}, "another model"),
         ({"text": "id"}, "--text text"),
@@ -386,7 +387,7 @@ def test_bad_rows_policy_may_change_until_one_was_met(saved, tmp_path):
 def test_a_mistake_leaves_no_trace(saved, tmp_path):
     shards(tmp_path / "in", count=1)
     with pytest.raises(UsageError, match="no label 'fod'") as caught:
-        go(saved, tmp_path / "in", tmp_path / "kept", changes={"label": "fod"})
+        go(saved, tmp_path / "in", tmp_path / "kept", changes={"labels": "fod"})
     assert "food" in caught.value.help
     assert not (tmp_path / "kept").exists()
     assert go(saved, tmp_path / "in", tmp_path / "kept").total.rows == 60
@@ -443,7 +444,8 @@ def test_one_owner_at_a_time(saved, tmp_path):
         b'{"begun": "a/b"}',
         b'{"done": "a"}',
         b'{"done": "a", "source": [1, 2], "size": 1, "tally": {"rows": 3, "kept": 1, "dropped": 1, "rejected": 0,'
-        b' "bad": 0, "copied": 0, "bytes": 0, "kept_bytes": 0, "reasons": {}}}',
+        b' "bad": 0, "copied": 0, "bytes": 0, "kept_bytes": 0, "reasons": {}, "histogram": [0]}}',
+        b'{"part": "a", "range": [0], "source": [1, 2], "size": 1, "tally": {}}',
     ],
 )
 def test_a_damaged_journal_is_refused(saved, tmp_path, line):
@@ -469,7 +471,7 @@ def test_half_a_line_at_the_end_is_what_a_kill_leaves(saved, tmp_path):
 
 
 def test_tally_adds_up():
-    tally = Tally(rows=3, kept=1, dropped=1, rejected=1, reasons={"x": 1})
+    tally = Tally(rows=3, kept=1, dropped=1, rejected=1, reasons={"x": 1}, histogram=[1, *[0] * 18, 1])
     tally.add(tally.from_plain(tally.to_plain()))
     assert (tally.rows, tally.reasons) == (6, {"x": 2})
     for wrong in (
@@ -478,6 +480,8 @@ def test_tally_adds_up():
         {**tally.to_plain(), "rows": 7},
         {**tally.to_plain(), "kept": -1},
         {**tally.to_plain(), "kept": True},
+        {**tally.to_plain(), "histogram": [0] * 20},
+        {**tally.to_plain(), "histogram": [2]},
     ):
         with pytest.raises(ValueError):
             Tally.from_plain(wrong)
@@ -497,7 +501,7 @@ go(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
 def start(saved, folder, out):
     root = str(Path(__file__).resolve().parents[1])
     command = [sys.executable, "-c", CALLER, str(saved), str(folder), str(out), root]
-    return subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def finished(out: Path) -> int:
@@ -540,11 +544,11 @@ def test_workers_end_with_their_caller(saved, tmp_path):
     """A worker whose caller was killed hears it at its next word, and leaves its shard to the next run."""
     read, write = os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-m", "erya.filter_run"],
+        [sys.executable, "-m", "erya.filtering.worker"],
         stdin=subprocess.PIPE,
         stdout=write,
         stderr=subprocess.PIPE,
-        env=_environment(),
+        env=environment(),
     )
     os.close(write)
     (tmp_path / "a.jsonl").write_bytes(GOOD * 100)
@@ -584,7 +588,7 @@ def test_a_worker_that_dies_is_an_error(saved, tmp_path):
             children = Path(f"/proc/{me}/task/{me}/children")
             if not children.exists():
                 pytest.skip("needs /proc")
-            workers = [int(pid) for pid in children.read_text().split() if b"filter_run" in _command(int(pid))]
+            workers = [int(pid) for pid in children.read_text().split() if b"filtering.worker" in _command(int(pid))]
             victims.extend(workers)  # not the children that other tests have left
             if victims:
                 os.kill(victims[0], signal.SIGKILL)
@@ -611,6 +615,403 @@ def test_float_probabilities_are_compared_as_they_are(tmp_path):
     assert (tmp_path / "k").read_bytes() == b"0.9\n0.9000000000000001\n"
 
 
+# ---- pieces ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("size", [7, 64, 1000])
+def test_pieces_are_the_file_cut_at_line_ends(tmp_path, end, size):
+    data = end.join(b"x" * (number * 37 % 23) for number in range(60))
+    path = tmp_path / "a.txt"
+    path.write_bytes(data)
+    for step in (1, 5, 10_000):  # however the bytes come
+        found = list(pieces_of((data[at : at + step] for at in range(0, len(data), step)), size=size))
+        assert b"".join(piece.data for piece in found) == data
+        assert [(piece.start, piece.end) for piece in found] == list(ranges_of(path, size=size))
+        assert all(piece.data.endswith(b"\n") for piece in found[:-1])
+        if end != b"\r" and size < 1000:
+            assert len(found) > 5
+    for start, stop in ranges_of(path, size=size):
+        assert pieces.piece_at(path, start, stop).data == data[start:stop]
+
+
+def test_a_piece_of_an_endless_line_is_short():
+    data = b"a\n" + b"x" * 100_000 + b"\n" + b"b" * 50 + b"\r\nc"
+    for step in (10, 999, 200_000):
+        found = list(pieces_of((data[at : at + step] for at in range(0, len(data), step)), size=1000, limit=60))
+        assert b"".join(piece.data for piece in found) == b"a\n" + b"x" * 61 + b"\n" + b"b" * 50 + b"\r\nc"
+        assert (found[0].start, found[-1].end) == (0, len(data))
+
+
+def large(tmp_path, name, lines, pack=None):
+    """A shard of its own in a folder."""
+    (tmp_path / "in").mkdir(exist_ok=True)
+    data = b"".join(lines)
+    (tmp_path / "in" / name).write_bytes(pack(data) if pack else data)
+    return tmp_path / "in"
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Pieces of 4 kB, in the processes, too."""
+    for module in (pieces, pool):
+        monkeypatch.setattr(module, "PIECE", 4096)
+    monkeypatch.setattr(pool, "_WORTH_SHARING", 100)
+    monkeypatch.setattr("erya.filtering.process._MODULE", "tests.small_pieces")
+    root = str(Path(__file__).resolve().parents[1])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([root, os.environ.get("PYTHONPATH", "")]))
+
+
+@pytest.mark.parametrize("kind", ["", ".gz", ".xz", ".zst"])
+def test_a_large_file_is_shared_and_has_the_same_bytes(model, saved, tmp_path, small_pieces, kind):
+    pack = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}.get(kind)
+    if pack is None:
+        pack = pytest.importorskip("zstandard").ZstdCompressor().compress
+    lines = [b"\xef\xbb\xbf" + json_lines(1)[0], *json_lines(1500)]
+    folder = large(tmp_path, f"a.jsonl{kind}", lines, pack)
+    name = f"a.jsonl{kind}"
+    outcomes = []
+    for processes in (1, 2, 3):
+        outcomes.append(go(saved, folder, tmp_path / f"kept{processes}", processes=processes))
+        assert sorted(path.name for path in (tmp_path / f"kept{processes}").iterdir()) == sorted([name, NAME])
+    filter_file(model, settings(), folder / name, tmp_path / "alone")
+    bodies = {(tmp_path / f"kept{processes}" / name).read_bytes() for processes in (1, 2, 3)}
+    assert bodies == {(tmp_path / "alone").read_bytes()}
+    from erya.text.files import blocks
+
+    lines[0] = lines[0][3:]
+    assert b"".join(blocks(tmp_path / "alone")) == b"\xef\xbb\xbf" + b"".join(expected(model, lines))
+    assert outcomes[0].total == outcomes[1].total == outcomes[2].total
+    assert outcomes[0].total.bytes == sum(map(len, lines)) + 3
+    journal = (tmp_path / "kept2" / NAME).read_bytes()
+    assert journal.count(b'"part"') > 20
+
+
+def test_several_archives_and_files_of_all_sizes(model, saved, tmp_path, small_pieces):
+    made = {}
+    for number, rows in enumerate((0, 1, 400, 5, 300)):
+        made[f"{number}.jsonl"] = json_lines(rows, seed=number) if rows else []
+        large(tmp_path, f"{number}.jsonl", made[f"{number}.jsonl"])
+        made[f"{number}.jsonl.gz"] = json_lines(200 + rows, seed=number)
+        large(tmp_path, f"{number}.jsonl.gz", made[f"{number}.jsonl.gz"], gzip.compress)
+    outcome = go(saved, tmp_path / "in", tmp_path / "kept", processes=3)
+    for name, lines in made.items():
+        found = (tmp_path / "kept" / name).read_bytes()
+        assert (gzip.decompress(found) if name.endswith("gz") else found) == b"".join(expected(model, lines)), name
+        assert outcome.shards[name].rows == len(lines)
+    assert not (tmp_path / "kept" / PARTS).exists()
+
+
+@pytest.mark.parametrize("kind", ["", ".gz"])
+def test_a_bad_row_deep_in_a_shared_file_is_named_by_its_line(saved, tmp_path, small_pieces, kind):
+    lines = json_lines(900)
+    lines[700] = BAD[0]
+    folder = large(tmp_path, f"a.jsonl{kind}", lines, gzip.compress if kind else None)
+    with pytest.raises(DataError) as caught:
+        go(saved, folder, tmp_path / "kept", processes=2)
+    assert caught.value.where.startswith(f"a.jsonl{kind}:701,")
+    assert f"byte {sum(map(len, lines[:700])):,} " in caught.value.where
+    skipped = go(saved, folder, tmp_path / "kept", processes=2, bad_rows="skip")
+    assert (skipped.total.rows, skipped.total.bad) == (900, 1)
+
+
+@pytest.mark.parametrize("kind", ["", ".gz"])
+def test_pieces_of_an_earlier_run_are_not_done_again(model, saved, tmp_path, small_pieces, kind):
+    lines = json_lines(900)
+    folder = large(tmp_path, f"a.jsonl{kind}", lines, gzip.compress if kind else None)
+
+    def watch(standing):
+        if standing.rows > 300:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="0 of 1 file"):
+        go(saved, folder, tmp_path / "kept", watch=watch)
+    parts = sorted((tmp_path / "kept" / PARTS).iterdir())
+    assert parts
+    (tmp_path / "kept" / PARTS / "of-nobody").write_bytes(b"x")
+    parts[0].write_bytes(b"torn, and of another length")
+    outcome = go(saved, folder, tmp_path / "kept")
+    assert 0 < outcome.fresh.rows < 900 == outcome.total.rows
+    found = (tmp_path / "kept" / f"a.jsonl{kind}").read_bytes()
+    assert (gzip.decompress(found) if kind else found) == b"".join(expected(model, lines))
+    assert not (tmp_path / "kept" / PARTS).exists()
+
+
+def test_pieces_of_a_file_that_changed_are_not_used(model, saved, tmp_path, small_pieces):
+    folder = large(tmp_path, "a.jsonl", json_lines(900))
+
+    def watch(standing):
+        if standing.rows > 300:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        go(saved, folder, tmp_path / "kept", watch=watch)
+    lines = json_lines(900, seed=8)
+    large(tmp_path, "a.jsonl", lines)
+    assert go(saved, folder, tmp_path / "kept").fresh.rows == 900
+    assert (tmp_path / "kept" / "a.jsonl").read_bytes() == b"".join(expected(model, lines))
+
+
+def test_restart_throws_pieces_away(saved, tmp_path, small_pieces):
+    folder = large(tmp_path, "a.jsonl", json_lines(900))
+
+    def watch(standing):
+        if standing.rows > 300:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted):
+        go(saved, folder, tmp_path / "kept", watch=watch)
+    outcome = go(saved, folder, tmp_path / "kept", changes={"invert": True}, restart=True)
+    assert outcome.fresh.rows == 900
+
+
+SHARED = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[4])
+from erya.filtering import pieces, pool, process
+pieces.PIECE = pool.PIECE = 4096
+pool._WORTH_SHARING = 100
+process._MODULE = "tests.small_pieces"
+os.environ["PYTHONPATH"] = os.pathsep.join([sys.argv[4], os.environ.get("PYTHONPATH", "")])
+from tests.test_filtering import go
+go(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("kind", ["", ".gz"])
+def test_a_shared_file_killed_at_many_moments(model, saved, tmp_path, kind):
+    lines = json_lines(6000)
+    folder = large(tmp_path, f"a.jsonl{kind}", lines, gzip.compress if kind else None)
+    filter_file(model, settings(), folder / f"a.jsonl{kind}", tmp_path / "whole")
+    out, root = tmp_path / "kept", str(Path(__file__).resolve().parents[1])
+
+    def parts() -> int:
+        return (out / NAME).read_bytes().count(b'"part"') if (out / NAME).exists() else 0
+
+    kills, process = 0, None
+    for kill in range(6):
+        before = parts()
+        command = [sys.executable, "-c", SHARED, str(saved), str(folder), str(out), root]
+        process = subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while parts() < before + 3 + kill and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(0.003 * kill)
+        process.kill()
+        err = process.communicate()[1]
+        assert process.returncode in (0, -signal.SIGKILL), err
+        kills += process.returncode != 0
+    assert kills >= 2
+    assert parts() > 10
+    process = subprocess.run(command, env=environment(), capture_output=True, check=False)
+    assert process.returncode == 0, process.stderr
+    assert sorted(path.name for path in out.iterdir()) == sorted([f"a.jsonl{kind}", NAME])
+    unpack = gzip.decompress if kind else bytes
+    pieces_apart = unpack((out / f"a.jsonl{kind}").read_bytes())  # pieces of 16 MiB there, of 4 kB here
+    assert pieces_apart == unpack((tmp_path / "whole").read_bytes())
+
+
+# ---- other choices -----------------------------------------------------------------------------------------------
+
+
+class Exact:
+    """Says what its texts say: ``0.9 0.1``."""
+
+    id = "classify/exact"
+    classes_ = np.array(["a", "b", "c"])
+    task = staticmethod(lambda: "classify")
+
+    def predict_proba(self, X):
+        return np.array([[float(number) for number in text.split()] for text in X])
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"labels": ("a", "b"), "min_probability": 0.5}, [0, 1, 3]),
+        ({"labels": ("a",), "min_probability": 0.5}, [0, 3]),
+        ({"labels": ("a", "b"), "min_probability": 0.0, "max_probability": 0.2}, [2]),
+        ({"labels": ("a", "b"), "min_probability": 0.5, "max_probability": 0.7}, [1, 3]),
+        ({"labels": ("a", "b"), "min_probability": 0.5, "max_probability": 0.7, "invert": True}, [0, 2]),
+    ],
+)
+def test_several_labels_and_both_limits(tmp_path, changes, kept):
+    lines = [b"0.9 0.1 0.0\n", b"0.3 0.7 0.0\n", b"0.1 0.2 0.7\n", b"0.5 0.5 0.0\n"]
+    (tmp_path / "a.txt").write_bytes(b"".join(lines))
+    tally = filter_file(Exact(), settings(text=None, **changes), tmp_path / "a.txt", tmp_path / "k")
+    assert (tmp_path / "k").read_bytes() == b"".join(lines[number] for number in kept)
+    assert sum(tally.histogram) == 4
+
+
+def test_the_histogram(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"0 0 0\n0.049 0 0\n0.05 0 0\n0.999 0 0\n1.0 0 0\n\n")
+    tally = filter_file(Exact(), settings(text=None, labels="a"), tmp_path / "a.txt", tmp_path / "k")
+    assert tally.histogram == [2, 1, *[0] * 17, 2]
+    assert tally.rejected == 1
+
+
+NESTED = [
+    b'{"meta": {"text": "guitar song"}, "body": {"text": "soup bread noodles", "parts": [{"t": "soup"}]}}\n',
+    b'{"body": {"text": "guitar song melody", "parts": [{"t": "song"}]}}\n',
+    b'{"body": {"text": ""}}\n',
+    b'{"body": ["soup"]}\n',
+    b'{"other": 1}\n',
+]
+
+
+@pytest.mark.parametrize("name", ["body.text", "body.parts.0.t"])
+def test_a_field_inside_objects(saved, tmp_path, name):
+    folder = large(tmp_path, "a.jsonl", NESTED)
+    outcome = go(saved, folder, tmp_path / "kept", changes={"text": name})
+    assert (tmp_path / "kept" / "a.jsonl").read_bytes() == NESTED[0]
+    assert (outcome.total.rows, outcome.total.kept, outcome.total.rejected) == (5, 1, 3)
+
+
+def test_a_field_with_a_dot_in_its_name_comes_first(model, tmp_path):
+    line = b'{"body.text": "soup bread noodles", "body": {"text": "guitar song"}}\n'
+    (tmp_path / "a.jsonl").write_bytes(line)
+    filter_file(model, settings(text="body.text"), tmp_path / "a.jsonl", tmp_path / "k")
+    assert (tmp_path / "k").read_bytes() == line
+    for name in ("body.txt", "bdy.text", "body.text.x"):
+        with pytest.raises(DataError) as caught:
+            layout.layout_of(tmp_path / "a.jsonl", settings(text=name))
+        assert caught.value.code == "column-missing"
+
+
+def test_the_short_way_reads_what_the_long_way_reads(tmp_path, monkeypatch):
+    lines = [
+        *json_lines(30),
+        *BAD,
+        *EMPTY,
+        b"\n",
+        b"  \r\n",
+        GOOD.replace(b"\n", b"\r"),
+        b'{"text": 12}\n',
+        b'{"text": "x"}',
+    ]
+    (tmp_path / "a.jsonl").write_bytes(b"".join(lines))
+    (tmp_path / "a.txt").write_bytes(b"".join(lines))
+    for name, text in (("a.jsonl", "text"), ("a.txt", None)):
+        found, _ = layout.layout_of(tmp_path / name, settings(text=text))
+        short = list(layout.PieceRows(found, b"".join(lines), 0))
+        with monkeypatch.context() as patch:
+            patch.setattr(layout.PieceRows, "_short_way", lambda self: lambda raw: None)
+            long = list(layout.PieceRows(found, b"".join(lines), 0))
+        assert short == long
+        assert len(short) == (len(lines) - 2 if text else len(lines))
+
+
+def test_a_lock_as_windows_has_it(saved, tmp_path, monkeypatch):
+    """Without flock, msvcrt locks one byte far behind the end, and the journal can still be read and written."""
+    import errno
+    import types
+
+    held: dict[tuple[int, int], int] = {}
+
+    def locking(descriptor, mode, count):
+        place = (os.fstat(descriptor).st_ino, os.lseek(descriptor, 0, os.SEEK_CUR))
+        assert (mode, count) == (2, 1)
+        assert place[1] > 1 << 32
+        if held.setdefault(place, descriptor) != descriptor:
+            raise OSError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(journal, "fcntl", None)
+    monkeypatch.setattr(journal, "msvcrt", types.SimpleNamespace(locking=locking, LK_NBLCK=2))
+    shards(tmp_path / "in", count=1)
+    with Journal(tmp_path / "kept", settings(), bad_rows="stop"):
+        with pytest.raises(ResourceError) as caught:
+            go(saved, tmp_path / "in", tmp_path / "kept")
+        assert caught.value.code == "filter-locked"
+    held.clear()  # as closing the file does there
+    assert go(saved, tmp_path / "in", tmp_path / "other").total.rows == 60
+
+
+# ---- between pipes -----------------------------------------------------------------------------------------------
+
+
+def piped(saved, data, *, processes=2, changes=None, **more):
+    import io
+
+    from erya.filtering.stream import filter_stream
+
+    written = []
+    wanted = settings(digest=digest_of(saved), text=None, **(changes or {}))
+    outcome = filter_stream(saved, wanted, io.BytesIO(data), written.append, processes=processes, **more)
+    return b"".join(written), outcome
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_from_pipe_to_pipe_in_order(model, saved, tmp_path, monkeypatch, pack):
+    from erya.filtering import stream
+
+    monkeypatch.setattr(stream, "STREAM_PIECE", 3000)
+    lines = json_lines(700)
+    kept = b"".join(expected(model, lines))
+    notes = []
+    for processes in (1, 3):
+        found, outcome = piped(saved, pack(b"".join(lines)), processes=processes, noted=notes.append)
+        assert found == kept
+        assert (outcome.total.rows, outcome.total.bytes) == (700, len(b"".join(lines)))
+    assert any("text = text" in note for note in notes)
+
+
+@pytest.mark.parametrize(("data", "kept"), [(b"", b""), (b"\n\n", b""), (b"soup bread noodles", b"soup bread noodles")])
+def test_little_comes_through_a_pipe(saved, data, kept):
+    found, outcome = piped(saved, data)
+    assert found == kept
+    assert outcome.total.bytes == len(data)
+
+
+def test_a_bad_row_in_a_pipe_is_named_by_its_line(saved, monkeypatch):
+    from erya.filtering import stream
+
+    monkeypatch.setattr(stream, "STREAM_PIECE", 3000)
+    lines = json_lines(700)
+    lines[500] = BAD[1]
+    with pytest.raises(DataError) as caught:
+        piped(saved, b"".join(lines))
+    assert "line 501" in caught.value.message
+    assert piped(saved, b"".join(lines), bad_rows="skip")[1].total.bad == 1
+
+
+def test_files_to_a_pipe(model, saved, tmp_path):
+    from erya.filtering.stream import filter_stream
+
+    made = shards(tmp_path / "in", count=3)
+    found = shards_of([str(tmp_path / "in")], None)
+    written = []
+    outcome = filter_stream(saved, settings(digest=digest_of(saved)), found, written.append, processes=2)
+    assert b"".join(written) == b"".join(line for lines in made.values() for line in expected(model, lines))
+    assert list(outcome.shards) == list(made)
+
+
+# ---- a look before ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["", ".gz"])
+def test_a_sample_shows_what_would_be_kept(model, saved, tmp_path, kind):
+    from erya.filtering.sample import sampled
+
+    lines = json_lines(20_000)
+    folder = large(tmp_path, f"a.jsonl{kind}", lines, gzip.compress if kind else None)
+    large(tmp_path, f"b.jsonl{kind}", [*lines[:50], *BAD], gzip.compress if kind else None)
+    found = shards_of([str(folder)], None)
+    wanted, _ = with_columns(settings(digest=digest_of(saved), text=None), found)
+    before = sorted(tmp_path.rglob("*"))
+    seen = sampled(saved, wanted, found, 400)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert 200 < seen.tally.rows <= 400
+    whole = len(expected(model, lines[:500])) / 500
+    assert abs(seen.tally.kept / seen.tally.rows - whole) < 0.1
+    assert seen.tally.rows == seen.tally.kept + seen.tally.dropped + seen.tally.rejected
+    assert (seen.shards, seen.beginnings) == (2, 2 if kind else 0)
+    assert [p for p, _, _ in seen.nearest] == sorted((p for p, _, _ in seen.nearest), reverse=True)
+    assert {kept for _, kept, _ in seen.nearest} == {True, False}
+    again = sampled(saved, wanted, found, 400)
+    assert (again.tally, again.nearest) == (seen.tally, seen.nearest)
+
+
 # ---- the original's files ----------------------------------------------------------------------------------------
 
 GOLDEN = Path(__file__).parent / "golden_fasttext"
@@ -622,7 +1023,7 @@ def test_models_of_the_original_filter(tmp_path, name, monkeypatch):
     from erya.foreign_classifier import open_classifier
 
     model = open_classifier(GOLDEN / name)
-    original = model._original
+    original = model.original_
     words = [word.decode() for word in original.dictionary.words[1:40]]
     texts = [" ".join(words[start : start + 4]) for start in range(36)]
     label = original.dictionary.labels[0].decode()
@@ -636,19 +1037,21 @@ def test_models_of_the_original_filter(tmp_path, name, monkeypatch):
         expected.append(min(1.0, found.get(0, 0.0)))
     threshold = sorted(expected)[30]
     (tmp_path / "a.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
-    wanted = settings(text=None, label=label, min_probability=threshold, format="txt")
+    wanted = settings(text=None, labels=label, min_probability=threshold, format="txt")
     monkeypatch.setattr(foreign_classifier, "_ANSWERS_AT_ONCE", 7 * len(model.classes_))  # several blocks
     filter_file(model, wanted, tmp_path / "a.txt", tmp_path / "k.txt")
     kept = [text for text, p in zip(texts, expected, strict=True) if p >= threshold]
     assert 0 < len(kept) < len(texts)
     assert (tmp_path / "k.txt").read_text(encoding="utf-8").splitlines() == kept
     bare = label.removeprefix("__label__")
-    assert filtering.column_of(model, bare) == filtering.column_of(model, label) == 0
+    assert columns_of(model, (bare,)) == columns_of(model, (label,)) == columns_of(model, (bare, label))
+    column = columns_of(model, (bare,))[0]
     odd = ["", "\ud800", "one\ntwo", "zzzzzz qqqqq"]
-    assert np.isfinite(model.probability_of(0, odd)).all()
-    assert model.probability_of(0, [texts[0].replace(" ", "\n")])[0] == model.probability_of(0, [texts[0]])[0]
+    assert np.isfinite(model.probability_of(column, odd)).all()
+    broken = texts[0].replace(" ", "\n")
+    assert model.probability_of(column, [broken])[0] == model.probability_of(column, [texts[0]])[0]
     with pytest.raises(UsageError, match="not two"):
-        model.probability_of(0, [("a", "b")])
+        model.probability_of(column, [("a", "b")])
 
 
 def test_word_vectors_of_the_original_do_not(tmp_path):
@@ -664,6 +1067,6 @@ def test_a_model_of_the_original_through_processes(tmp_path):
     made = shards(tmp_path / "in", count=2)
     path = GOLDEN / "softmax-plain.bin"
     label = open_classifier(path).classes_[0]
-    outcome = go(path, tmp_path / "in", tmp_path / "kept", changes={"label": label, "min_probability": 0.0})
+    outcome = go(path, tmp_path / "in", tmp_path / "kept", changes={"labels": label, "min_probability": 0.0})
     assert outcome.total.kept == 120
     assert kept_in(tmp_path / "kept") == {name: b"".join(lines) for name, lines in made.items()}

@@ -43,7 +43,7 @@ def test_rows_kept_and_what_is_said(erya, shards, tmp_path):
 
 def test_one_document(erya, shards):
     document = erya("filter", "m.erya", "in", *OPTIONS, "--json", "--threads", "1").document
-    assert document["schema"] == "erya.filter/1"
+    assert document["schema"] == "erya.filter/2"
     assert document["rows"] == document["kept"] + document["dropped"] + document["rejected"] == 8
     assert document["settings"]["text"] == "text"
     assert len(document["settings"]["digest"]) == 64

@@ -16,15 +16,18 @@ from erya.cli.frame import add
 from erya.cli.options import Manner, argument, option
 from erya.cli.reading import shown_path
 from erya.cli.values import chosen, probability, whole
-from erya.errors import quoted
+from erya.errors import UsageError, quoted
 from erya.language import say
 
 if TYPE_CHECKING:
-    from erya.filter_run import Outcome, Standing
-    from erya.filtering import Tally
+    from erya.filtering import Settings, Tally
+    from erya.filtering.run import Outcome, Standing
+    from erya.filtering.sample import Sampled
 
 PLAIN_SECONDS = 10.0
 DRAWN_SECONDS = 0.2
+MOST_FILES = 20  # in the table
+BAR = 40  # characters of the longest bar
 
 
 def register(app: typer.Typer) -> None:
@@ -38,24 +41,34 @@ def register(app: typer.Typer) -> None:
         examples=[
             ("erya filter m.erya shards/*.jsonl.gz --label good --min-probability 0.9 -o kept/", ""),
             (
-                "erya filter m.erya shards/ --label spam --min-probability 0.5 --invert -o clean/",
-                say("what stays below", "保留低于阈值的行"),
+                "erya filter m.erya shards/ --label good --min-probability 0.9 --sample 1000",
+                say("what would be kept; nothing is written", "先看会保留什么，不写文件"),
             ),
             (
-                "erya filter m.erya lines.txt --label zh --min-probability 0.8 -o zh/",
-                say("one text a line", "每行一条文本"),
+                "erya filter m.erya shards/ --label toxic --label spam --max-probability 0.2 -o clean/",
+                say("drop what is either", "去掉属于其中任一类的行"),
+            ),
+            (
+                "zcat web.jsonl.gz | erya filter m.erya - --label zh --min-probability 0.8 --text body.text -o - | wc -l",
+                say("between two pipes", "用在管道中"),
             ),
         ],
         more=say(
-            "A row stays if p(label) is at least --min-probability. Each file FILE becomes DIR/FILE, packed as it was (.gz .xz .zst); "
-            "the rows that stay keep their original bytes and order. One process a file, as many as there are processors.\n"
-            "Stopped or killed, the same command continues: finished files are not done again, no row is lost or doubled. A folder "
-            "filled with another model or threshold is never added to.\n"
+            "A row stays if p is at least --min-probability and at most --max-probability; p is the probability of the label, of several "
+            "labels the largest. Each file FILE becomes DIR/FILE, packed as it was (.gz .xz .zst); the rows that stay keep their "
+            "original bytes and order.\n"
+            "Processes share a large file: one that is not packed is cut at line ends; an archive is unpacked by one process while the "
+            "others score, unless there are enough archives for all. The bytes written do not depend on the number of processes.\n"
+            "Stopped or killed, the same command continues: finished files and pieces are not done again, no row is lost or doubled. A "
+            "folder filled with another model or threshold is never added to. With -o - the rows go to standard output, unpacked, and "
+            "nothing can be continued.\n"
             "Rows in = kept + dropped + rejected; rejected rows have no text that could be scored.",
-            "p(标签) 不低于 --min-probability 的行保留。每个文件 FILE 写成 DIR/FILE，压缩方式不变（.gz .xz .zst）；"
-            "保留的行字节与顺序都不变。每个进程处理一个文件，进程数为处理器数。\n"
-            "中断或被杀后，再次运行同一条命令即可继续：已完成的文件不会重做，行不会丢失，也不会重复。"
-            "用别的模型或阈值写过的文件夹不会被混写。\n"
+            "p 不低于 --min-probability 且不高于 --max-probability 的行保留；p 是该标签的概率，给出多个标签时取最大者。"
+            "每个文件 FILE 写成 DIR/FILE，压缩方式不变（.gz .xz .zst）；保留的行字节与顺序都不变。\n"
+            "多个进程会分担一个大文件：未压缩的在行尾切开；压缩包只能从头读起，由一个进程解压，其余进程评分，压缩包足够多时则每个进程各做一个。"
+            "写出的字节与进程数无关。\n"
+            "中断或被杀后，再次运行同一条命令即可继续：已完成的文件和分块不会重做，行不会丢失，也不会重复。"
+            "用别的模型或阈值写过的文件夹不会被混写。-o - 把行写到标准输出，不压缩，也不能续做。\n"
             "输入行数 = 保留 + 丢弃 + 拒收；拒收的行没有可评分的文本。",
         ),
     )
@@ -68,7 +81,11 @@ class Reading:
     text: Annotated[
         str | None,
         option(
-            "--text", "FIELD", "JSON field of the text; else guessed", "文本所在的 JSON 字段；不写则自动判断", env=True
+            "--text",
+            "FIELD",
+            "JSON field of the text, outer.inner inside objects; else guessed",
+            "文本所在的 JSON 字段，嵌套时写 外层.内层；不写则自动判断",
+            env=True,
         ),
     ] = None
     text2: Annotated[
@@ -110,7 +127,51 @@ class Reading:
         return chosen("--bad-rows", self.bad_rows or "stop", ["stop", "skip", "keep"])
 
 
+@dataclass(frozen=True)
+class Choosing:
+    """Which rows stay."""
+
+    label: Annotated[
+        list[str],
+        option("--label", "NAME", "the label that rows are kept for; may be repeated", "要保留的标签，可写多次"),
+    ]
+    min_probability: Annotated[
+        str | None,
+        option("--min-probability", "P", "keep rows from this p up, 0 to 1", "p 不低于此值的行保留，0 到 1"),
+    ] = None
+    max_probability: Annotated[
+        str | None,
+        option("--max-probability", "P", "keep rows up to this p, 0 to 1", "p 不高于此值的行保留，0 到 1"),
+    ] = None
+    invert: Annotated[bool, option("--invert", "", "keep the other rows instead", "改为保留其余的行")] = False
+
+    def limits(self) -> tuple[float, float]:
+        """From which p to which. Raises UsageError."""
+        if self.min_probability is None and self.max_probability is None:
+            raise UsageError(
+                "missing-option",
+                say(
+                    "--min-probability or --max-probability is needed",
+                    "需要 --min-probability 或 --max-probability",
+                ),
+                help="--min-probability 0.9",
+            )
+        least = 0.0 if self.min_probability is None else probability("--min-probability", self.min_probability)
+        most = 1.0 if self.max_probability is None else probability("--max-probability", self.max_probability)
+        if least > most:
+            raise UsageError(
+                "bad-value",
+                say(
+                    f"no p is at least {least} and at most {most}",
+                    f"没有 p 能同时不低于 {least} 且不高于 {most}",
+                ),
+                help=f"--min-probability {most} --max-probability {least}",
+            )
+        return least, most
+
+
 def filter(
+    choosing: Choosing,
     reading: Reading,
     manner: Manner,
     model: Annotated[
@@ -123,19 +184,25 @@ def filter(
     ],
     files: Annotated[
         list[str],
-        argument("FILE", "jsonl or txt files, folders of them or patterns", "jsonl 或 txt 文件、文件夹或通配模式"),
-    ],
-    label: Annotated[str, option("--label", "NAME", "the label that rows are kept for", "要保留的标签")],
-    min_probability: Annotated[
-        str,
-        option(
-            "--min-probability", "P", "keep rows from this p(label) up, 0 to 1", "p(标签) 不低于此值的行保留，0 到 1"
+        argument(
+            "FILE",
+            "jsonl or txt files, folders of them or patterns; -: standard input",
+            "jsonl 或 txt 文件、文件夹或通配模式；- 为标准输入",
         ),
     ],
-    out: Annotated[str, option("-o --out", "DIR", "the folder to write to", "输出文件夹")],
-    invert: Annotated[
-        bool, option("--invert", "", "keep the rows below the threshold instead", "改为保留低于阈值的行")
-    ] = False,
+    out: Annotated[
+        str | None,
+        option("-o --out", "DIR", "the folder to write to; -: standard output", "输出文件夹；- 为标准输出"),
+    ] = None,
+    sample: Annotated[
+        str | None,
+        option(
+            "--sample",
+            "N",
+            "score only N rows and show what would be kept; writes nothing",
+            "只评 N 行，看会保留什么；不写任何文件",
+        ),
+    ] = None,
     threads: Annotated[
         str | None,
         option(
@@ -155,16 +222,71 @@ def filter(
 ) -> None:
     """Filter files."""
     from erya import machine
-    from erya.filter_run import run, shards_of, with_columns
     from erya.filtering import Settings, digest_of
 
-    threshold = probability("--min-probability", min_probability)
+    limits = choosing.limits()
+    count = None if sample is None else whole("--sample", sample, default=1000, least=1)
+    _check_ways(files, out, count, restart, manner)
     processes = machine.threads() if threads is None else whole("--threads", threads, default=1, least=1)
-    folder, path = Path(out).expanduser(), _model(model)
-    shards = shards_of(files, folder)
-    wanted = Settings(
-        digest_of(path), label, threshold, invert, reading.text, reading.text2, reading.encoding, reading.format
+    path = _model(model)
+    settings = Settings(
+        digest_of(path),
+        tuple(choosing.label),
+        *limits,
+        choosing.invert,
+        reading.text,
+        reading.text2,
+        reading.encoding,
+        reading.format,
     )
+    if count is not None:
+        _look(model, path, settings, files, count, manner)
+    elif out == "-":
+        _pipe(path, settings, files, processes, reading.policy(), manner)
+    else:
+        assert out is not None
+        _to_folder(model, path, settings, files, Path(out).expanduser(), processes, reading.policy(), restart, manner)
+
+
+def _check_ways(files: list[str], out: str | None, sample: int | None, restart: bool, manner: Manner) -> None:
+    """Refuse what does not go together."""
+    if "-" in files and (len(files) > 1 or sample is not None or out != "-"):
+        raise UsageError(
+            "standard-input-alone",
+            say(
+                "standard input can be read only once and has no name: it goes to standard output, alone",
+                "标准输入只能读一遍，也没有文件名：只能单独使用，并写到标准输出",
+            ),
+            help="erya filter m.erya - … -o -",
+        )
+    if out is None and sample is None:
+        raise UsageError("missing-option", say("where to? --out is missing", "写到哪里？缺少 --out"), help="-o kept/")
+    if out == "-" and (restart or manner.json):
+        other = "--restart" if restart else "--json"
+        raise UsageError(
+            "options-conflict",
+            say(
+                f"{other} and -o - do not go together: standard output is for the rows",
+                f"{other} 与 -o - 不能同时使用：标准输出用来写保留的行",
+            ),
+            help="-o kept/",
+        )
+
+
+def _to_folder(
+    model: str,
+    path: Path,
+    wanted: Settings,
+    files: list[str],
+    folder: Path,
+    processes: int,
+    bad_rows: str,
+    restart: bool,
+    manner: Manner,
+) -> None:
+    from erya.filtering.run import run, shards_of, with_columns
+
+    shards = shards_of(files, folder)
     settings, notes = with_columns(wanted, shards)
     for note in notes:
         manner.talk(output.fact(say("read", "读取"), note))
@@ -176,7 +298,7 @@ def filter(
             shards,
             folder,
             processes=processes,
-            bad_rows=reading.policy(),
+            bad_rows=bad_rows,
             restart=restart,
             watch=progress.watch,
         )
@@ -185,11 +307,77 @@ def filter(
     if manner.json:
         output.write_document(_document(model, settings.to_plain(), outcome, folder))
         return
-    for line in _lines(outcome, folder):
+    for line in [*_lines(outcome, quoted(folder, 200)), *_table(outcome), *_picture(outcome.total, settings)]:
         output.write(line)
     if outcome.total.kept and path.suffix == ".erya":
         first = next(name for name, tally in outcome.shards.items() if tally.kept)
         manner.next(f"erya predict {shown_path(model)} {shown_path(folder / first)} --top 2")
+
+
+def _pipe(path: Path, wanted: Settings, files: list[str], processes: int, bad_rows: str, manner: Manner) -> None:
+    """Rows to standard output; what is said goes to standard error."""
+    from erya.filtering.run import shards_of, with_columns
+    from erya.filtering.stream import filter_stream
+
+    progress = _Progress(silent=manner.quiet)
+
+    def noted(note: str) -> None:
+        manner.talk(output.fact(say("read", "读取"), note))
+
+    def write(data: bytes) -> None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    settings, given = wanted, None
+    if files != ["-"]:
+        given = shards_of(files, None)
+        settings, notes = with_columns(wanted, given)
+        for note in notes:
+            noted(note)
+    try:
+        outcome = filter_stream(
+            path,
+            settings,
+            sys.stdin.buffer if given is None else given,
+            write,
+            processes=processes,
+            bad_rows=bad_rows,
+            watch=progress.watch,
+            noted=noted,
+        )
+    finally:
+        progress.close()
+    for line in [*_lines(outcome, say("standard output", "标准输出")), *_picture(outcome.total, settings)]:
+        manner.talk(line)
+
+
+def _look(model: str, path: Path, wanted: Settings, files: list[str], count: int, manner: Manner) -> None:
+    """A sample: what would be kept."""
+    from erya.filtering.run import shards_of, with_columns
+    from erya.filtering.sample import sampled
+
+    shards = shards_of(files, None)
+    settings, notes = with_columns(wanted, shards)
+    for note in notes:
+        manner.talk(output.fact(say("read", "读取"), note))
+    found = sampled(path, settings, shards, count)
+    if manner.json:
+        output.write_document(
+            {
+                "schema": "erya.filter-sample/1",
+                "model": model,
+                "settings": settings.to_plain(),
+                **found.tally.to_plain(),
+                "files": found.shards,
+                "files_beginning_only": found.beginnings,
+                "seconds": found.seconds,
+                "gigabytes_per_hour_of_one_process": found.gigabytes_per_hour,
+                "nearest": [{"p": p, "kept": kept, "text": text} for p, kept, text in found.nearest],
+            }
+        )
+        return
+    for line in _sample_lines(found, settings):
+        output.write(line)
 
 
 def _model(name: str) -> Path:
@@ -205,7 +393,7 @@ def _model(name: str) -> Path:
 # ---- what came of it -------------------------------------------------------------------------------------------
 
 
-def _lines(outcome: Outcome, folder: Path) -> list[str]:
+def _lines(outcome: Outcome, target: str) -> list[str]:
     total = outcome.total
     share = f"  ({output.percent(total.kept / total.rows)})" if total.rows else ""
     names = {
@@ -217,7 +405,7 @@ def _lines(outcome: Outcome, folder: Path) -> list[str]:
     }
     rows = [
         (names["rows"], f"{total.rows:,} = {total.kept:,} + {total.dropped:,} + {total.rejected:,}" + _files(outcome)),
-        (names["kept"], f"{total.kept:,}{share} → {quoted(folder, 200)}"),
+        (names["kept"], f"{total.kept:,}{share} → {target}"),
         (names["dropped"], f"{total.dropped:,}"),
         (names["rejected"], f"{total.rejected:,}{_reasons(total)}"),
     ]
@@ -225,6 +413,88 @@ def _lines(outcome: Outcome, folder: Path) -> list[str]:
         rows.append((names["speed"], _speed(outcome)))
     width = max(output.width_of(name) for name, _ in rows)
     return [f"{output.padded(name, width)}  {text}" for name, text in rows]
+
+
+def _table(outcome: Outcome) -> list[str]:
+    """Kept and dropped of each file, where there are several; of very many the first ones."""
+    if len(outcome.shards) < 2:
+        return []
+    rows = [
+        [name, f"{tally.rows:,}", f"{tally.kept:,}", f"{tally.dropped:,}", f"{tally.rejected:,}", _share(tally)]
+        for name, tally in list(outcome.shards.items())[:MOST_FILES]
+    ]
+    head = [
+        say("file", "文件"),
+        say("rows", "行数"),
+        say("kept", "保留"),
+        say("dropped", "丢弃"),
+        say("rejected", "拒收"),
+        "",
+    ]
+    lines = ["", *output.table(rows, head=head, right=(1, 2, 3, 4, 5))]
+    more = len(outcome.shards) - MOST_FILES
+    if more > 0:
+        lines.append(say(f"… and {more:,} more; all of them: --json", f"……另有 {more:,} 个文件；要看全部：--json"))
+    return lines
+
+
+def _share(tally: Tally) -> str:
+    return output.percent(tally.kept / tally.rows) if tally.rows else ""
+
+
+def _picture(total: Tally, settings: Settings) -> list[str]:
+    """How many rows have which p, and which of them stay."""
+    most = max(total.histogram)
+    if not most:
+        return []
+    bins, lines = len(total.histogram), [""]
+    digits = len(f"{most:,}")
+    label = " | ".join(quoted(name, 40) for name in settings.labels)
+    lines.append(f"p({label})")
+    for place, count in enumerate(total.histogram):
+        low, high = place / bins, (place + 1) / bins
+        bar = "█" * round(count / most * BAR) or ("▏" if count else "")
+        lines.append(f"{low:.2f}–{high:.2f}  {count:>{digits},}  {bar}{_limit(low, high, settings)}".rstrip())
+    return lines
+
+
+def _limit(low: float, high: float, settings: Settings) -> str:
+    """The limits that lie in a bin of the histogram."""
+    shown = ""
+    for name, value, idle in (("min", settings.min_probability, 0.0), ("max", settings.max_probability, 1.0)):
+        if value != idle and (low <= value < high or (value == high == 1.0)):
+            shown += f"  ← {name} {value:g}"
+    return shown
+
+
+def _sample_lines(found: Sampled, settings: Settings) -> list[str]:
+    tally = found.tally
+    seen = say(
+        f"{tally.rows:,} rows of {found.shards:,} file{'' if found.shards == 1 else 's'}",
+        f"{found.shards:,} 个文件中的 {tally.rows:,} 行",
+    )
+    if found.beginnings:
+        seen += say(
+            f"; of {found.beginnings:,} packed only the beginning", f"；其中 {found.beginnings:,} 个压缩文件只看了开头"
+        )
+    pairs = [
+        (say("sample", "样本"), seen),
+        (say("kept", "保留"), f"{tally.kept:,}  ({_share(tally)})" if tally.rows else "0"),
+        (say("dropped", "丢弃"), f"{tally.dropped:,}"),
+        (say("rejected", "拒收"), f"{tally.rejected:,}{_reasons(tally)}"),
+    ]
+    if found.gigabytes_per_hour is not None:
+        speed = f"{found.gigabytes_per_hour:,.1f} GB/h"
+        pairs.append((say("speed", "速度"), speed + say(" with one process", "（单进程）")))
+    width = max(output.width_of(name) for name, _ in pairs)
+    lines = [f"{output.padded(name, width)}  {text}" for name, text in pairs]
+    lines += _picture(tally, settings)
+    if found.nearest:
+        lines += ["", say("nearest to the limit", "最接近阈值的行")]
+        for p, kept, text in found.nearest:
+            sign = "+" if kept else "−"
+            lines.append(output.cut(f"{sign} {p:.4f}  {quoted(text, 200)}", output.columns() - 1))
+    return lines
 
 
 def _files(outcome: Outcome) -> str:
@@ -256,7 +526,7 @@ def _speed(outcome: Outcome) -> str:
 
 def _document(model: str, settings: dict[str, Any], outcome: Outcome, folder: Path) -> dict[str, Any]:
     return {
-        "schema": "erya.filter/1",
+        "schema": "erya.filter/2",
         "model": model,
         "settings": settings,
         "out": str(folder),

@@ -2,13 +2,15 @@
 
 It lies in the output folder. Its first line says by which settings and which model the folder was filled; a folder filled by
 others is never added to. A shard is ``begun`` before its output may stand there and ``done`` when it stands whole on the disk:
-what was begun and not done is filtered again, into the same file.
+what was begun and not done is filtered again, into the same file. What is kept of a ``part`` of a large shard lies in a folder of its own
+until all parts are there and become the output.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +20,8 @@ from typing import Any
 from erya import strict_json
 from erya.atomic import remove_strays, write_error
 from erya.errors import DataError, ResourceError, UsageError, quoted
-from erya.filtering import Settings, Tally
+from erya.filtering.counts import Tally
+from erya.filtering.settings import Settings
 from erya.language import say
 
 fcntl: ModuleType | None
@@ -26,16 +29,23 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None
+msvcrt: ModuleType | None
+try:
+    import msvcrt
+except ImportError:  # everywhere but on Windows
+    msvcrt = None
 
 NAME = "erya-filter.journal"
-FORMAT = 1
+PARTS = ".erya-filter-parts"
+FORMAT = 2
+_LOCKED_BYTE = 1 << 40  # far behind the journal's end: Windows lets nobody read a byte that is locked
 _MOST_VALUES = 10_000  # in a line
 _LARGEST = 1 << 30  # bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A shard that is finished.
+    """A shard, or a part of one, that is finished.
 
     Attributes:
         source: size and time of change of the input, in bytes and nanoseconds.
@@ -60,6 +70,7 @@ class Journal:
     Attributes:
         done: by output name.
         begun: output names that this or an earlier run may have written.
+        parts: of shards that are not done, by output name and range of bytes.
 
     Raises:
         UsageError: the folder was filled by other settings, or is a file.
@@ -71,12 +82,14 @@ class Journal:
         self.folder, self.path = folder, folder / NAME
         self.done: dict[str, Done] = {}
         self.begun: set[str] = set()
+        self.parts: dict[str, dict[tuple[int, int], Done]] = {}
         self._file = -1
         self._made = not folder.exists()
         self._open()
         try:
             remove_strays(folder)
             self._begin(settings, bad_rows, restart)
+            self._tidy()
         except BaseException:
             self.close()
             raise
@@ -87,7 +100,7 @@ class Journal:
             self._take(rows[1:])
             for name in sorted(self.begun | set(self.done)):
                 (self.folder / name).unlink(missing_ok=True)
-            self.done, self.begun, rows = {}, set(), []
+            self.done, self.begun, self.parts, rows = {}, set(), {}, []
             os.ftruncate(self._file, 0)
         if not rows:
             from erya.artefact import erya_version
@@ -108,6 +121,8 @@ class Journal:
     def close(self) -> None:
         """Let go of the lock; the journal stays."""
         if self._file >= 0:
+            with contextlib.suppress(OSError):  # it is not there, or not empty
+                (self.folder / PARTS).rmdir()
             os.close(self._file)
             self._file = -1
 
@@ -120,6 +135,31 @@ class Journal:
             if self._made:
                 self.folder.rmdir()
 
+    # ---- parts ------------------------------------------------------------------------------------------------
+
+    def part_path(self, name: str, start: int) -> Path:
+        """Where what is kept of a part lies until the output stands."""
+        return self.folder / PARTS / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}-{start:015d}"
+
+    def usable_parts(self, name: str, source: tuple[int, int]) -> dict[tuple[int, int], Done]:
+        """The parts that were made of the very file that is there now, and that are still there."""
+        found = {}
+        for place, done in self.parts.get(name, {}).items():
+            path = self.part_path(name, place[0])
+            if done.source == source and path.is_file() and path.stat().st_size == done.size:
+                found[place] = done
+        return found
+
+    def _tidy(self) -> None:
+        """Delete the files of parts that nobody will ask for: a killed run could not."""
+        folder = self.folder / PARTS
+        if not folder.is_dir():
+            return
+        wanted = {self.part_path(name, start) for name, parts in self.parts.items() for start, _ in parts}
+        for path in folder.iterdir():
+            if path not in wanted:
+                path.unlink(missing_ok=True)
+
     # ---- writing ----------------------------------------------------------------------------------------------
 
     def begin(self, name: str) -> None:
@@ -131,7 +171,14 @@ class Journal:
     def finish(self, name: str, done: Done) -> None:
         """The output ``name`` stands whole on the disk."""
         self.done[name] = done
-        self._append({"done": name, "source": list(done.source), "size": done.size, "tally": done.tally.to_plain()})
+        self._append({"done": name, **_plain(done)})
+        for start, _ in self.parts.pop(name, {}):
+            self.part_path(name, start).unlink(missing_ok=True)
+
+    def finish_part(self, name: str, place: tuple[int, int], done: Done) -> None:
+        """What is kept of these bytes of a shard stands whole on the disk, at ``part_path``."""
+        self.parts.setdefault(name, {})[place] = done
+        self._append({"part": name, "range": list(place), **_plain(done)})
 
     def _append(self, row: dict[str, Any]) -> None:
         line = strict_json.encode(row, most=_MOST_VALUES) + b"\n"
@@ -157,12 +204,10 @@ class Journal:
             ) from None
         except OSError as error:
             raise write_error(self.path, error) from error
-        if fcntl is None:  # Windows: nothing is locked
-            return
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._file)
         except OSError as error:
-            if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES):
+            if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
                 return  # a file system without locks
             self.close()
             raise ResourceError(
@@ -200,11 +245,12 @@ class Journal:
             for row in rows:
                 if "begun" in row:
                     self.begun.add(_name(row["begun"]))
+                elif "part" in row:
+                    start, end = row["range"]
+                    self.parts.setdefault(_name(row["part"]), {})[int(start), int(end)] = _done(row)
                 else:
-                    size, time = row["source"]
-                    self.done[_name(row["done"])] = Done(
-                        (int(size), int(time)), int(row["size"]), Tally.from_plain(row["tally"])
-                    )
+                    self.done[_name(row["done"])] = _done(row)
+                    self.parts.pop(row["done"], None)
         except (ValueError, KeyError, TypeError) as error:
             raise self._damaged(str(error)) from None
 
@@ -220,7 +266,8 @@ class Journal:
     def _check_policy(self, head: dict[str, Any], bad_rows: str) -> None:
         """Another way with bad rows is fine as long as none was met."""
         old = head.get("bad_rows")
-        if old != bad_rows and any(done.tally.bad for done in self.done.values()):
+        parts = [done for parts in self.parts.values() for done in parts.values()]
+        if old != bad_rows and any(done.tally.bad for done in [*self.done.values(), *parts]):
             raise self._other("bad_rows", old, bad_rows)
 
     # ---- errors -----------------------------------------------------------------------------------------------
@@ -228,11 +275,13 @@ class Journal:
     def _other(self, name: str, old: Any, new: Any) -> UsageError:
         what = {
             "digest": say("another model", "另一个模型"),
-            "label": say(f"the label '{quoted(old, 40)}'", f"标签 '{quoted(old, 40)}'"),
+            "labels": say(f"the label {_listed(old)}", f"标签 {_listed(old)}"),
             "min_probability": f"--min-probability {old}",
+            "max_probability": f"--max-probability {old}",
             "invert": say("the other side of the threshold (--invert)", "阈值的另一侧（--invert）"),
         }.get(name, f"--{name.replace('_', '-')} {quoted(old, 40)}")
-        now = "" if name in ("digest", "invert") else say(f", not {quoted(new, 40)}", f"，而不是 {quoted(new, 40)}")
+        shown = _listed(new) if name == "labels" else quoted(new, 40)
+        now = "" if name in ("digest", "invert") else say(f", not {shown}", f"，而不是 {shown}")
         folder = quoted(self.folder)
         return UsageError(
             "filter-other",
@@ -258,6 +307,30 @@ class Journal:
 
 def _name(name: Any) -> str:
     """A file name, never a way out of the folder. Raises ValueError."""
-    if not isinstance(name, str) or Path(name).name != name or name in ("", ".", "..", NAME):
+    if not isinstance(name, str) or Path(name).name != name or name in ("", ".", "..", NAME, PARTS):
         raise ValueError(f"{name!r} is no file name")
     return name
+
+
+def _plain(done: Done) -> dict[str, Any]:
+    return {"source": list(done.source), "size": done.size, "tally": done.tally.to_plain()}
+
+
+def _done(row: dict[str, Any]) -> Done:
+    """Raises ValueError, KeyError or TypeError where the line makes no sense."""
+    size, time = row["source"]
+    return Done((int(size), int(time)), int(row["size"]), Tally.from_plain(row["tally"]))
+
+
+def _listed(labels: Any) -> str:
+    return ", ".join(f"'{quoted(label, 40)}'" for label in labels) if isinstance(labels, list) else quoted(labels, 40)
+
+
+def _lock(descriptor: int) -> None:
+    """Own a file until it is closed or the process ends. Raises OSError where another process owns it."""
+    if fcntl is not None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    elif msvcrt is not None:
+        os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        os.lseek(descriptor, 0, os.SEEK_SET)
