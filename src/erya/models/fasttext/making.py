@@ -6,8 +6,10 @@ rows of n-grams that never occurred are zeros in word vectors instead of chance,
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +20,19 @@ from erya.language import say
 from erya.models.fasttext.arguments import LABEL_PREFIX, LOSSES, MODELS, Arguments
 from erya.models.fasttext.binary import MAGIC, read
 from erya.models.fasttext.dictionary import Dictionary
+from erya.models.fasttext.mapped_rows import forget, zeros
 from erya.models.fasttext.original import Original
 from erya.models.fasttext.quantized import Quantized
 from erya.parts import settings
 from erya.progress import Report, quiet
 
+if TYPE_CHECKING:
+    from erya.models.fasttext.subword_loop import Run
+
 Floats = NDArray[np.float32]
 MOST_BUCKETS = 2**31 - 1
+ROWS_AT_ONCE = 1 << 12
+LINES_AT_ONCE = 1 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,19 +196,29 @@ def _unsupervised(path: Path, dictionary: Dictionary, how: How, report: Report) 
         threads=min(how.workers, SHARDS) if how.deterministic else how.workers,
     )
     run = Run(ids, dictionary.counts, subwords, plan)
+    del ids, words
     run.finish(report)
-    input = np.zeros((dictionary.rows, arguments.dim), dtype=np.float32)
-    input[: dictionary.size] = run.input[: dictionary.size]
-    input[dictionary.size + subwords.kept] = run.input[dictionary.size :]
-    output = np.zeros((dictionary.size, arguments.dim), dtype=np.float32)
-    output[: len(run.targets)] = run.targets
-    return Original(arguments, dictionary, input, output)
+    return Original(arguments, dictionary, *_spread(run, dictionary.size, dictionary.rows))
+
+
+def _spread(run: Run, words: int, rows: int) -> tuple[Floats, Floats]:
+    """(R, D) the input rows where the original looks for them, and (V, D) the output rows. Takes the run's parameters apart."""
+    run.ids = run.ids[:0].copy()  # the text has done its duty
+    output = np.zeros((words, run.plan.dim), dtype=np.float32)
+    output[: len(run.targets)] = run.targets  # of a tree there is a node less than words
+    input = zeros(rows, run.plan.dim)
+    places = np.concatenate([np.arange(words), words + run.subwords.kept])
+    for first in range(0, len(places), ROWS_AT_ONCE):
+        block = slice(first, min(len(places), first + ROWS_AT_ONCE))
+        input[places[block]] = run.input[block]
+        forget(run.parameters[block])  # never both of them whole
+    return input, output
 
 
 # ---- text files of vectors -----------------------------------------------------------------------------------------
 
 
-def vec_lines(model: Original, *, output: bool = False) -> list[bytes]:
+def vec_lines(model: Original, *, output: bool = False) -> Iterator[bytes]:
     """A ``.vec`` file line by line, numbers with five digits as the original writes them.
 
     Args:
@@ -211,17 +229,25 @@ def vec_lines(model: Original, *, output: bool = False) -> list[bytes]:
         UsageError: ``output``, and the model is quantized.
     """
     dictionary = model.dictionary
-    if not output:
-        names, matrix = dictionary.words, model.known_vectors()
-    elif isinstance(model.input, Quantized) or isinstance(model.output, Quantized):
+    if output and (isinstance(model.input, Quantized) or isinstance(model.output, Quantized)):
         raise UsageError(
             "quantized",
             say("Option -saveOutput is not supported for quantized models.", "量化过的模型不支持 -saveOutput。"),
         )
-    else:
-        names = dictionary.labels if model.arguments.supervised else dictionary.words
-        matrix = model.output
-    form = "%.5g " * matrix.shape[1]
-    lines = [f"{len(names)} {matrix.shape[1]}".encode()]
-    lines += [name + b" " + (form % tuple(row)).encode() for name, row in zip(names, matrix.tolist(), strict=True)]
-    return lines
+    names = dictionary.labels if output and model.arguments.supervised else dictionary.words
+    return _vec_lines(model, names, output)
+
+
+def _vec_lines(model: Original, names: Sequence[bytes], output: bool) -> Iterator[bytes]:
+    width = model.arguments.dim
+    yield f"{len(names)} {width}".encode()
+    form = "%.5g " * width
+    for first in range(0, len(names), LINES_AT_ONCE):
+        last = min(len(names), first + LINES_AT_ONCE)
+        if output:
+            assert not isinstance(model.output, Quantized)
+            matrix = model.output[first:last]
+        else:
+            matrix = model.known_vectors(first, last)
+        for name, row in zip(names[first:last], matrix.tolist(), strict=True):
+            yield name + b" " + (form % tuple(row)).encode()

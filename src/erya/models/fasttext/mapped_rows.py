@@ -1,4 +1,4 @@
-"""Going through a matrix that lies in a file without holding it: pages that were looked at are given back.
+"""Large matrices that are not held whole: pages of a mapped file that were looked at are given back, zeros take no memory.
 
 A mapped file counts as memory of the process page by page, as soon as somebody looks. Whoever goes through all rows of a large
 model would so hold it whole, beside what is made of it. ``let_go`` says that a block is not needed any more. Pages that were
@@ -7,7 +7,9 @@ written to (a private map keeps such changes in memory) stay; so does everything
 
 from __future__ import annotations
 
+import ctypes
 import mmap
+import sys
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 PAGE_TABLE = "/proc/self/pagemap"  # Linux; 8 bytes a page
 IN_USE = np.uint64(0b11 << 62)  # in memory, or in the swap space
 OF_FILE = np.uint64(1 << 61)  # … and still as in the file
+LARGE = 1 << 22  # numbers; a smaller matrix may be held whole
 
 
 class Rows(Protocol):
@@ -73,3 +76,29 @@ def gather(matrix: Rows, rows: NDArray[np.int64], at_once: int) -> NDArray[np.fl
         found[order[low:high]] = block[rows[order[low:high]] - number * at_once]
         let_go(block)
     return found
+
+
+def zeros(rows: int, columns: int) -> NDArray[np.float32]:
+    """(R, D) zeros of which only what is written to takes memory, a few rows at a time.
+
+    Of the rows of two million buckets a text may meet a tenth, spread over all of them. NumPy asks for huge pages, and
+    would so hold the whole matrix.
+    """
+    if rows * columns < LARGE or not hasattr(mmap, "MADV_NOHUGEPAGE"):  # Linux only
+        return np.zeros((rows, columns), dtype=np.float32)
+    room = mmap.mmap(
+        -1, 4 * rows * columns, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    )  # shared: pages that are read count
+    room.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(room, dtype=np.float32).reshape(rows, columns)
+
+
+def forget(block: NDArray[Any]) -> None:
+    """Take the memory of a block of an ordinary array whose numbers nobody will look at again; they are undefined afterwards."""
+    if sys.platform != "linux" or not block.flags.c_contiguous:
+        return
+    page = mmap.PAGESIZE
+    first = -(-block.ctypes.data // page) * page
+    size = (block.ctypes.data + block.nbytes) // page * page - first
+    if size > 0:
+        ctypes.CDLL(None).madvise(ctypes.c_void_p(first), ctypes.c_size_t(size), mmap.MADV_DONTNEED)

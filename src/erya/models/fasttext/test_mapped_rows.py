@@ -1,4 +1,4 @@
-"""Blocks of mapped files are given back, what was written to them stays."""
+"""Blocks of mapped files are given back, what was written to them stays; zeros take no memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from erya.models.fasttext.mapped_rows import PAGE_TABLE, gather, let_go
+from erya.models.fasttext.mapped_rows import PAGE_TABLE, forget, gather, let_go, zeros
 
 linux = pytest.mark.skipif(not Path(PAGE_TABLE).is_file(), reason="only Linux tells which pages are in memory")
 
@@ -89,3 +89,37 @@ def test_a_mapped_matrix_is_quantized_without_being_held(tmp_path):
         capture_output=True, text=True, check=True, env=dict(os.environ),
     )  # fmt: skip
     assert int(done.stdout) < 40
+
+
+def test_zeros_are_zeros_and_can_be_written_to():
+    for rows in (3, 1 << 21):  # held, and not
+        matrix = zeros(rows, 5)
+        assert matrix.shape == (rows, 5)
+        assert matrix.dtype == np.float32
+        matrix[rows - 2] = 7
+        assert matrix[rows - 3 : rows].sum() == 35
+        assert not matrix[:10_000:9].any() or rows == 3
+
+
+@linux
+def test_zeros_take_memory_only_where_they_were_written_to():
+    matrix = zeros(1 << 20, 16)  # 64 MiB
+    assert matrix[::7].sum() == 0
+    matrix[:: 1 << 14] = 1  # 64 rows
+    page = mmap.PAGESIZE
+    with Path("/proc/self/smaps").open(encoding="ascii") as table:
+        for line in table:
+            begin, _, end = line.split(" ")[0].partition("-")
+            if end and int(begin, 16) <= matrix.ctypes.data < int(end, 16):
+                break
+        rss = next(int(line.split()[1]) for line in table if line.startswith("Rss"))
+    assert 64 * page // 1024 <= rss <= 80 * page // 1024
+
+
+def test_what_is_forgotten_may_be_written_again():
+    matrix = np.ones((5000, 7), dtype=np.float32)
+    forget(matrix[1000:4000])
+    assert (matrix[:1000] == 1).all()
+    assert (matrix[4000:] == 1).all()
+    matrix[1000:4000] = 2
+    assert matrix.sum() == 7 * (2000 + 2 * 3000)

@@ -11,6 +11,7 @@ from erya.errors import DataError, quoted
 from erya.language import say
 from erya.models.fasttext.arguments import Arguments
 from erya.models.fasttext.dictionary import SPACES, Dictionary
+from erya.models.fasttext.mapped_rows import zeros
 from erya.models.fasttext.original import Original
 from erya.models.fasttext.quantized import Quantized
 from erya.text import tokenizers
@@ -58,7 +59,7 @@ def to_original(model: FastTextVectors) -> Original:
         sample=float(model.sample),
     )
     counts = np.zeros(size, dtype=np.int64) if model.counts_ is None else model.counts_
-    input = np.zeros((size + buckets, model.vector_size), dtype=np.float32)
+    input = zeros(size + buckets, model.vector_size)
     input[:size] = model.input_[:size]
     input[size + model.buckets_] = model.input_[size:]
     output = np.zeros((size, model.vector_size), dtype=np.float32)
