@@ -27,7 +27,7 @@ Longs = NDArray[np.int64]
 Int = Any  # int64 inside Numba, int where Python calls
 
 _LARGEST = np.float32(3e38)
-_AHEAD = 12  # rows that are asked for before they are read
+_AHEAD = 32  # rows that are asked for before they are read
 
 
 def sigmoid_table() -> Any:
@@ -37,6 +37,14 @@ def sigmoid_table() -> Any:
     )
     powers = np.exp(-places, dtype=np.float64).astype(np.float32)  # as C++ has them
     return (1.0 / (1.0 + powers.astype(np.float64))).astype(np.float32)
+
+
+@inlined
+def ask(matrix: Any, row: Any) -> Any:
+    """Ask for a row: every cache line it touches."""
+    for column in range(0, matrix.shape[1], CACHE_LINE):
+        prefetch(matrix, row, column)
+    prefetch(matrix, row, matrix.shape[1] - 1)
 
 
 @kernel
@@ -49,8 +57,7 @@ def means(input: Floats, rows: Ids, starts: Longs, first: Int, last: Int, hidden
         begin, end = starts[line], starts[line + 1]
         for place in range(begin, end):
             if place + _AHEAD < end_of_all:
-                for column in range(0, width, CACHE_LINE):
-                    prefetch(input, np.int64(rows[place + _AHEAD]), column)
+                ask(input, np.int64(rows[place + _AHEAD]))
             row = input[rows[place]]
             for k in range(width):
                 here[k] += row[k]
@@ -97,11 +104,10 @@ def folded_means(
         for place in range(starts[line], starts[line + 1]):
             if place + _AHEAD < end_of_all:
                 later = np.int64(rows[place + _AHEAD])
-                for column in range(0, width, CACHE_LINE):
-                    if later < known:
-                        prefetch(words, later, column)
-                    else:
-                        prefetch(input, later, column)
+                if later < known:
+                    ask(words, later)
+                else:
+                    ask(input, later)
             number = rows[place]
             if number < known:
                 row = words[number]

@@ -13,9 +13,8 @@ loops are in ``line_kernels.py``. Not here: files of models (``binary.py``), vec
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,67 +23,19 @@ from erya.errors import DataError
 from erya.language import say
 from erya.models.fasttext import line_kernels as kernels
 from erya.models.fasttext.arguments import LABEL_PREFIX, Arguments
-from erya.models.fasttext.line_kernels import ALL, ARENA, ENDS, FIRST_END, FULL, NAMES, NONE, PAD, PRUNED, TOKENS
-from erya.parts.lockstep import run_together
-from erya.text.files import unreadable
+from erya.models.fasttext.line_kernels import ALL, FULL, NAMES, NONE, PAD, PRUNED, TOKENS
+from erya.models.fasttext.lines import Lines, Room, joined
+from erya.models.fasttext.name_counts import END as END  # whoever has a dictionary wants it
+from erya.models.fasttext.name_counts import count_names, power_above
+from erya.models.fasttext.text_pieces import Piece, pieces_of_bytes, pieces_of_file, share_out
 
-END = b"</s>"
 SPACES = b" \n\r\t\v\f\0"
-PIECE = 4 << 20  # bytes read and encoded at once
+_PADDING = "\0" * PAD
 LABEL_CLASH = "a name occurs twice"
 
 Bytes = NDArray[np.uint8]
 Ids = NDArray[np.int32]
 Longs = NDArray[np.int64]
-
-
-class Lines(NamedTuple):
-    """N lines, one behind the other.
-
-    Attributes:
-        rows: int32, input rows: words, character n-grams of words, then word n-grams, line by line.
-        starts: (N + 1,) line i owns rows[starts[i]:starts[i + 1]].
-        labels: int32, numbers of known labels.
-        label_starts: (N + 1,) likewise.
-        tokens: (N,) tokens of each line, as the original counts them.
-    """
-
-    rows: Ids
-    starts: Longs
-    labels: Ids
-    label_starts: Longs
-    tokens: Longs
-
-    def __len__(self) -> int:
-        return len(self.tokens)
-
-    def some(self, first: int, last: int) -> Lines:
-        """The lines from ``first`` to ``last``, exclusive."""
-        begin, label = self.starts[first], self.label_starts[first]
-        return Lines(
-            self.rows[begin : self.starts[last]],
-            self.starts[first : last + 1] - begin,
-            self.labels[label : self.label_starts[last]],
-            self.label_starts[first : last + 1] - label,
-            self.tokens[first:last],
-        )
-
-    def only(self, chosen: NDArray[np.bool_]) -> Lines:
-        """Some of the lines.
-
-        Args:
-            chosen: (N,) which.
-        """
-        if chosen.all():
-            return self
-        sizes, label_sizes = np.diff(self.starts), np.diff(self.label_starts)
-        return Lines(
-            self.rows[np.repeat(chosen, sizes)],
-            np.append(0, np.cumsum(sizes[chosen])),
-            self.labels[np.repeat(chosen, label_sizes)],
-            np.append(0, np.cumsum(label_sizes[chosen])),
-            self.tokens[chosen],
-        )
 
 
 class Dictionary:
@@ -121,7 +72,7 @@ class Dictionary:
         self.arena, self.name_starts, self.name_lengths, self.all_counts = names, starts, lengths, counts
         self.size, self.tokens, self.arguments, self.label_prefix = size, tokens, arguments, label_prefix
         self.prune_pairs = prune
-        slots = np.zeros(2 * _power_above(2 * len(starts)), dtype=np.uint64)
+        slots = np.zeros((power_above(2 * len(starts)), 2), dtype=np.uint64)
         hashes = np.zeros(len(starts), dtype=np.int32)
         if kernels.fill_slots(slots, names, starts, lengths, hashes) >= 0:
             raise ValueError(LABEL_CLASH)
@@ -190,7 +141,7 @@ class Dictionary:
             DataError: no name is seen often enough, or the file cannot be read.
         """
         prefix = label_prefix.encode()
-        table = _count(source, threads)
+        table = count_names(source, threads)
         size, arena = int(table.used[NAMES]), table.counts.arena
         starts, lengths = table.counts.starts[:size], table.counts.lengths[:size]
         counts, firsts = table.counts.counts[:size], table.counts.firsts[:size]
@@ -322,7 +273,7 @@ class Dictionary:
         if self.prune_pairs is not None:
             buckets, numbers = self.prune_pairs
             kept = PRUNED if len(buckets) else NONE
-            rows = np.zeros(_power_above(2 * len(buckets)), dtype=np.int64)
+            rows = np.zeros(power_above(2 * len(buckets)), dtype=np.int64)
             if kernels.keep_buckets(buckets, numbers, rows) >= 0:
                 raise ValueError("a bucket is kept twice")
         return kernels.Grams(arguments.word_ngrams, arguments.min_n, arguments.max_n, arguments.buckets, kept, rows)
@@ -388,7 +339,7 @@ class Dictionary:
             whole: a ``</s>`` that is written out hides the rest of its line, so that lines stay one for one; else the rest is a
                 line of its own, as the original reads files.
         """
-        return self._encode(_pieces_of_bytes(data, threads), threads, whole)
+        return self._encode(pieces_of_bytes(data, threads), threads, whole)
 
     def encode_file(self, path: Path | str, threads: int = 1) -> Lines:
         """The lines of a file, never held in memory as text.
@@ -396,60 +347,50 @@ class Dictionary:
         Raises:
             DataError: it cannot be read.
         """
-        return self._encode(_pieces_of_file(Path(path)), threads, False)
+        return self._encode(pieces_of_file(Path(path)), threads, False)
 
-    def encode_texts(self, texts: Sequence[str], *, folded: bool = False) -> Lines:
+    def encode_texts(self, texts: Sequence[str], *, folded: bool = False, room: Room | None = None) -> Lines:
         """One line for each text, which must hold no line end; each gets its ``</s>``.
 
         Args:
             texts: any number.
             folded: a known word gives its own row alone, its character n-grams are left to the reader.
+            room: used again and again, where the lines are done with before the next call.
         """
-        data = "\n".join([*texts, ""]).encode()
-        return self._encode_piece(_Piece(0, 0, _padded(data), len(data)), True, folded)
+        data = "\n".join([*texts, _PADDING]).encode()
+        piece = Piece(0, 0, np.frombuffer(data, dtype=np.uint8), len(data) - PAD)
+        return self._encode_piece(piece, True, folded, room)
 
     def blocks(self, path: Path | str, *, folded: bool = False) -> Iterator[Lines]:
         """The lines of a file, some megabytes of text at a time; ``folded`` as in ``encode_texts``."""
-        for piece in _pieces_of_file(Path(path)):
+        for piece in pieces_of_file(Path(path)):
             yield self._encode_piece(piece, False, folded)
 
-    def _encode(self, pieces: Iterator[_Piece], threads: int, whole: bool) -> Lines:
+    def _encode(self, pieces: Iterator[Piece], threads: int, whole: bool) -> Lines:
         found: dict[int, Lines] = {}
+        rooms: dict[int, Room] = {}
 
-        def work(piece: _Piece) -> None:
-            found[piece.number] = self._encode_piece(piece, whole)
+        def work(piece: Piece) -> None:
+            room = rooms.setdefault(threading.get_ident(), Room())
+            found[piece.number] = self._encode_piece(piece, whole, room=room).copy()
 
-        _share_out(pieces, threads, work)
-        return _joined(found)
+        share_out(pieces, threads, work)
+        return joined(found)
 
-    def _encode_piece(self, piece: _Piece, whole: bool, folded: bool = False) -> Lines:
-        unsupervised = not self.arguments.supervised
-        tokens = piece.size // 5 + 16
-        out = kernels.Out(
-            np.empty(tokens * self.arguments.word_ngrams + 64, dtype=np.int32),
-            np.zeros(tokens // 8 + 16, dtype=np.int64),
-            np.empty(tokens // 8 + 16, dtype=np.int32),
-            np.zeros(tokens // 8 + 16, dtype=np.int64),
-            np.zeros(tokens // 8 + 16, dtype=np.int64),
-            np.zeros(256, dtype=np.int64),
-        )
+    def _encode_piece(self, piece: Piece, whole: bool, folded: bool = False, room: Room | None = None) -> Lines:
+        """The lines of a piece: views of the room, where one is given."""
+        own = Room() if room is None else room
+        own.suit(piece.size // 5 + 16, self.arguments.word_ngrams)
         state = np.zeros(4, dtype=np.int64)
         while True:
-            if unsupervised:
-                status = kernels.encode_words(piece.data, piece.size, self._names, out, state)
+            if not self.arguments.supervised:
+                status = kernels.encode_words(piece.data, piece.size, self._names, own.out, state)
             else:
-                status = kernels.encode(piece.data, piece.size, self._names, self._grams, whole, folded, out, state)
+                status = kernels.encode(piece.data, piece.size, self._names, self._grams, whole, folded, own.out, state)
             if status != FULL:
                 break
-            out = kernels.Out(*(_doubled(array) for array in out))
-        lines, rows, labels = int(state[kernels.LINES]), int(state[kernels.ROWS]), int(state[kernels.LABELS])
-        return Lines(
-            out.rows[:rows].copy(),
-            out.starts[: lines + 1].copy(),
-            out.labels[:labels].copy(),
-            out.label_starts[: lines + 1].copy(),
-            out.tokens[:lines].copy(),
-        )
+            own.double()
+        return own.lines(state)
 
 
 def pieces_of(word: bytes, min_n: int, max_n: int) -> list[bytes]:
@@ -474,179 +415,6 @@ def tokens_of(text: bytes) -> list[bytes]:
 
 
 _BLANKED = bytes(32 if byte in b"\r\t\v\f\0" else byte for byte in range(256))
-
-
-# ---- pieces of a text --------------------------------------------------------------------------------------------
-
-
-class _Piece(NamedTuple):
-    """Some lines: PAD more bytes stand behind ``size``."""
-
-    number: int
-    origin: int
-    data: Bytes
-    size: int
-
-
-def _pieces_of_bytes(data: bytes, threads: int) -> Iterator[_Piece]:
-    whole = np.frombuffer(data, dtype=np.uint8)
-    size = max(1, min(PIECE, -(-len(data) // max(1, 2 * threads))))
-    begin = number = 0
-    while begin < len(data):
-        cut = data.find(b"\n", min(len(data), begin + size) - 1) + 1 or len(data)
-        if cut + PAD <= len(data):
-            yield _Piece(number, begin, whole[begin : cut + PAD], cut - begin)
-        else:
-            padded = np.zeros(len(data) - begin + PAD, dtype=np.uint8)
-            padded[: len(data) - begin] = whole[begin:]
-            yield _Piece(number, begin, padded, cut - begin)
-        begin, number = cut, number + 1
-
-
-def _pieces_of_file(path: Path) -> Iterator[_Piece]:
-    try:
-        with path.open("rb", buffering=0) as file:
-            rest, origin, number = b"", 0, 0
-            while block := file.read(PIECE):
-                cut = block.rfind(b"\n") + 1
-                if not cut:
-                    rest += block
-                    continue
-                text = rest + block[:cut]
-                yield _Piece(number, origin, _padded(text), len(text))
-                rest, origin, number = block[cut:], origin + len(text), number + 1
-            if rest:
-                yield _Piece(number, origin, _padded(rest), len(rest))
-    except OSError as error:
-        raise unreadable(path, error) from error
-
-
-def _padded(text: bytes) -> Bytes:
-    return np.frombuffer(text + bytes(PAD), dtype=np.uint8)
-
-
-def _share_out(pieces: Iterator[_Piece], threads: int, work: Callable[[_Piece], None]) -> None:
-    """Each thread takes the next piece as soon as it is free."""
-    lock = threading.Lock()
-
-    def take(_thread: int, _control: Longs) -> None:
-        while True:
-            with lock:
-                piece = next(pieces, None)
-            if piece is None:
-                return
-            work(piece)
-
-    run_together(take, max(1, threads))
-
-
-def _joined(found: dict[int, Lines]) -> Lines:
-    """The pieces' lines as one; each piece is forgotten as soon as it is copied."""
-    if len(found) == 1:
-        return found.popitem()[1]
-    order = sorted(found)
-    sizes = np.array([[len(found[i].rows), len(found[i].labels), len(found[i])] for i in order], dtype=np.int64)
-    rows, labels, lines = (sizes.sum(axis=0) if order else np.zeros(3)).astype(int).tolist()
-    whole = Lines(
-        np.empty(rows, dtype=np.int32),
-        np.zeros(lines + 1, dtype=np.int64),
-        np.empty(labels, dtype=np.int32),
-        np.zeros(lines + 1, dtype=np.int64),
-        np.empty(lines, dtype=np.int64),
-    )
-    row = label = line = 0
-    for number in order:
-        piece = found.pop(number)
-        count = len(piece)
-        whole.rows[row : row + len(piece.rows)] = piece.rows
-        whole.labels[label : label + len(piece.labels)] = piece.labels
-        whole.starts[line + 1 : line + count + 1] = piece.starts[1:] + row
-        whole.label_starts[line + 1 : line + count + 1] = piece.label_starts[1:] + label
-        whole.tokens[line : line + count] = piece.tokens
-        row, label, line = row + len(piece.rows), label + len(piece.labels), line + count
-    return whole
-
-
-def _doubled(array: NDArray[Any]) -> NDArray[Any]:
-    larger = np.zeros(2 * len(array), dtype=array.dtype)
-    larger[: len(array)] = array
-    return larger
-
-
-# ---- counting ----------------------------------------------------------------------------------------------------
-
-
-class _Table:
-    """Names and counts, with room to grow."""
-
-    def __init__(self, names: int = 1 << 12) -> None:
-        self.counts = _empty_counts(names, 16 * names)
-        self.used = np.zeros(5, dtype=np.int64)
-        self.used[FIRST_END] = -1
-
-    def grow(self, need: int) -> None:
-        """Room for twice as many names and bytes, and for ``need`` more bytes."""
-        old, names, taken = self.counts, int(self.used[NAMES]), int(self.used[ARENA])
-        larger = _empty_counts(2 * len(old.starts), 2 * len(old.arena) + need)
-        larger.arena[:taken] = old.arena[:taken]
-        for mine, theirs in ((larger.starts, old.starts), (larger.lengths, old.lengths)):
-            mine[:names] = theirs[:names]
-        larger.counts[:names], larger.firsts[:names] = old.counts[:names], old.firsts[:names]
-        hashes = np.zeros(0, dtype=np.int32)  # not asked for
-        kernels.fill_slots(larger.slots, larger.arena, larger.starts[:names], larger.lengths[:names], hashes)
-        self.counts = larger
-
-    def count(self, piece: _Piece) -> None:
-        """Count the tokens of a piece."""
-        state = np.zeros(1, dtype=np.int64)
-        while kernels.count(piece.data, piece.size, piece.origin, self.counts, self.used, state) == FULL:
-            self.grow(piece.size)
-
-    def merge(self, other: _Table) -> None:
-        """Add what another table has counted."""
-        state = np.zeros(1, dtype=np.int64)
-        while kernels.merge(other.counts, int(other.used[NAMES]), self.counts, self.used, state) == FULL:
-            self.grow(int(other.used[ARENA]))
-        self.used[TOKENS] += other.used[TOKENS]
-        self.used[ENDS] += other.used[ENDS]
-        firsts = [int(table.used[FIRST_END]) for table in (self, other) if table.used[FIRST_END] >= 0]
-        self.used[FIRST_END] = min(firsts, default=-1)
-
-
-def _empty_counts(names: int, size: int) -> kernels.Counts:
-    return kernels.Counts(
-        np.zeros(2 * _power_above(2 * names - 1), dtype=np.uint64),  # half of the slots are taken at most
-        np.zeros(size + PAD, dtype=np.uint8),
-        np.zeros(names, dtype=np.int64),
-        np.zeros(names, dtype=np.int32),
-        np.zeros(names, dtype=np.int64),
-        np.zeros(names, dtype=np.int64),
-    )
-
-
-def _count(source: Path | str | bytes, threads: int) -> _Table:
-    tables: dict[int, _Table] = {}
-
-    def work(piece: _Piece) -> None:
-        tables.setdefault(threading.get_ident(), _Table()).count(piece)
-
-    pieces = _pieces_of_bytes(source, threads) if isinstance(source, bytes) else _pieces_of_file(Path(source))
-    _share_out(pieces, threads, work)
-    whole, *others = tables.values() or [_Table()]
-    for other in others:
-        whole.merge(other)
-    ends = int(whole.used[ENDS])
-    if ends:  # line ends are counted apart: they are the name </s>, which may also be written out
-        extra = _Table(4)
-        extra.count(_Piece(0, int(whole.used[FIRST_END]), _padded(END), len(END)))
-        extra.counts.counts[0] = ends
-        extra.used[TOKENS] = ends
-        whole.merge(extra)
-    return whole
-
-
-def _power_above(size: int) -> int:
-    return 1 << max(2, int(size).bit_length())
 
 
 def _no_words(min_count: int) -> DataError:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.kernel_cache import inlined, kernel
+from erya.parts.simd import prefetch
 from erya.text.corpus_eight_kernels import eight, zeros_below
 
 CURSOR, LINES, ROWS, LABELS = range(4)  # places in the state of an encoding
@@ -26,6 +27,7 @@ DONE, FULL = range(2)  # why a kernel stopped
 ALL, PRUNED, NONE = range(3)  # which buckets have a row: each, those that are listed, not one
 LONGEST_LINE = 1024  # an unsupervised line is cut when it has more known tokens than this
 SPREAD = 0x9E3779B1  # an odd number that spreads neighbours
+HELD = 128  # tokens that are read before they are looked up
 PAD = 8  # bytes behind the last one that a kernel may look at
 
 Bytes = NDArray[np.uint8]
@@ -55,7 +57,7 @@ class Names(NamedTuple):
     """Words and labels, and how to find one.
 
     Attributes:
-        slots: uint64 (2 S,), S a power of two; of each slot first 24 bits of the hash, 8 of the length and the number + 1
+        slots: uint64 (S, 2), S a power of two; of each slot first 24 bits of the hash, 8 of the length and the number + 1
             (0: free), then the first 8 bytes of the name.
         arena: the bytes of all names, PAD more at the end.
         starts: (M,) where a name begins in the arena.
@@ -106,6 +108,16 @@ class Out(NamedTuple):
     label_starts: Longs
     tokens: Longs
     hashes: Longs  # of the words of one line
+
+
+class Held(NamedTuple):
+    """Tokens that are read and not yet looked up."""
+
+    starts: Longs
+    lengths: Longs
+    hashes: NDArray[np.uint64]
+    firsts: NDArray[np.uint64]  # their first eight bytes
+    afters: Longs  # where the line goes on
 
 
 class Counts(NamedTuple):
@@ -208,17 +220,24 @@ def find(
     first: Any,
 ) -> tuple[Int, Int]:
     """The number of a name, −1: unknown; and its slot, or the free one where it belongs."""
-    mask = np.uint64(len(slots) // 2 - 1)
+    mask = np.uint64(len(slots) - 1)
     tag = tag_of(h, length)
     slot = h & mask
     number = np.int64(-1)
     while True:
-        entry = slots[slot << _ONE]
+        entry = slots[slot, 0]
         if entry == np.uint64(0):
             break
-        if entry >> _HALF == tag and slots[(slot << _ONE) | _ONE] == first:
+        if entry >> _HALF == tag and slots[slot, 1] == first:
             number = np.int64(entry & _LOW) - 1
-            if length <= 8 or (lengths[number] == length and same(arena, starts[number], data, start, length)):
+            # the first eight bytes and a length below 255 are known to agree
+            if length <= 8:
+                break
+            there = starts[number]
+            if length <= 16:
+                if eight(arena, there + length - 8) == eight(data, start + length - 8):
+                    break
+            elif lengths[number] == length and same(arena, there, data, start, length):
                 break
             number = np.int64(-1)
         slot = (slot + _ONE) & mask
@@ -243,8 +262,8 @@ def fill_slots(slots: NDArray[np.uint64], arena: Bytes, starts: Longs, lengths: 
         found, slot = find(slots, arena, starts, lengths, arena, start, length, h, first)
         if found >= 0:
             return np.int64(number)
-        slots[2 * slot] = tag_of(h, length) << _HALF | np.uint64(number + 1)
-        slots[2 * slot + 1] = first
+        slots[slot, 0] = tag_of(h, length) << _HALF | np.uint64(number + 1)
+        slots[slot, 1] = first
         if len(hashes):
             hashes[number] = np.int32(np.uint32(fnv1a(arena, start, length)))
     return np.int64(-1)
@@ -343,6 +362,11 @@ def word_grams(hashes: Longs, count: Int, grams: Grams, words: Int, out: Ids, at
     if grams.buckets <= 0 or grams.kept == NONE:
         return at
     buckets = np.uint64(grams.buckets)
+    if grams.word_ngrams == 2 and grams.kept == ALL:
+        for i in range(count - 1):
+            h = np.uint64(hashes[i]) * _CHAIN + np.uint64(hashes[i + 1])
+            out[at + i] = words + np.int64(h % buckets)
+        return at + max(0, count - 1)
     for i in range(count):
         h = np.uint64(hashes[i])
         for j in range(i + 1, min(count, i + grams.word_ngrams)):
@@ -355,6 +379,57 @@ def word_grams(hashes: Longs, count: Int, grams: Grams, words: Int, out: Ids, at
 
 
 # ---- lines -------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def token_at(data: Any, i: Any, last: Any) -> Any:
+    """The token that begins at ``i``, which is no separator: where it ends, its hash, its first eight bytes."""
+    start, h, first, shift = i, np.uint64(0), np.uint64(0), np.uint64(64)
+    while shift == np.uint64(64) and i < last:
+        chunk = eight(data, i)
+        stops = separators(chunk)
+        if stops != np.uint64(0):
+            shift = zeros_below(stops) & _WHOLE
+            chunk &= (_ONE << shift) - _ONE
+        if shift != np.uint64(0):
+            h = mixed(h, chunk)
+        if i == start:
+            first = chunk
+        i += np.int64(shift >> np.uint64(3))
+    return i, settled(h, i - start), first
+
+
+@kernel
+def scan(data: Bytes, i: Int, last: Int, whole: bool, slots: NDArray[np.uint64], held: Held) -> tuple[Int, Int]:
+    """Read tokens until ``held`` is full, and ask for their slots, which are far apart: by the time they are looked up, they are here.
+
+    Returns:
+        where to go on, and how many tokens there are; one of length 0 is the end of a line.
+    """
+    mask, most, size = np.uint64(len(slots) - 1), len(held.starts), 0
+    begins, lengths, hashes, firsts, afters = held.starts, held.lengths, held.hashes, held.firsts, held.afters
+    while i < last and size < most:
+        byte = data[i]
+        if separates(byte):
+            i += 1
+            if byte == 10:
+                lengths[size], afters[size] = 0, i
+                size += 1
+            continue
+        start = i
+        i, h, first = token_at(data, i, last)
+        prefetch(slots, np.int64(h & mask), 0)
+        begins[size], lengths[size], hashes[size], firsts[size] = start, i - start, h, first
+        if i - start == 4 and first == _END:
+            if whole:
+                while i < last and data[i] != 10:
+                    i += 1
+                i = min(i + 1, last)
+            elif i < last and data[i] != 10:
+                i += 1  # the original takes the blank behind a word with it, so that it begins no line
+        afters[size] = i
+        size += 1
+    return i, size
 
 
 @kernel
@@ -380,87 +455,88 @@ def encode(  # noqa: C901  (one loop: a call for each token would take as long a
     prefix, words, end = names.prefix, np.int64(names.words), np.int64(names.end)
     rows, labels, hashes = out.rows, out.labels, out.hashes
     max_n, word_ngrams = np.int64(grams.max_n), np.int64(grams.word_ngrams)
-    i, line, written, found = state[CURSOR], state[LINES], state[ROWS], state[LABELS]
-    while i < last:
-        begin, row, label, tokens, said = i, written, found, np.int64(0), np.int64(0)
-        full = line + 2 > len(out.starts)
-        ended = False
-        while i < last and not ended and not full:
-            byte = data[i]
-            if separates(byte):
-                i += 1
-                if byte != 10:
-                    continue
-                number, start, length, ended = end, i, np.int64(4), True
-            else:
-                start, h, shift = i, np.uint64(0), np.uint64(64)
-                while shift == np.uint64(64) and i < last:
-                    chunk = eight(data, i)
-                    stops = separators(chunk)
-                    if stops != np.uint64(0):
-                        shift = zeros_below(stops) & _WHOLE
-                        chunk &= (_ONE << shift) - _ONE
-                    if shift != np.uint64(0):
-                        h = mixed(h, chunk)
-                    if i == start:
-                        first = chunk
-                    i += np.int64(shift >> np.uint64(3))
-                length = i - start
-                h = settled(h, length)
-                number, _ = find(slots, arena, starts, lengths, data, start, length, h, first)
-                ended = length == 4 and first == _END
-                if ended and whole:
-                    while i < last and data[i] != 10:
-                        i += 1
-                    i = min(i + 1, last)
-                elif ended and i < last and data[i] != 10:
-                    i += 1  # the original takes the blank behind a word with it, so that it begins no line
-            tokens += 1
-            if number >= words:
-                full = label >= len(labels)
-                if not full:
+    held = Held(
+        np.empty(HELD, dtype=np.int64),
+        np.empty(HELD, dtype=np.int64),
+        np.empty(HELD, dtype=np.uint64),
+        np.empty(HELD, dtype=np.uint64),
+        np.empty(HELD, dtype=np.int64),
+    )
+    line, written, found = state[LINES], state[ROWS], state[LABELS]
+    i = begin = state[CURSOR]
+    plain = folded or max_n == 0  # a known word is one row: most tokens are
+    row, label, tokens, said = written, found, np.int64(0), np.int64(0)
+    while begin < last:
+        i, size = scan(data, i, last, whole, slots, held)
+        for place in range(size + (i >= last)):
+            if line + 2 > len(out.starts):
+                state[CURSOR] = begin
+                return FULL
+            ended = final = place == size
+            if not final:
+                start, length, first = held.starts[place], held.lengths[place], held.firsts[place]
+                if length == 0:
+                    number, ended, length = end, True, np.int64(4)
+                else:
+                    number, _ = find(slots, arena, starts, lengths, data, start, length, held.hashes[place], first)
+                    ended = length == 4 and first == _END
+                    if plain and 0 <= number < words and not ended and said < len(hashes) and row < len(rows):
+                        rows[row], hashes[said] = number, known[number]
+                        row, said, tokens = row + 1, said + 1, tokens + 1
+                        continue
+                tokens += 1
+                if number >= words:
+                    if label >= len(labels):
+                        state[CURSOR] = begin
+                        return FULL
                     labels[label] = number - words
                     label += 1
-                continue
-            if number < 0 and len(prefix) <= length and not ended:
-                k = 0
-                while k < len(prefix) and data[start + k] == prefix[k]:
-                    k += 1
-                if k == len(prefix):
-                    continue  # a label that is not known
-            cut = max_n > 0 and not ended and not (folded and number >= 0)
-            need = most_pieces(length, grams.min_n, max_n) if cut else 0
-            full = said >= len(hashes) or row + 1 + need > len(rows)
-            if full:
-                continue
-            if number >= 0:
-                rows[row] = number
-                row += 1
-            if cut:
-                row = pieces(data, start, length, grams, words, rows, row)
-            if word_ngrams > 1:
-                if ended:
-                    hashes[said] = END_HASH
-                elif number >= 0:
-                    hashes[said] = known[number]
+                    if not ended:
+                        continue
                 else:
-                    hashes[said] = np.int64(np.int32(np.uint32(fnv1a(data, start, length))))
-                said += 1
-        if not full and word_ngrams > 1:
-            full = row + said * min(word_ngrams - 1, said) > len(rows)
-            if not full:
+                    if number < 0 and len(prefix) <= length and not ended:
+                        k = 0
+                        while k < len(prefix) and data[start + k] == prefix[k]:
+                            k += 1
+                        if k == len(prefix):
+                            continue  # a label that is not known
+                    cut = max_n > 0 and not ended and not (folded and number >= 0)
+                    need = most_pieces(length, grams.min_n, max_n) if cut else 0
+                    if said >= len(hashes) or row + 1 + need > len(rows):
+                        state[CURSOR] = begin
+                        return FULL
+                    if number >= 0:
+                        rows[row] = number
+                        row += 1
+                    if cut:
+                        row = pieces(data, start, length, grams, words, rows, row)
+                    if word_ngrams > 1:
+                        if ended:
+                            hashes[said] = END_HASH
+                        elif number >= 0:
+                            hashes[said] = known[number]
+                        else:
+                            hashes[said] = np.int64(np.int32(np.uint32(fnv1a(data, start, length))))
+                        said += 1
+                if not ended:
+                    continue
+            elif begin >= last:
+                break
+            if word_ngrams > 1:
+                if row + said * min(word_ngrams - 1, said) > len(rows):
+                    state[CURSOR] = begin
+                    return FULL
                 row = word_grams(hashes, said, grams, words, rows, row)
-        if full:
-            state[CURSOR] = begin
-            return FULL
-        line, written, found = line + 1, row, label
-        out.starts[line], out.label_starts[line], out.tokens[line - 1] = written, found, tokens
-        state[CURSOR], state[LINES], state[ROWS], state[LABELS] = i, line, written, found
+            line, written, found = line + 1, row, label
+            out.starts[line], out.label_starts[line], out.tokens[line - 1] = written, found, tokens
+            begin = last if final else held.afters[place]
+            tokens = said = np.int64(0)
+            state[CURSOR], state[LINES], state[ROWS], state[LABELS] = begin, line, written, found
     return DONE
 
 
 @kernel
-def encode_words(data: Bytes, last: Int, names: Names, out: Out, state: Longs) -> Int:  # noqa: C901  (as above)
+def encode_words(data: Bytes, last: Int, names: Names, out: Out, state: Longs) -> Int:
     """Lines for word vectors: the numbers of known words; a line of more than LONGEST_LINE known tokens is cut.
 
     Args and return value as for ``encode``.
@@ -478,20 +554,10 @@ def encode_words(data: Bytes, last: Int, names: Names, out: Out, state: Longs) -
                     continue
                 number, ended = end, bool(end >= 0)
             else:
-                start, h, shift = i, np.uint64(0), np.uint64(64)
-                while shift == np.uint64(64) and i < last:
-                    chunk = eight(data, i)
-                    stops = separators(chunk)
-                    if stops != np.uint64(0):
-                        shift = zeros_below(stops) & _WHOLE
-                        chunk &= (_ONE << shift) - _ONE
-                    if shift != np.uint64(0):
-                        h = mixed(h, chunk)
-                    if i == start:
-                        first = chunk
-                    i += np.int64(shift >> np.uint64(3))
+                start = i
+                i, h, first = token_at(data, i, last)
                 length = i - start
-                number, _ = find(slots, arena, starts, lengths, data, start, length, settled(h, length), first)
+                number, _ = find(slots, arena, starts, lengths, data, start, length, h, first)
                 ended = number >= 0 and length == 4 and first == _END
                 if ended and i < last and data[i] != 10:
                     i += 1
@@ -545,27 +611,16 @@ def count(data: Bytes, last: Int, origin: Int, table: Counts, used: Longs, state
                 ends += 1
             i += 1
             continue
-        start, h, shift = i, np.uint64(0), np.uint64(64)
-        while shift == np.uint64(64) and i < last:
-            chunk = eight(data, i)
-            stops = separators(chunk)
-            if stops != np.uint64(0):
-                shift = zeros_below(stops) & _WHOLE
-                chunk &= (_ONE << shift) - _ONE
-            if shift != np.uint64(0):
-                h = mixed(h, chunk)
-            if i == start:
-                first = chunk
-            i += np.int64(shift >> np.uint64(3))
+        start = i
+        i, h, first = token_at(data, i, last)
         length = i - start
-        h = settled(h, length)
         number, slot = find(slots, arena, starts, lengths, data, start, length, h, first)
         if number < 0:
-            if names >= len(starts) or 4 * names >= len(slots) or taken + length + PAD > len(arena):
+            if names >= len(starts) or 2 * names >= len(slots) or taken + length + PAD > len(arena):
                 i, status = start, FULL
                 break
-            slots[2 * slot] = tag_of(h, length) << _HALF | np.uint64(names + 1)
-            slots[2 * slot + 1] = first
+            slots[slot, 0] = tag_of(h, length) << _HALF | np.uint64(names + 1)
+            slots[slot, 1] = first
             for k in range(length):
                 arena[taken + k] = data[start + k]
             starts[names], lengths[names], counts[names] = taken, length, 0
@@ -589,11 +644,11 @@ def merge(local: Counts, names: Int, into: Counts, used: Longs, state: Longs) ->
         found, slot = find(into.slots, into.arena, into.starts, into.lengths, local.arena, start, length, h, first)
         if found < 0:
             fresh, taken = used[NAMES], used[ARENA]
-            if fresh >= len(into.starts) or 4 * fresh >= len(into.slots) or taken + length + PAD > len(into.arena):
+            if fresh >= len(into.starts) or 2 * fresh >= len(into.slots) or taken + length + PAD > len(into.arena):
                 state[CURSOR] = number
                 return FULL
-            into.slots[2 * slot] = tag_of(h, length) << _HALF | np.uint64(fresh + 1)
-            into.slots[2 * slot + 1] = first
+            into.slots[slot, 0] = tag_of(h, length) << _HALF | np.uint64(fresh + 1)
+            into.slots[slot, 1] = first
             for k in range(length):
                 into.arena[taken + k] = local.arena[start + k]
             into.starts[fresh], into.lengths[fresh], into.counts[fresh] = taken, length, 0

@@ -22,7 +22,8 @@ from erya.errors import ModelFileError, UsageError
 from erya.language import say
 from erya.models.fasttext import answer_kernels as kernels
 from erya.models.fasttext.arguments import Arguments
-from erya.models.fasttext.dictionary import Dictionary, Lines
+from erya.models.fasttext.dictionary import Dictionary
+from erya.models.fasttext.lines import Lines, Room
 from erya.models.fasttext.meter import Answers, Meter
 from erya.models.fasttext.quantized import Quantized
 from erya.models.fasttext.tree_kernels import Tree, label_tree
@@ -130,15 +131,15 @@ class Original:
         reader = self._reader()
         folded = not isinstance(lines, Lines) and reader.folds(number)
 
-        def block(first: int, last: int) -> None:
+        def block(first: int, last: int, room: Room) -> None:
             if isinstance(lines, Lines):
                 some = lines.some(first, last)
             else:
-                some = self.dictionary.encode_texts(lines[first:last], folded=folded)
+                some = self.dictionary.encode_texts(lines[first:last], folded=folded, room=room)
             self._answer(reader.means(some, folded), some.starts, threshold, answers.some(first, last))
 
         if number <= LINES_AT_ONCE:
-            block(0, number)
+            block(0, number, Room())
         else:
             _in_blocks(block, number, threads or machine.threads())
         return answers
@@ -368,17 +369,18 @@ class Reader:
         return hidden
 
 
-def _in_blocks(block: Callable[[int, int], None], number: int, threads: int) -> None:
-    """Call ``block(first, last)`` for all lines, some at a time; each thread takes the next ones as soon as it is free."""
+def _in_blocks(block: Callable[[int, int, Room], None], number: int, threads: int) -> None:
+    """Call ``block(first, last, room)`` for all lines, some at a time; each thread takes the next ones as soon as it is free."""
     firsts, lock = iter(range(0, number, LINES_AT_ONCE)), threading.Lock()
 
     def work(_thread: int, _control: NDArray[np.int64]) -> None:
+        room = Room()
         while True:
             with lock:
                 first = next(firsts, None)
             if first is None:
                 return
-            block(first, min(number, first + LINES_AT_ONCE))
+            block(first, min(number, first + LINES_AT_ONCE), room)
 
     run_together(work, min(threads, -(-number // LINES_AT_ONCE)))
 

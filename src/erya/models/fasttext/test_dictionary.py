@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from erya.errors import DataError
-from erya.models.fasttext import dictionary as module
+from erya.models.fasttext import text_pieces as module
 from erya.models.fasttext.arguments import Arguments
 from erya.models.fasttext.dictionary import END, Dictionary, pieces_of, tokens_of
 from erya.models.fasttext.line_kernels import END_HASH, LONGEST_LINE
