@@ -33,6 +33,8 @@ def score_title(name: str) -> str:
     """A score as a heading."""
     known = {
         "accuracy": say("accuracy", "准确率"),
+        "micro_f1": say("micro F1", "微 F1"),
+        "precision_at_1": "P@1",
         "macro_f1": say("macro F1", "宏 F1"),
         "analogy_accuracy": say("analogies", "类比"),
     }
@@ -63,6 +65,7 @@ def status(row: dict[str, Any]) -> str:
     words = {
         "failed": say("failed", "失败"),
         "skipped": say("skipped", "跳过"),
+        "refused": say("refused", "不适用"),
         "budget": say("out of budget", "超出预算"),
     }
     return words.get(row["status"], str(row["status"]))

@@ -152,6 +152,8 @@ def _answer(model: Model, inputs: list[Any], folder: Path) -> float:
         seconds.append(time.perf_counter() - started)
     classes = np.asarray([str(label) for label in model.classes_])
     arrays = {"probabilities": np.asarray(probabilities, dtype=np.float64), "classes": classes}
+    if getattr(model, "several_", False):
+        arrays["thresholds"] = np.asarray(model.thresholds_, dtype=np.float64)
 
     def write(file: Any) -> None:
         np.savez(file, allow_pickle=False, **arrays)

@@ -70,6 +70,9 @@ class Trial(Protocol):
     def takes_predictions(self) -> bool:
         """Whether a file of answers can take part."""
 
+    def refusal(self, id: str) -> str | None:
+        """Why a model cannot learn from this data; None where it can."""
+
     def facts(self) -> dict[str, Any]:
         """The document's ``"data"``."""
 
@@ -117,6 +120,10 @@ def resolve(models: Sequence[Any] | None, trial: Trial, seeds: int, seed: int) -
     for model in models if models else [trial.task]:
         found.extend(_each(model, trial.task, list(range(seed, seed + seeds))))
     _check_tasks(found, trial)
+    for contestant in found:
+        reason = trial.refusal(contestant.model) if contestant.kind == "id" and contestant.status == "ok" else None
+        if reason is not None:
+            contestant.status, contestant.error = "refused", reason
     seen: dict[str, int] = {}
     for contestant in found:  # two rows may not have one name
         seen[contestant.model] = seen.get(contestant.model, 0) + 1
@@ -195,7 +202,7 @@ def take_part(
     Raises:
         EryaError: a file that the user named does not fit.
     """
-    if contestant.status == "skipped":
+    if contestant.status in ("skipped", "refused"):
         clock.share()
         return
     try:
@@ -210,7 +217,8 @@ def take_part(
     except EryaError as problem:
         if contestant.kind in ("predictions", "artefact"):
             raise  # the user named this file: that it does not fit is an error, not a result
-        contestant.status, contestant.error = "failed", problem.message
+        refused = problem.code in ("several-labels", "soft-labels")
+        contestant.status, contestant.error = "refused" if refused else "failed", problem.message
 
 
 def _run_apart(

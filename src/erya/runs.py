@@ -48,7 +48,8 @@ class Trained:
         size: its bytes.
         scored_on: ``"test"``, else ``"dev"``; None where there are no labelled rows but those of training.
         scores: by name, of that part.
-        baseline: the most frequent training label and the accuracy of always answering it; None where unknown.
+        baseline: the most frequent training label and the accuracy (of several labels a row: the micro F1) of always
+            answering it; None where unknown.
         seconds: of fitting, all sessions of a resumed training together.
         stopped_at_step: where the budget ended training, or None.
     """
@@ -207,6 +208,8 @@ def _finish(
         scores = _scores(model, part) if part is not None else {}
         baseline = _baseline(model, dataset, part)
         data |= {"rows": {name: len(part) for name, part in dataset.parts()}, "split": run["how"]["split"]}
+        if dataset.kind != "one":
+            data["kind"] = dataset.kind
     training = {
         "seed": run["params"].get("seed"),
         "data": data,
@@ -216,7 +219,7 @@ def _finish(
         "stopped_at_step": report.stopped_at,
         "scored_on": scored_on,
         "scores": {name: score.to_plain() for name, score in scores.items()},
-        "baseline": None if baseline is None else {"label": baseline[0], "accuracy": baseline[1]},
+        "baseline": baseline_facts(baseline, scores),
         "curve": report.curve,
     }
     path = model.save(folder.artefact, training=training, card=_card(model.id, training))
@@ -247,6 +250,13 @@ def _baseline(model: Model, dataset: Dataset, part: Part | None) -> tuple[str, f
         return None
     label, share = tasks.find(model.task()).majority(dataset.train.targets, part.targets)
     return str(label), float(share)
+
+
+def baseline_facts(baseline: tuple[str, float] | None, scores: dict[str, Score]) -> dict[str, Any] | None:
+    """The baseline of JSON documents: the label, and what always answering it scores, by the name of the score that ranks."""
+    if baseline is None:
+        return None
+    return {"label": baseline[0], next(iter(scores), "accuracy"): baseline[1]}
 
 
 def _card(model: str, training: dict[str, Any]) -> str:

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from erya import catalog
 from erya.contestants import Contestant, write_json
+from erya.contract import Model
 from erya.errors import DataError, quoted
 from erya.language import say
+from erya.parts import label_thresholds
 from erya.scoring import holm
 from erya.tasks import classify
 from erya.tasks.classify import Run
@@ -28,13 +31,27 @@ class RowsTrial:
     """
 
     task = "classify"
-    columns = ("accuracy", "macro_f1")  # scores of the table, the one that ranks first
     takes_predictions = True
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
+        self.kind = dataset.kind
+        # scores of the table, the one that ranks first
+        self.columns = ("micro_f1", "macro_f1", "precision_at_1") if self.several else ("accuracy", "macro_f1")
         self.digest = dataset.digest
         self.tokenizer = dataset.tokenizer
+
+    @property
+    def several(self) -> bool:
+        """Whether rows have several labels, or none."""
+        return self.kind == "several"
+
+    def refusal(self, id: str) -> str | None:
+        """Why a model cannot learn from these rows; None where it can."""
+        if catalog.card_of(id).tasks[self.task].takes(self.kind):
+            return None
+        refused = classify.not_taken(self.kind, catalog.taking(self.kind))
+        return f"{refused.message} – {refused.help}"
 
     @property
     def test(self) -> Part:
@@ -46,18 +63,19 @@ class RowsTrial:
     def facts(self) -> dict[str, Any]:
         """The document's ``"data"``."""
         dataset = self.dataset
-        labels, counts = np.unique([str(label) for label in dataset.train.targets or []], return_counts=True)
+        counts = dict(sorted(dataset.train.label_counts().items()))
         return {
             "source": dataset.source,
             "task": self.task,
+            "kind": self.kind,
             "columns": dataset.columns,
             "rows": {
                 "train": len(dataset.train),
                 "dev": len(dataset.dev) if dataset.dev else 0,
                 "test": len(self.test),
             },
-            "labels": labels.tolist(),
-            "label_counts": dict(zip(labels.tolist(), counts.tolist(), strict=True)),
+            "labels": list(counts),
+            "label_counts": counts,
             "languages": dataset.languages,
             "rejected": dataset.reading.rejected,
             "duplicates_across_splits": len(dataset.duplicates()),
@@ -84,10 +102,19 @@ class RowsTrial:
         """What a contestant's process answered."""
         with np.load(job_folder / "answers.npz", allow_pickle=False) as arrays:
             probabilities, classes = arrays["probabilities"], arrays["classes"]
+            thresholds = arrays.get("thresholds")
+        if thresholds is not None:
+            return Run(label_thresholds.answers(probabilities, thresholds, classes), probabilities, classes)
         return Run(classes[probabilities.argmax(axis=1)], probabilities, classes)
 
     def fit(self, estimator: Any) -> None:
-        """Train a model or estimator object here."""
+        """Train a model or estimator object here.
+
+        Raises:
+            UsageError: an estimator of another library, where rows have several labels or shares of them.
+        """
+        if self.kind != "one" and not isinstance(estimator, Model):
+            raise classify.not_taken(self.kind, catalog.taking(self.kind))
         estimator.fit(self.dataset.train.inputs, self.dataset.train.targets)
 
     def ask(self, estimator: Any) -> tuple[Run, int]:
@@ -96,11 +123,11 @@ class RowsTrial:
         if hasattr(estimator, "predict_proba"):
             probabilities = np.asarray(estimator.predict_proba(test), dtype=np.float64)
             classes = np.asarray([str(label) for label in estimator.classes_])
-            return Run(classes[probabilities.argmax(axis=1)], probabilities, classes), len(test)
+            return Run(label_thresholds.decided(estimator, probabilities, classes), probabilities, classes), len(test)
         return Run(np.asarray([str(label) for label in estimator.predict(test)])), len(test)
 
     def predictions(self, path: Path) -> Run:
-        """A file with one answer a test row: ``erya predict --jsonl`` lines, or plain labels.
+        """A file with one answer a test row: ``erya predict --jsonl`` lines (several labels: a list), or plain labels.
 
         Raises:
             DataError: another number of rows than the test part, or a line that is no answer.
@@ -116,6 +143,10 @@ class RowsTrial:
                 ),
                 help=say("one answer a test row, in order", "每个测试行一个回答，按顺序排列"),
             )
+        if any(isinstance(answer, tuple) for answer in answers):
+            boxed = np.empty(expected, dtype=object)
+            boxed[:] = classify.sets(answers)
+            return Run(boxed)
         return Run(np.asarray(answers))
 
     # ---- what becomes of the answers --------------------------------------------------------------------------
@@ -133,7 +164,9 @@ class RowsTrial:
         return found
 
     def document(self, scored: list[Contestant], rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """What only this kind of comparison says: majority, pairs, confusion, mistakes, calibration."""
+        """What only this kind of comparison says: majority, pairs, confusion (of several labels: what is missed and added),
+        mistakes, calibration.
+        """
         targets = self.test.targets or []
         label, majority = classify.majority(self.dataset.train.targets or [], targets)
         found: dict[str, Any] = {
@@ -143,12 +176,17 @@ class RowsTrial:
             "per_label": {},
             "calibration": {},
             "mistakes": self._mistakes(scored),
-            "beats_chance": any(row["scores"] and row["scores"][classify.HEADLINE]["low"] > majority for row in rows),
+            "beats_chance": any(row["scores"] and row["scores"][self.columns[0]]["low"] > majority for row in rows),
         }
+        if self.several:
+            found["confused"] = {}
         for contestant in scored:
             run = contestant.runs[0]
-            labels, counts = classify.confusion(targets, run.predictions)
-            found["confusion"][contestant.model] = {"labels": labels, "counts": counts.tolist()}
+            if self.several:
+                found["confused"][contestant.model] = classify.confused(targets, run.predictions)
+            else:
+                labels, counts = classify.confusion(targets, run.predictions)
+                found["confusion"][contestant.model] = {"labels": labels, "counts": counts.tolist()}
             found["per_label"][contestant.model] = [
                 {
                     "label": one.label,
@@ -166,19 +204,17 @@ class RowsTrial:
 
     def _mistakes(self, scored: list[Contestant]) -> list[dict[str, Any]]:
         """The test rows that the models get most confidently wrong together: hard texts, or wrong labels."""
-        test = self.test
-        targets = np.asarray([str(label) for label in test.targets or []])
-        wrongness = np.zeros(len(targets))
+        test, wrongness = self.test, np.zeros(len(self.test))
         for contestant in scored:
             run = contestant.runs[0]
-            wrong = np.asarray(run.predictions, dtype=np.str_) != targets
-            wrongness += wrong * (1.0 if run.probabilities is None else run.probabilities.max(axis=1))
+            sure = 1.0 if run.probabilities is None else run.probabilities.max(axis=1)
+            wrongness += classify.row_errors(test.targets, run.predictions) * sure
         worst = [int(index) for index in np.argsort(-wrongness, kind="stable")[:MISTAKES] if wrongness[index] > 0]
         return [
             {
                 "row": test.rows[index],
                 "text": test.inputs[index] if isinstance(test.inputs[index], str) else " ⟂ ".join(test.inputs[index]),
-                "label": str(targets[index]),
+                "label": _shown((test.targets or [])[index]),
                 "answers": {contestant.model: _answer_of(contestant.runs[0], index) for contestant in scored},
             }
             for index in worst
@@ -205,14 +241,21 @@ def _pairs(scored: list[Contestant], targets: Any) -> list[dict[str, Any]]:
 
 def _answer_of(run: Run, index: int) -> dict[str, Any]:
     probability = None if run.probabilities is None else float(run.probabilities[index].max())
-    return {"label": str(run.predictions[index]), "probability": probability}
+    return {"label": _shown(run.predictions[index]), "probability": probability}
+
+
+def _shown(target: Any) -> str:
+    """A row's labels as one text; of shares the largest."""
+    if isinstance(target, tuple):
+        return ", ".join(sorted(target)) or say("(none)", "（无）")
+    return str(classify.strings([target])[0])
 
 
 # ---- a file of predictions ------------------------------------------------------------------------------------
 
 
-def _read_predictions(path: Path) -> list[str]:
-    answers: list[str] = []
+def _read_predictions(path: Path) -> list[str | tuple[str, ...]]:
+    answers: list[str | tuple[str, ...]] = []
     try:
         with path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
@@ -233,12 +276,13 @@ def _read_predictions(path: Path) -> list[str]:
     return answers
 
 
-def _answer_in(line: str, path: Path, number: int) -> str:
+def _answer_in(line: str, path: Path, number: int) -> str | tuple[str, ...]:
     try:
         found = json.loads(line)
         for key in ("answer", "label", "prediction"):
             if isinstance(found, dict) and found.get(key) is not None:
-                return str(found[key])
+                answer = found[key]
+                return tuple(map(str, answer)) if isinstance(answer, list) else str(answer)
     except ValueError:
         pass
     raise DataError(

@@ -51,6 +51,10 @@ class WordsTrial:
         self._hits: dict[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]] = {}  # model → known, right (first seed)
         self._reports: dict[str, dict[str, Any]] = {}
 
+    def refusal(self, id: str) -> str | None:
+        """Every model of vectors learns from any corpus: None."""
+        return None
+
     def facts(self) -> dict[str, Any]:
         """The document's ``"data"``."""
         return {

@@ -169,7 +169,7 @@ def compare(
 
 def _end(board: Board) -> None:
     """Exit 5 where not one model finished: a script must notice."""
-    if all(row["status"] in ("failed", "skipped") for row in board.rows):
+    if all(row["status"] in ("failed", "skipped", "refused") for row in board.rows):
         raise typer.Exit(ResourceError.exit)
 
 

@@ -210,10 +210,7 @@ def scored_part(dataset: Dataset, training: dict[str, Any]) -> tuple[str, Part]:
 def unseen_labels(model: Model, part: Part) -> dict[str, int]:
     """Labels that the model does not have, with their number of rows; the most frequent first."""
     known = {str(label) for label in getattr(model, "classes_", [])}
-    counts: dict[str, int] = {}
-    for label in part.targets or []:
-        if str(label) not in known:
-            counts[str(label)] = counts.get(str(label), 0) + 1
+    counts = {label: count for label, count in part.label_counts().items() if label not in known}
     return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
@@ -225,25 +222,34 @@ def _listed(counts: dict[str, int]) -> str:
 def _score(task: ModuleType, model: Model, part: Part, training: dict[str, Any]) -> dict[str, Any]:
     import numpy as np
 
+    from erya.parts import label_thresholds
+
     if not hasattr(model, "predict_proba"):
         raise UsageError("not-scorable", say(f"{model.id} gives no probabilities", f"{model.id} 不给出概率"))
     chunks = [model.predict_proba(part.inputs[start : start + CHUNK]) for start in range(0, len(part), CHUNK)]
     probabilities = np.concatenate(chunks)
     classes = np.asarray([str(label) for label in model.classes_])
-    answers = classes[probabilities.argmax(axis=1)]
-    scores = task.scores(part.targets, [task.Run(answers, probabilities, classes)])
-    labels, counts = task.confusion(part.targets, answers)
+    answers = label_thresholds.decided(model, probabilities, classes)
+    several = "several" in (task.kind_of(part.targets), task.kind_of(answers))
+    targets = task.sets(part.targets) if several else part.targets
+    scores = task.scores(targets, [task.Run(answers, probabilities, classes)])
     baseline = (training.get("baseline") or {}).get("label")
     if baseline is None:
-        baseline = task.majority(part.targets, part.targets)[0]
+        baseline = task.majority(targets, targets)[0]
+    if several:
+        mistaken: dict[str, Any] = {"confused": task.confused(targets, answers)}
+    else:
+        labels, counts = task.confusion(targets, answers)
+        mistaken = {"confusion": {"labels": labels, "counts": counts.tolist()}}
     return {
+        "kind": "several" if several else task.kind_of(part.targets),
         "scores": {name: score.to_plain() for name, score in scores.items()},
-        "baseline": {"label": baseline, "accuracy": sum(label == baseline for label in part.targets or []) / len(part)},
+        "baseline": {"label": baseline, next(iter(scores)): task.majority([baseline], targets)[1]},
         "per_label": [
             {"label": one.label, "precision": one.precision, "recall": one.recall, "f1": one.f1, "support": one.support}
-            for one in task.per_label(part.targets, answers)
+            for one in task.per_label(targets, answers)
         ],
-        "confusion": {"labels": labels, "counts": counts.tolist()},
+        **mistaken,
     }
 
 
@@ -264,10 +270,16 @@ def report(document: dict[str, Any]) -> list[str]:
     ]
     always = say("always answering", "总是回答")
     rows.append(
-        (f"  {always} “{quoted(document['baseline']['label'], 20)}”", f"{document['baseline']['accuracy']:.4f}", "")
+        (
+            f"  {always} “{quoted(document['baseline']['label'], 20)}”",
+            f"{document['baseline'][next(iter(document['scores']))]:.4f}",
+            "",
+        )
     )
     lines += output.table(rows, head=("", "", say("95 % interval", "95% 区间")), right=[1])
     lines += ["", *_label_lines(document["per_label"])]
+    if "confused" in document:
+        return [*lines, "", *_confused_lines(document["confused"])]
     return [*lines, "", *_confusion_lines(document["confusion"])]
 
 
@@ -293,6 +305,25 @@ def _label_lines(labels: list[dict[str, Any]]) -> list[str]:
             )
         )
     return lines
+
+
+def _confused_lines(confused: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Which labels are left out, which are wrongly given, and which in place of which."""
+    lines: list[str] = []
+    for name, head in (
+        ("missed", (say("  missed", "  漏掉"), say("rows", "行数"))),
+        ("added", (say("  wrongly given", "  误给"), say("rows", "行数"))),
+    ):
+        rows = [(f"  {quoted(one['label'], 30)}", f"{one['count']:,}") for one in confused[name][:CONFUSED]]
+        lines += [*output.table(rows, head=head, right=[1]), ""] if rows else []
+    instead = [
+        (f"  {quoted(one['label'], 30)}", f"→ {quoted(one['answer'], 30)}", f"{one['count']:,}")
+        for one in confused["instead"][:CONFUSED]
+    ]
+    if instead:
+        columns = (say("  missed", "  漏掉"), say("→ given instead", "→ 却给了"), say("rows", "行数"))
+        return [*lines, *output.table(instead, head=columns, right=[2])]
+    return lines[:-1] if lines else [say("  no mistakes", "  没有答错")]
 
 
 def _confusion_lines(confusion: dict[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CHUNK = 512  # texts answered at once; a stream starts with one and doubles, so that the first answer comes soon
 
 Row = tuple[int, Any]  # number and text
+Decide = Callable[[int, Any], dict[str, Any]]  # a row's number and its probabilities (C,) → its answer
 
 
 def register(app: typer.Typer) -> None:
@@ -51,8 +52,12 @@ def register(app: typer.Typer) -> None:
             ),
         ],
         more=say(
-            "Plain output is label, tab, probability. --jsonl has a line for every row, errors included; --json is one document.",
-            "普通输出为：标签、制表符、概率。--jsonl 每行数据一行（含错误）；--json 是一个完整文档。",
+            "Plain output is label, tab, probability. --jsonl has a line for every row, errors included; --json is one document.\n"
+            "A model of several labels gives those whose probability reaches their threshold, the most probable first: any "
+            "number of them, none too. --min-probability takes the place of the thresholds, --top N that of both.",
+            "普通输出为：标签、制表符、概率。--jsonl 每行数据一行（含错误）；--json 是一个完整文档。\n"
+            "多标签模型给出概率达到各自阈值的标签，按概率从高到低，可以有几个，也可以一个都没有；"
+            "--min-probability 用同一个值代替各标签的阈值，--top N 则固定给出 N 个。",
         ),
     )
 
@@ -103,7 +108,7 @@ def predict(
     """Answer texts."""
     from erya import catalog
 
-    count = whole("--top", top, default=1, least=1)
+    count = None if top is None else whole("--top", top, default=1, least=1)
     if texts and source is not None:
         raise UsageError(
             "two-inputs",
@@ -113,7 +118,8 @@ def predict(
     rows = _typed(texts) if texts else _rows(source, columns, model)
     loaded = catalog.load(model)
     least = _least(loaded, model, min_probability, abstain)
-    answers = _answers(loaded, rows, count, least, columns.bad_rows_policy() == "stop" and not jsonl)
+    decide = _decision(loaded, count, least, min_probability is not None)
+    answers = _answers(loaded, rows, decide, columns.bad_rows_policy() == "stop" and not jsonl)
     if manner.json:
         output.write_document({"schema": "erya.predict/1", "model": loaded.id, "rows": list(answers)})
         return
@@ -218,12 +224,21 @@ def _chunks(rows: Iterable[Row | Reject]) -> Iterator[list[Row | Reject]]:
 # ---- answers out ----------------------------------------------------------------------------------------------
 
 
-def _answers(
-    model: Model, rows: Iterable[Row | Reject], top: int, least: float, stop: bool
-) -> Iterator[dict[str, Any]]:
+def _decision(model: Any, top: int | None, least: float, told: bool) -> Decide:
+    """How probabilities become an answer."""
+    if model.task() == "vectors":
+        return lambda number, probabilities: {}
+    labels = model.classes_.tolist()
+    if not getattr(model, "several_", False):
+        return lambda number, probabilities: _answer(number, probabilities, labels, top or 1, least)
+    thresholds = [least] * len(labels) if told else model.thresholds_.tolist()
+    return lambda number, probabilities: _several(number, probabilities, labels, thresholds, top)
+
+
+def _answers(model: Model, rows: Iterable[Row | Reject], decide: Decide, stop: bool) -> Iterator[dict[str, Any]]:
     """One ``{"row", "answer", "probability", "top"}`` a row, or ``{"row", "error", "code"}``, in the order of the rows.
 
-    An answer of a probability below ``least`` is None, and the row ``"abstained"``.
+    An answer of a probability that is too small is None, and the row ``"abstained"``; of several labels the answer is a list.
 
     Raises:
         DataError: a row cannot be read, and ``stop``.
@@ -231,14 +246,13 @@ def _answers(
     if model.task() == "vectors":
         yield from _vectors(model, rows, stop)
         return
-    labels = model.classes_.tolist()
     for chunk in _chunks(rows):
         sound = [row for row in chunk if isinstance(row, tuple)]
         probabilities = model.predict_proba([text for _, text in sound]) if sound else []
         found = iter(probabilities)
         for row in chunk:
             if isinstance(row, tuple):
-                yield _answer(row[0], next(found), labels, top, least)
+                yield decide(row[0], next(found))
             elif stop and not row.harmless:
                 raise _unreadable(row)
             else:
@@ -273,6 +287,21 @@ def _answer(number: int, probabilities: Any, labels: list[Any], top: int, least:
     return {"row": number, "answer": ranked[0][0], "probability": ranked[0][1], "top": ranked}
 
 
+def _several(
+    number: int, probabilities: Any, labels: list[Any], thresholds: list[float], top: int | None
+) -> dict[str, Any]:
+    """The labels that reach their thresholds, or the ``top`` most probable; ``"top"`` shows at least the first."""
+    order = (-probabilities).argsort(kind="stable").tolist()
+    ranked = [(labels[place], float(probabilities[place])) for place in order]
+    given = [place for place in order if probabilities[place] >= thresholds[place]] if top is None else order[:top]
+    return {
+        "row": number,
+        "answer": [labels[place] for place in given],
+        "probability": [float(probabilities[place]) for place in given],
+        "top": [list(one) for one in ranked[: max(1, len(given), top or 0)]],
+    }
+
+
 def _plain_line(answer: dict[str, Any]) -> str:
     """Label, tab, probability, for each of the top; an empty line for a row without an answer, to keep them in step.
 
@@ -282,7 +311,11 @@ def _plain_line(answer: dict[str, Any]) -> str:
         return f"\t{answer['probability']:.4f}"
     if "word" in answer:
         return " ".join([quoted(answer["word"], 200), *map(str, answer["answer"])])
-    return "\t".join(f"{quoted(label, 200)}\t{probability:.4f}" for label, probability in answer.get("top", []))
+    if isinstance(answer.get("answer"), list):
+        pairs = zip(answer["answer"], answer["probability"], strict=True)
+    else:
+        pairs = answer.get("top", [])
+    return "\t".join(f"{quoted(label, 200)}\t{probability:.4f}" for label, probability in pairs)
 
 
 def _unreadable(row: Reject) -> DataError:

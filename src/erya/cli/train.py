@@ -143,6 +143,7 @@ def train(
     check_output(Path(out), MODEL_FILE, inputs)
     how = how_to_read(data, kind.task(), columns, parts)
     dataset = runs.read_data(how)
+    check_kind(model, dataset)
     wishes = catalog.card_of(model).tasks[kind.task()].presets[preset]
     if dataset.tokenizer and "tokenizer" in kind.parameters() and "tokenizer" not in wishes:
         settings.setdefault("tokenizer", dataset.tokenizer)
@@ -162,6 +163,21 @@ def train(
         built, dataset, out, how=how, budget_seconds=budget_seconds, restart=restart, quiet=manner.quiet
     )
     _show_trained(trained, manner, data, {"data": any_facts(dataset), "rejects": str(rejects) if rejects else None})
+
+
+def check_kind(model: str, dataset: Dataset | Corpus) -> None:
+    """Refuse data that a model cannot learn from, naming those that can, before anything long begins.
+
+    Raises:
+        UsageError: rows of several labels, or of shares of labels, for a model of one label.
+    """
+    from erya import catalog
+    from erya.tasks import classify
+    from erya.text.dataset import Dataset
+
+    task = model.split("/")[0]
+    if isinstance(dataset, Dataset) and not catalog.card_of(model).tasks[task].takes(dataset.kind):
+        raise classify.not_taken(dataset.kind, catalog.taking(dataset.kind, task))
 
 
 def resume(
@@ -236,14 +252,14 @@ def _show_trained(trained: Trained, manner: Manner, data: str | None, more: dict
     if manner.json:
         output.write_document(_document(trained) | more)
         return
-    task = tasks.find(trained.model.task())
+    task, headline = tasks.find(trained.model.task()), next(iter(trained.scores), "")
     line = f"{trained.path}  {output.size(trained.size)}  {output.duration(trained.seconds)}"
     words = getattr(trained.model, "words_", None) if task.INPUT == "corpus" else None
     if words is not None:
         line += "   " + say(f"{len(words):,} words", f"{len(words):,} 个词")
     if trained.scores:
-        score = trained.scores[task.HEADLINE]
-        line += f"   {score_name(task.HEADLINE)} {score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+        score = trained.scores[headline]
+        line += f"   {score_name(headline)} {score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
     if trained.baseline:
         line += "   " + say(f"majority baseline {trained.baseline[1]:.3f}", f"总猜最常见标签 {trained.baseline[1]:.3f}")
     output.write(output.fact(say("saved", "已保存"), line))
@@ -257,7 +273,7 @@ def _show_trained(trained: Trained, manner: Manner, data: str | None, more: dict
                 ),
             )
         )
-    if trained.scores and trained.baseline and trained.scores[task.HEADLINE].low <= trained.baseline[1]:
+    if trained.scores and trained.baseline and trained.scores[headline].low <= trained.baseline[1]:
         manner.talk(
             output.fact(
                 "",
@@ -286,11 +302,16 @@ def score_name(name: str) -> str:
         "micro_f1": say("micro F1", "微平均 F1"),
         "log_loss": say("log loss", "对数损失"),
         "calibration_error": say("calibration error", "校准误差"),
+        "exact_match": say("exact match", "完全匹配"),
+        "precision_at_1": say("precision at 1", "首选精确率"),
+        "recall_at_1": say("recall at 1", "首选召回率"),
         "analogy_accuracy": say("analogies", "类比"),
     }.get(name, name)
 
 
 def _document(trained: Trained) -> dict[str, Any]:
+    from erya.runs import baseline_facts
+
     return {
         "schema": "erya.train/1",
         "model": trained.model.id,
@@ -300,8 +321,6 @@ def _document(trained: Trained) -> dict[str, Any]:
         "settings": trained.model.plain_params(),
         "scored_on": trained.scored_on,
         "scores": {name: score.to_plain() for name, score in trained.scores.items()},
-        "baseline": None
-        if trained.baseline is None
-        else {"label": trained.baseline[0], "accuracy": trained.baseline[1]},
+        "baseline": baseline_facts(trained.baseline, trained.scores),
         "stopped_at_step": trained.stopped_at_step,
     }

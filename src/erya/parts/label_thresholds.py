@@ -70,6 +70,20 @@ def best(probabilities: NDArray[np.floating[Any]], truth: NDArray[np.bool_]) -> 
     return middle if middle > following else last  # neighbouring numbers have no middle
 
 
+def decided(model: Any, probabilities: NDArray[np.floating[Any]], classes: NDArray[Any] | None = None) -> NDArray[Any]:
+    """(N,) a fitted classifier's answers from its probabilities: labels, or tuples of labels where it gives several.
+
+    Args:
+        model: with ``classes_``; with ``several_`` and ``thresholds_`` where it gives several.
+        probabilities: (N, C)
+        classes: (C,) what to call the labels; None: as the model does.
+    """
+    names = model.classes_ if classes is None else classes
+    if getattr(model, "several_", False):
+        return answers(probabilities, model.thresholds_, names)
+    return np.asarray(names[probabilities.argmax(axis=1)])
+
+
 def chosen(probabilities: NDArray[np.floating[Any]], thresholds: NDArray[np.float64]) -> NDArray[np.bool_]:
     """(N, C) which labels each row gets."""
     return np.asarray(probabilities >= thresholds, dtype=bool)

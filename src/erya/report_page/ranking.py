@@ -131,6 +131,7 @@ def _status(facts: Facts, row: Row) -> str:
     known = {
         "failed": facts.say("failed", "失败"),
         "skipped": facts.say("skipped", "跳过"),
+        "refused": facts.say("refused", "不适用"),
         "budget": facts.say("out of budget", "超出预算"),
     }
     return known.get(row["status"], str(row["status"]))

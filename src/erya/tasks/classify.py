@@ -53,10 +53,12 @@ __all__ = [
     "not_taken",
     "paired_test",
     "per_label",
+    "row_errors",
     "row_losses",
     "scores",
     "sets",
     "sklearn_tags",
+    "strings",
     "toy",
     "toy_several",
 ]
@@ -241,6 +243,13 @@ def paired_test(targets: Any, predictions_a: Any, predictions_b: Any, *, seed: i
         return _label_sets.paired_test(targets, predictions_a, predictions_b, seed=seed)
     truth = strings(targets)
     return paired(strings(predictions_a) == truth, strings(predictions_b) == truth, seed=seed)
+
+
+def row_errors(targets: Any, predictions: Any) -> NDArray[np.float64]:
+    """(N,) how wrong each answer is: 0 or 1; of several labels a row 1 − F1."""
+    if _in_sets(targets, predictions):
+        return np.asarray(1.0 - _label_sets.row_f1(targets, predictions))
+    return np.asarray(strings(predictions) != strings(targets), dtype=np.float64)
 
 
 def majority(train_targets: Sequence[Any], test_targets: Sequence[Any]) -> tuple[str, float]:
