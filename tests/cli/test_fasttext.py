@@ -38,6 +38,14 @@ def test_three_lines(erya, trained):
     assert Path("model.vec").exists()
 
 
+def test_labelled_lines_from_standard_input(erya, trained):
+    from_file = erya("fasttext", "test-label", "model.bin", "train.txt").out
+    assert erya("fasttext", "test-label", "model.bin", "-", stdin=TEXT.encode()).out == from_file
+    assert erya("fasttext", "test", "model.bin", "-", stdin=b"").lines == ["N\t0", "P@1\tnan", "R@1\tnan"]
+    one = b"__label__tea green tea\n__label__soup green tea\n"
+    assert erya("fasttext", "test", "model.bin", "-", "1", stdin=one).lines == ["N\t2", "P@1\t0.5", "R@1\t0.5"]
+
+
 def test_labels_each(erya, trained):
     found = erya("fasttext", "test-label", "model.bin", "train.txt")
     assert found.lines[0].split() == [
@@ -140,7 +148,7 @@ def test_autotune(erya, trained):
         (["supervised", "-input", "a", "-output"], "missing-value"),
         (["skipgram", "-input", "a", "-output", "b", "-loss", "ova"], "bad-setting"),
         (["test", "model.bin"], "missing-argument"),
-        (["test", "model.bin", "-"], "bad-argument"),
+        (["test", "model.bin", "nowhere.txt"], "no-file"),
         (["predict", "model.bin", "train.txt", "many"], "bad-argument"),
         (["predict", "model.bin", "nowhere.txt"], "no-file"),
     ],
@@ -177,9 +185,14 @@ def test_the_name_is_taken_by_choice():
     script = (
         "import sys, erya.fasttext\n"
         "erya.fasttext.take_the_name()\n"
-        "import fasttext, fasttext.util\n"
-        "from fasttext.FastText import _FastText\n"
-        "print(fasttext is erya.fasttext, callable(fasttext.util.reduce_model), _FastText.__name__)\n"
+        "import fasttext, fasttext.util, fasttext.FastText\n"
+        "from fasttext import util, FastText, load_model, tokenize\n"
+        "from fasttext.util import download_model, find_nearest_neighbor, reduce_model, test\n"
+        "from fasttext.util.util import valid_lang_ids\n"
+        "from fasttext.FastText import _FastText, EOS, BOW, EOW, train_supervised\n"
+        "fasttext.FastText.eprint = lambda *words: None\n"
+        "print(fasttext is erya.fasttext, util is erya.fasttext.util, FastText.load_model is load_model)\n"
+        "print(_FastText.__name__, EOS, BOW, EOW, tokenize('a b\\n'), len(valid_lang_ids), fasttext.EOS)\n"
     )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == ["True", "True", "FastTextModel"]
+    assert found.stdout.splitlines() == ["True True True", "FastTextModel </s> < > ['a', 'b', '</s>'] 158 </s>"]

@@ -80,14 +80,12 @@ def _tell_what_was_found(model: Any) -> None:
 
 def _train(verb: str, chosen: options.Options) -> None:
     import erya.fasttext as module
-    from erya.cli.fasttext_progress import Progress
 
     values = chosen.values
     shared = chosen.chosen(
         ["input", "lr", "dim", "ws", "epoch", "minCount", "minCountLabel", "minn", "maxn", "neg", "wordNgrams", "loss",
          "bucket", "thread", "lrUpdateRate", "t", "label", "verbose", "pretrainedVectors", "seed"]
     )  # fmt: skip
-    report = Progress(values["verbose"], tuning=bool(values["autotune-validation"]))
     if verb == "supervised":
         model = module.train_supervised(
             **shared,
@@ -99,12 +97,10 @@ def _train(verb: str, chosen: options.Options) -> None:
             autotuneJournal=values["autotune-journal"] or None,
             deterministic=values["deterministic"],
             by_hand=chosen.by_hand,
-            report=report,
         )
     else:
         del shared["label"], shared["minCountLabel"]
-        model = module.train_unsupervised(model=verb, **shared, deterministic=values["deterministic"], report=report)
-    report.close()
+        model = module.train_unsupervised(model=verb, **shared, deterministic=values["deterministic"])
     if values["autotune-validation"] and values["verbose"] > 0:
         _tell_what_was_found(model)
     quantized = bool(values["autotune-modelsize"])
@@ -152,12 +148,12 @@ def _flags(one: Any) -> str:
 
 def _test(arguments: Sequence[str]) -> None:
     model, path, k, threshold = _asked("test", arguments)
-    output.write(model.test_text(_readable(path), k, threshold))
+    output.write(model.test_text(_labelled(path), k, threshold))
 
 
 def _test_label(arguments: Sequence[str]) -> None:
     model, path, k, threshold = _asked("test-label", arguments)
-    for line in model.test_label_lines(_readable(path), k, threshold):
+    for line in model.test_label_lines(_labelled(path), k, threshold):
         output.write(line)
 
 
@@ -264,7 +260,7 @@ def _load(verb: str, arguments: Sequence[str], least: int, most: int | None = No
 
 
 _ARGUMENTS = {
-    **dict.fromkeys(("test", "test-label"), "MODEL DATA [K] [THRESHOLD]"),
+    **dict.fromkeys(("test", "test-label"), "MODEL DATA|- [K] [THRESHOLD]"),
     **dict.fromkeys(("predict", "predict-prob"), "MODEL DATA|- [K] [THRESHOLD]"),
     **dict.fromkeys(("print-word-vectors", "print-sentence-vectors"), "MODEL < TEXT"),
     "print-ngrams": "MODEL WORD",
@@ -298,12 +294,15 @@ def _share(text: str) -> float:
         ) from None
 
 
-def _readable(path: str) -> str:
-    if path == "-":
-        raise UsageError("bad-argument", say("a file is needed here, not -", "这里需要文件，不能用 -"))
+def _labelled(path: str) -> Path | bytes:
+    """Where labelled lines are: a file, or all of standard input."""
+    return sys.stdin.buffer.read() if path == "-" else _there(path)
+
+
+def _there(path: str) -> Path:
     if not Path(path).is_file():
         raise UsageError("no-file", say(f"there is no file {path}", f"没有文件 {path}"))
-    return path
+    return Path(path)
 
 
 def _lines(path: str) -> Iterator[str]:
@@ -311,7 +310,7 @@ def _lines(path: str) -> Iterator[str]:
     if path == "-":
         yield from (line.decode("utf-8", "replace").rstrip("\r\n") for line in sys.stdin.buffer)
         return
-    with Path(_readable(path)).open("rb") as file:
+    with _there(path).open("rb") as file:
         yield from (line.decode("utf-8", "replace").rstrip("\r\n") for line in file)
 
 

@@ -1,26 +1,20 @@
-"""The Python module of the original fastText, function for function: ``import erya.fasttext as fasttext``.
+"""A model with the methods of the original's ``_FastText``, and its curves of precision and recall.
 
-    model = fasttext.train_supervised("train.txt", wordNgrams=2)
-    labels, probabilities = model.predict("which tea goes with soup", k=3)
-    model.save_model("model.bin")
-
-Names, argument names and answers are the original's; models go to and come from its files. Beyond it: NumPy 2, wheels, one result
-for one seed whatever the number of threads, models that may be shared between threads, lists of texts answered at once.
-The rooms behind it: ``erya.models.fasttext``. Not here: explanations, calibration, sample weights (``erya.classify.FastText``).
+The mathematics is ``erya.models.fasttext.original``'s. Not here: training (``training.py``), what works on models (``util.py``).
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from itertools import repeat
+from operator import contains
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from erya import machine
 from erya.atomic import atomic_write
 from erya.errors import ModelFileError, UsageError, quoted
 from erya.language import say
@@ -36,30 +30,10 @@ from erya.models.fasttext.small_models import Try
 from erya.progress import Report, quiet
 from erya.text.files import unreadable
 
-EOS, BOW, EOW = "</s>", "<", ">"
 DEFAULT_RATE = 0.05  # of a model that was loaded: its file does not say
 
 Floats = NDArray[np.float32]
 
-_SUPERVISED = {"lr": 0.1, "minCount": 1, "minn": 0, "maxn": 0, "loss": "softmax"}
-_UNSUPERVISED = {"lr": 0.05, "minCount": 5, "minn": 3, "maxn": 6, "loss": "ns"}
-_SHARED = {
-    "dim": 100,
-    "ws": 5,
-    "epoch": 5,
-    "minCountLabel": 0,
-    "neg": 5,
-    "wordNgrams": 1,
-    "bucket": 2_000_000,
-    "thread": None,
-    "lrUpdateRate": 100,
-    "t": 1e-4,
-    "label": "__label__",
-    "verbose": 2,
-    "pretrainedVectors": "",
-    "seed": 0,
-}
-_LOSSES = {"ns": "ns", "hs": "hs", "softmax": "softmax", "ova": "ova", "one-vs-all": "ova"}
 _DUMPED_LOSSES = {"ova": "one-vs-all"}
 _DUMPED_MODELS = {"cbow": "cbow", "skipgram": "sg", "supervised": "sup"}
 
@@ -289,8 +263,8 @@ class FastTextModel:
             answers = self.original.predict([text], k, threshold)
             names, count = self.original.label_names(on_unicode_error), int(answers.counts[0])
             return tuple([names[i] for i in answers.labels[0, :count].tolist()]), answers.probabilities[0, :count]
-        for line in text:
-            _one_line(line, "predict")
+        if any(map(contains, text, repeat("\n"))):  # at once: a call a line is a twentieth of the time
+            _one_line("\n", "predict")
         return self._predict(text, k, threshold, on_unicode_error)
 
     def _predict(self, texts: list[str], k: int, threshold: float, errors: str) -> tuple[list[list[str]], list[Floats]]:
@@ -323,13 +297,13 @@ class FastTextModel:
         """Curves of precision and recall on a labelled file."""
         return FastTextMeter(self, self.original.test(Path(path), k, unanswered=True))
 
-    def test_text(self, path: str | Path, k: int = 1, threshold: float = 0.0) -> str:
-        """The three lines that ``fasttext test`` prints."""
-        return "\n".join(general_lines(self.original.test(Path(path), k, threshold), k))
+    def test_text(self, source: str | Path | bytes, k: int = 1, threshold: float = 0.0) -> str:
+        """The three lines that ``fasttext test`` prints, of a file or of the text itself as bytes."""
+        return "\n".join(general_lines(self.original.test(source, k, threshold), k))
 
-    def test_label_lines(self, path: str | Path, k: int = 1, threshold: float = 0.0) -> list[str]:
-        """The lines that ``fasttext test-label`` prints."""
-        meter = self.original.test(Path(path), k, threshold)
+    def test_label_lines(self, source: str | Path | bytes, k: int = 1, threshold: float = 0.0) -> list[str]:
+        """The lines that ``fasttext test-label`` prints, likewise."""
+        meter = self.original.test(source, k, threshold)
         return label_lines(meter, self.get_labels(on_unicode_error="replace")) + general_lines(meter, k, fixed=True)
 
     # ---- files ----------------------------------------------------------------------------------------------------
@@ -414,7 +388,7 @@ class FastTextModel:
         retraining = None
         if retrain and input:
             rate = lr or self._settings.get("lr") or DEFAULT_RATE
-            retraining = Retraining(_bytes_of(Path(input)), epoch or None, float(rate))
+            retraining = Retraining(bytes_of_file(Path(input)), epoch or None, float(rate))
         chosen = Settings(dsub=dsub, qnorm=qnorm, qout=qout, cutoff=cutoff)
         threads = How(threads=thread).workers
         self.original = quantize(self.original, chosen, retraining=retraining, threads=threads)
@@ -453,7 +427,7 @@ class FastTextModel:
                 help="quantize_under('1M', 'valid.txt') · -max-size 1M -autotune-validation valid.txt",
             )
         score = likeness_to(self.original) if validation is None else f1_on(Path(validation))
-        retraining = None if input is None else Retraining(_bytes_of(Path(input)))
+        retraining = None if input is None else Retraining(bytes_of_file(Path(input)))
         found = best_under(self.original, most, score, retraining=retraining, report=report)
         self.original = found.model
         return found.tries
@@ -497,249 +471,9 @@ def load_model(path: str | Path) -> FastTextModel:
     return FastTextModel(model_path=path)
 
 
-def take_the_name() -> None:
-    """From here on ``import fasttext`` gives this module, to programs that cannot be changed.
-
-    Raises:
-        UsageError: the original has been imported already.
-    """
-    present = sys.modules.get("fasttext")
-    if present is not None and present is not sys.modules[__name__]:
-        raise UsageError(
-            "name-taken",
-            say("the original fasttext is already imported", "原版 fasttext 已经导入"),
-            help=say("call this first of all", "请在最开始调用"),
-        )
-    here = sys.modules[__name__]
-    sys.modules["fasttext"] = here
-    for name in ("util", "FastText"):
-        inner = ModuleType(f"fasttext.{name}")
-        vars(inner).update(vars(getattr(here, name)))
-        sys.modules[f"fasttext.{name}"] = inner
-
-
 def tokenize(text: str) -> list[str]:
     """The tokens of a text, ``</s>`` for each line end."""
     return [token.decode() for token in tokens_of(text.encode())]
-
-
-def train_supervised(
-    input: str | Path,
-    lr: float | None = None,
-    dim: int | None = None,
-    ws: int | None = None,
-    epoch: int | None = None,
-    minCount: int | None = None,
-    minCountLabel: int | None = None,
-    minn: int | None = None,
-    maxn: int | None = None,
-    neg: int | None = None,
-    wordNgrams: int | None = None,
-    loss: str | None = None,
-    bucket: int | None = None,
-    thread: int | None = None,
-    lrUpdateRate: int | None = None,
-    t: float | None = None,
-    label: str | None = None,
-    verbose: int | None = None,
-    pretrainedVectors: str | Path | None = None,
-    seed: int | None = None,
-    autotuneValidationFile: str | Path = "",
-    autotuneMetric: str = "f1",
-    autotunePredictions: int = 1,
-    autotuneDuration: float = 300,
-    autotuneModelSize: str | int = "",
-    autotuneJournal: str | Path | None = None,
-    *,
-    min_count: int | None = None,
-    min_count_label: int | None = None,
-    word_ngrams: int | None = None,
-    lr_update_rate: int | None = None,
-    label_prefix: str | None = None,
-    pretrained_vectors: str | Path | None = None,
-    freeze: bool = False,
-    deterministic: bool = True,
-    by_hand: Collection[str] | None = None,
-    report: Report = quiet,
-) -> FastTextModel:
-    """Train a classifier on a file with a line for each text, labels among its words.
-
-    The arguments are the original's, with its defaults. Beyond them: ``pretrainedVectors`` in any format, whose width is taken
-    over; ``freeze`` keeps these vectors; ``autotuneJournal`` is a file of trials, from which a search that was broken off goes on (what
-    was found stands in ``best_params_``, ``trials_`` and ``what_mattered_``); ``deterministic=False`` lets threads write without
-    waiting; ``by_hand`` names the arguments that autotuning leaves alone (None: those that are given); ``report`` is told about progress.
-
-    Raises:
-        ValueError: a setting out of its range, a file that cannot be read, or nothing in it to learn.
-    """
-    given = _given(
-        lr=lr, dim=dim, ws=ws, epoch=epoch, minCount=_one(minCount, min_count, "minCount"),
-        minCountLabel=_one(minCountLabel, min_count_label, "minCountLabel"), minn=minn, maxn=maxn, neg=neg,
-        wordNgrams=_one(wordNgrams, word_ngrams, "wordNgrams"), loss=loss, bucket=bucket, thread=thread,
-        lrUpdateRate=_one(lrUpdateRate, lr_update_rate, "lrUpdateRate"), t=t, label=_one(label, label_prefix, "label"),
-        verbose=verbose, pretrainedVectors=_one(pretrainedVectors, pretrained_vectors, "pretrainedVectors"), seed=seed,
-    )  # fmt: skip
-    settings: dict[str, Any] = _SHARED | _SUPERVISED | given
-    if not autotuneValidationFile:
-        return _trained(Path(input), "supervised", settings, report, freeze=freeze, deterministic=deterministic)
-    names = set(given if by_hand is None else by_hand) & set(settings)
-
-    def make(tried: Mapping[str, Any]) -> Original:
-        some: dict[str, Any] = settings | {
-            name: tried[name] for name in tried if name in settings and name not in names
-        }
-        if "minn" in tried and "maxn" not in names and "minn" not in names:
-            some["maxn"] = some["minn"] + 3 if some["minn"] else 0  # as the original tunes both
-        return _trained(Path(input), "supervised", some, report, freeze=freeze, deterministic=deterministic).original
-
-    return _tuned(
-        make,
-        Path(input),
-        settings,
-        names,
-        (autotuneValidationFile, autotuneMetric, autotunePredictions, autotuneDuration, str(autotuneModelSize)),
-        None if autotuneJournal is None else Path(autotuneJournal),
-        report,
-    )
-
-
-def train_unsupervised(
-    input: str | Path,
-    model: str = "skipgram",
-    lr: float | None = None,
-    dim: int | None = None,
-    ws: int | None = None,
-    epoch: int | None = None,
-    minCount: int | None = None,
-    minCountLabel: int | None = None,
-    minn: int | None = None,
-    maxn: int | None = None,
-    neg: int | None = None,
-    wordNgrams: int | None = None,
-    loss: str | None = None,
-    bucket: int | None = None,
-    thread: int | None = None,
-    lrUpdateRate: int | None = None,
-    t: float | None = None,
-    label: str | None = None,
-    verbose: int | None = None,
-    pretrainedVectors: str | Path | None = None,
-    seed: int | None = None,
-    *,
-    min_count: int | None = None,
-    min_count_label: int | None = None,
-    word_ngrams: int | None = None,
-    lr_update_rate: int | None = None,
-    label_prefix: str | None = None,
-    pretrained_vectors: str | Path | None = None,
-    deterministic: bool = True,
-    report: Report = quiet,
-) -> FastTextModel:
-    """Train word vectors on a file of text: ``model`` is "skipgram" or "cbow". See ``train_supervised``.
-
-    Raises:
-        ValueError: as there; also vectors to begin with, which this training does not take.
-    """
-    given = _given(
-        lr=lr, dim=dim, ws=ws, epoch=epoch, minCount=_one(minCount, min_count, "minCount"),
-        minCountLabel=_one(minCountLabel, min_count_label, "minCountLabel"), minn=minn, maxn=maxn, neg=neg,
-        wordNgrams=_one(wordNgrams, word_ngrams, "wordNgrams"), loss=loss, bucket=bucket, thread=thread,
-        lrUpdateRate=_one(lrUpdateRate, lr_update_rate, "lrUpdateRate"), t=t, label=_one(label, label_prefix, "label"),
-        verbose=verbose, pretrainedVectors=_one(pretrainedVectors, pretrained_vectors, "pretrainedVectors"), seed=seed,
-    )  # fmt: skip
-    if model not in ("skipgram", "cbow"):
-        raise UsageError("bad-setting", say("Unrecognized model name", "无法识别的模型名"), help="skipgram | cbow")
-    if given.get("pretrainedVectors"):
-        raise UsageError(
-            "bad-setting",
-            say("word vectors do not begin with other vectors", "训练词向量时不能使用预训练向量"),
-            help="train_supervised(…, pretrainedVectors=…)",
-        )
-    settings: dict[str, Any] = _SHARED | _UNSUPERVISED | given
-    return _trained(Path(input), model, settings, report, freeze=False, deterministic=deterministic)
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def _one(original: Any, ours: Any, name: str) -> Any:
-    if original is not None and ours is not None:
-        raise TypeError(f"multiple values for argument {name!r}")
-    return ours if original is None else original
-
-
-def _trained(
-    path: Path, model: str, settings: Mapping[str, Any], report: Report, *, freeze: bool, deterministic: bool
-) -> FastTextModel:
-    """Train with the original's settings."""
-    loss = _LOSSES.get(str(settings["loss"]))
-    if loss is None:
-        raise UsageError(
-            "bad-setting", say("Unrecognized loss name", "无法识别的损失函数"), help="ns | hs | softmax | ova"
-        )
-    plain = settings["wordNgrams"] <= 1 and settings["maxn"] == 0
-    arguments = Arguments(
-        dim=settings["dim"],
-        window=settings["ws"],
-        epochs=settings["epoch"],
-        min_count=settings["minCount"],
-        negative=settings["neg"],
-        word_ngrams=settings["wordNgrams"],
-        loss=loss,
-        model=model,
-        buckets=0 if plain else settings["bucket"],
-        min_n=settings["minn"],
-        max_n=settings["maxn"],
-        update_rate=settings["lrUpdateRate"],
-        sample=float(settings["t"]),
-    )
-    vectors = settings["pretrainedVectors"]
-    how = How(
-        learning_rate=float(settings["lr"]),
-        min_count_label=settings["minCountLabel"],
-        label_prefix=settings["label"],
-        seed=settings["seed"],
-        threads=settings["thread"],
-        deterministic=deterministic,
-        pretrained=Path(vectors) if vectors else None,
-        freeze=freeze,
-    )
-    made = making.train(path, arguments, how, report)
-    kept = dict(settings) | {"thread": settings["thread"] or machine.threads(), "bucket": arguments.buckets}
-    return FastTextModel(original=made, settings=kept | {"dim": made.arguments.dim})
-
-
-def _tuned(
-    make: Any,
-    path: Path,
-    settings: Mapping[str, Any],
-    names: Collection[str],
-    asked: tuple[Any, ...],
-    journal: Path | None,
-    report: Report,
-) -> FastTextModel:
-    """The best of many trainings."""
-    from erya.models.fasttext.tuning import bytes_of, tuned
-
-    validation, metric, predictions, seconds, size = asked
-    found = tuned(
-        make,
-        Path(validation),
-        {name: settings[name] for name in names},
-        metric=metric,
-        predictions=predictions,
-        seconds=float(seconds),
-        max_bytes=bytes_of(size),
-        text=lambda: _bytes_of(path),
-        seed=settings["seed"],
-        journal=journal,
-        report=report,
-    )
-    made = FastTextModel(original=found.model, settings=dict(settings) | dict(found.best.settings))
-    made.best_params_, made.trials_ = dict(found.best.settings), list(found.search.trials)
-    made.what_mattered_ = found.search.what_mattered()
-    return made
 
 
 # ---- helpers -------------------------------------------------------------------------------------------------------
@@ -754,7 +488,8 @@ def _one_line(text: str, who: str) -> None:
         )
 
 
-def _bytes_of(path: Path) -> bytes:
+def bytes_of_file(path: Path) -> bytes:
+    """A file whole. Raises DataError where it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -781,50 +516,3 @@ def _dumped_arguments(arguments: Arguments) -> Iterator[str]:
     yield f"maxn {arguments.max_n}"
     yield f"lrUpdateRate {arguments.update_rate}"
     yield f"t {arguments.sample:.6g}"
-
-
-def reduce_model(model: FastTextModel, target_dim: int) -> FastTextModel:
-    """Make all vectors narrower, by the principal components of the input matrix; changes ``model`` and returns it.
-
-    Raises:
-        ValueError: ``target_dim`` is not below the model's width.
-    """
-    dim = model.get_dimension()
-    if not 0 < target_dim < dim:
-        raise UsageError(
-            "bad-dim", say(f"Nothing to do: dim is {dim}", f"无需处理：维数为 {dim}"), help=f"1 … {dim - 1}"
-        )
-    input = model.get_input_matrix()
-    some = input[:100_000].astype(np.float64)
-    _, axes = np.linalg.eigh(np.cov(some, rowvar=False))  # the largest last
-    turned = np.ascontiguousarray(axes[:, ::-1][:, :target_dim], dtype=np.float32)
-    model.set_matrices(input @ turned, model.get_output_matrix() @ turned)
-    return model
-
-
-def _complain(*words: object) -> None:
-    sys.stderr.write(" ".join(map(str, words)) + "\n")
-
-
-_FastText = FastTextModel
-util = SimpleNamespace(reduce_model=reduce_model)  # as fasttext.util
-FastText = SimpleNamespace(_FastText=FastTextModel, eprint=_complain, load_model=load_model, tokenize=tokenize)
-EARLIER_NAMES = ("cbow", "skipgram", "supervised")  # of version 0.8: gone, as in the original
-
-
-def __getattr__(name: str) -> Any:
-    if name in EARLIER_NAMES:
-        raise AttributeError(f"fasttext.{name} is gone since 0.9: use train_supervised or train_unsupervised")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-__all__ = [
-    "FastTextMeter",
-    "FastTextModel",
-    "load_model",
-    "reduce_model",
-    "take_the_name",
-    "tokenize",
-    "train_supervised",
-    "train_unsupervised",
-]
