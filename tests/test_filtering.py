@@ -888,6 +888,12 @@ def test_the_short_way_reads_what_the_long_way_reads(tmp_path, monkeypatch):
         b"  \r\n",
         GOOD.replace(b"\n", b"\r"),
         b'{"text": 12}\n',
+        b' {"text": "x"}\n',
+        '{"text": "x"}\u3000\n'.encode(),
+        b'{"text": "x"} y\n',
+        b"12\n",
+        b"nul\n",
+        b'{"text": "a\tb"}\n',
         b'{"text": "x"}',
     ]
     (tmp_path / "a.jsonl").write_bytes(b"".join(lines))

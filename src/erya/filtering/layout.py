@@ -162,14 +162,19 @@ class PieceRows:
             return lambda raw: _plain_text(raw, encoding)
         if self.layout.format != "jsonl" or name is None or self.layout.text2 is not None:
             return lambda raw: None
-        decode, field = _DECODER.decode, name
+        field = name
+        # not decode(): its search for white space before and after takes as long as the parsing
+        scan: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]
 
         def find(raw: bytes) -> str | None:
             try:
-                values = decode(raw.decode(encoding))
-            except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+                line = raw.decode(encoding)
+                values, end = scan(line, 0)
+            except (ValueError, RecursionError, StopIteration):  # UnicodeDecodeError is a ValueError
                 return None
-            text = values.get(field) if type(values) is dict else None
+            if type(values) is not dict or line[end:].strip(" \t\r\n"):
+                return None
+            text = values.get(field)
             return text if type(text) is str and not text.isspace() else None
 
         return find

@@ -134,37 +134,41 @@ class PieceFilter:
         between = (sure >= self.settings.min_probability) & (sure <= self.settings.max_probability)
         return np.asarray(between != self.settings.invert)
 
-    def _passed(self, batch: list[RowLine], tally: Tally) -> Iterator[bool]:
-        """Whether each row that can be scored is to be kept."""
-        documents = [item for item, _ in batch if not isinstance(item, Reject)]
-        if not documents:
-            return iter(())
-        sure = self.probabilities(documents)
-        tally.score(sure)
-        passed: list[bool] = self.passes(sure).tolist()
-        return iter(passed)
-
     def _kept(self, batch: list[RowLine], tally: Tally, opened: Opened, lines_before: Callable[[], int]) -> list[bytes]:
         """The lines of a batch that stay, all rows of it counted."""
-        passed = self._passed(batch, tally)
-        found: list[bytes] = []
+        documents = [item for item, _ in batch if type(item) is not Reject]
+        passed: list[bool] = []
+        if documents:
+            sure = self.probabilities(documents)
+            tally.score(sure)
+            passed = self.passes(sure).tolist()
+        staying = sum(passed)
+        tally.rows += len(documents)
+        tally.kept += staying
+        tally.dropped += len(documents) - staying
+        if len(documents) == len(batch):
+            return [raw for (_, raw), stays in zip(batch, passed, strict=True) if stays]
+        answers, found = iter(passed), []
         for item, raw in batch:
-            tally.rows += 1
-            if isinstance(item, Reject):
-                held = item.code != "line-too-long"  # of a line over the limit there are no bytes to copy
-                if not item.harmless and (self.bad_rows == "stop" or (self.bad_rows == "keep" and not held)):
-                    item.line += lines_before()
-                    raise stopped(opened, [item])
-                tally.reject(item)
-                if self.bad_rows == "keep" and not item.harmless:
-                    tally.copied += 1
-                    found.append(raw)
-            elif next(passed):
-                tally.kept += 1
-                found.append(raw)
+            if type(item) is Reject:
+                stays = self._rejected(item, tally, opened, lines_before)
             else:
-                tally.dropped += 1
+                stays = next(answers)
+            if stays:
+                found.append(raw)
         return found
+
+    def _rejected(self, reject: Reject, tally: Tally, opened: Opened, lines_before: Callable[[], int]) -> bool:
+        """Whether the line of a row that cannot be scored is copied all the same. Raises DataError where such rows stop it."""
+        held = reject.code != "line-too-long"  # of a line over the limit there are no bytes to copy
+        if not reject.harmless and (self.bad_rows == "stop" or (self.bad_rows == "keep" and not held)):
+            reject.line += lines_before()
+            raise stopped(opened, [reject])
+        tally.rows += 1
+        tally.reject(reject)
+        copied = self.bad_rows == "keep" and not reject.harmless
+        tally.copied += copied
+        return copied
 
 
 def batched(rows: Iterable[RowLine]) -> Iterator[list[RowLine]]:
