@@ -3,6 +3,7 @@
     python -m benchmarks.fasttext --fasttext-python PYTHON
     python -m benchmarks.fasttext --only train --threads 2                # some cells
     python -m benchmarks.fasttext --only quality --data ag_news           # see fasttext_quality.py
+    python -m benchmarks.fasttext --only vectors --fasttext-cli PATH      # see fasttext_vectors.py
     python -m benchmarks.fasttext --lines 2000 --rounds 1                 # does it run? such figures stay in --folder
 
 ``train`` is the whole job, from reading the file to the model in another file: paragraphs of English Wikipedia, ten labels by a
@@ -36,10 +37,13 @@ from erya.kernel_cache import source_hash
 TRIAL = 100_000  # lines; a run on fewer leaves no results in the repository
 TINY = 500  # lines that the peer reads once before the clock starts
 KINDS = ("train", "predict", "predict_short")
+PARTS = ("cells", "quality", "vectors", "vectors_quality")  # of the results
+OTHERS = ("quality", "vectors")
 MODES = {"erya lock-free": False, "erya deterministic": True}
 PEER = "fasttext"
 TRAINING = {"lr": 0.1, "dim": 10, "epoch": 5, "wordNgrams": 2, "bucket": 2_000_000, "loss": "softmax", "minCount": 1}
 DOCUMENTS = 50_000
+TOKENS = 4_000_000  # words that vectors are learned from; a run on fewer leaves no results in the repository
 REPEATS = 3  # predictions in one process
 # as text: beside this file, "import fasttext" would find this file
 JOBS = (Path(__file__).parent / "fasttext_jobs.py").read_text(encoding="utf-8")
@@ -146,7 +150,7 @@ def speed(arguments: argparse.Namespace, kinds: Sequence[str], version: str | No
 def save(part: str, figures: dict[str, Any], version: str | None) -> None:
     """Put one part of the results in place, the others stay."""
     known = results_file.read("fasttext") or {}
-    parts = {name: known[name] for name in ("cells", "quality") if name in known} | {part: figures}
+    parts = {name: known[name] for name in PARTS if name in known} | {part: figures}
     peers = {PEER: version} if version else known.get("peers", {})
     results_file.write("fasttext", {"peers": peers, **parts})
 
@@ -174,31 +178,37 @@ def show(done: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=[*KINDS, "quality"], default=[*KINDS, "quality"])
+    parser.add_argument("--only", nargs="+", choices=[*KINDS, *OTHERS], default=[*KINDS, *OTHERS])
     parser.add_argument("--data", nargs="+", choices=list(TASKS), default=list(TASKS), help="of the quality")
-    parser.add_argument("--seeds", type=int, default=5, help="of the quality")
+    parser.add_argument("--seeds", type=int, default=5, help="of the quality; of vectors 3 at most")
     parser.add_argument("--lines", type=int, help="of the text for speed; all, if not given")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--again", action="store_true", help="measure what has been measured, too")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "erya-benchmarks")
     parser.add_argument("--fasttext-python", default=sys.executable)
+    parser.add_argument("--fasttext-cli", help="the original's command line; of vectors")
+    parser.add_argument("--tokens", type=int, default=TOKENS, help="of the text for vectors")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     arguments.folder = arguments.folder.resolve()
-    if arguments.lines is not None and arguments.lines < TRIAL:
+    if (arguments.lines is not None and arguments.lines < TRIAL) or arguments.tokens < TOKENS:
         results_file.FOLDER = arguments.folder / "results"
     version = peer_version(arguments.fasttext_python)
     if version is None:
         python = arguments.fasttext_python
         print(f"without {PEER}: {python} cannot import it; --fasttext-python PATH names a Python that can", flush=True)
-    kinds = [kind for kind in arguments.only if kind != "quality"]
+    kinds = [kind for kind in arguments.only if kind not in OTHERS]
     if kinds:
         speed(arguments, kinds, version)
     if "quality" in arguments.only:
         from benchmarks import fasttext_quality
 
         fasttext_quality.compare(arguments, version)
+    if "vectors" in arguments.only:
+        from benchmarks import fasttext_vectors
+
+        fasttext_vectors.compare(arguments, version)
 
 
 if __name__ == "__main__":

@@ -76,4 +76,82 @@ def _cost(median: dict[str, float], figure: str) -> str:
     return f"{seconds(median[figure])}, {size(median['peak_rss_bytes'])}"
 
 
-RENDERERS: dict[str, Callable[[str, str], str | None]] = {"fasttext_speed": speed}
+# ---- word vectors ------------------------------------------------------------------------------------------------------
+
+VECTORS = {
+    "skipgram": {"en": "skip-gram", "zh": "skip-gram"},
+    "cbow": {"en": "CBOW", "zh": "CBOW"},
+}
+SETS = {"wordsim353": "WordSim-353", "simlex999": "SimLex-999", "rarewords": "RareWords"}
+
+
+def vectors_speed(room: str, lang: str) -> str | None:
+    """Word vectors with n-grams: whole jobs on each number of threads."""
+    document = results_file.read("fasttext")
+    cells = (document or {}).get("vectors", {})
+    rows = [
+        [
+            VECTORS[name.rsplit("_", 1)[0]][lang],
+            str(cell["settings"]["threads"]),
+            MODES[runner][lang],
+            _cost(median, "seconds"),
+            _cost(cell["median"][PEER], "seconds"),
+            f"{one['value']:.1f} × [{one['low']:.1f}, {one['high']:.1f}]",
+        ]
+        for name, cell in cells.items()
+        for runner, median in cell["median"].items()
+        if (one := cell["ratio"].get("seconds", {}).get(runner, {}).get(PEER))
+    ]
+    if document is None or not rows:
+        return None
+    settings = next(iter(cells.values()))["settings"]
+    head = {
+        "en": ["job", "threads", "mode", "Erya", "the original", "times as fast"],
+        "zh": ["任务", "线程", "方式", "Erya", "原版", "快多少倍"],
+    }
+    note = {
+        "en": f"\n{settings['text']['words']:,} words of Wikipedia, n-grams of {settings['minn']} to {settings['maxn']} characters, "
+        f"{settings['dim']} dimensions, one epoch; both command lines, from the text to the model and the vectors as text, in fresh "
+        f"processes in turns, with their peak memory. Medians of {settings['rounds']} rounds, in brackets the extremes of a round.\n",
+        "zh": f"\n维基百科 {settings['text']['words']:,} 词，{settings['minn']} 到 {settings['maxn']} 个字符的片段，"
+        f"{settings['dim']} 维，1 轮；"
+        "两边都用命令行，从文本一直到写出模型和文本格式的词向量，每次都是新进程，交替运行，并列峰值内存。"
+        f"{settings['rounds']} 回取中位数，方括号内为单回的最小与最大值。\n",
+    }
+    return table(head[lang], rows) + note[lang] + footnote(document, lang, document["peers"])
+
+
+def vectors_quality(room: str, lang: str) -> str | None:
+    """Rank correlations with people's judgements, ours beside the original's."""
+    document = results_file.read("fasttext")
+    groups = (document or {}).get("vectors_quality", {})
+    rows = [
+        [VECTORS[kind][lang], MODES.get(side, {}).get(lang, {"en": "the original", "zh": "原版"}[lang])]
+        + [_correlation(group, side, one) for one in SETS]
+        for kind, group in groups.items()
+        for side in group["scores"]
+    ]
+    if document is None or not rows:
+        return None
+    settings = next(iter(groups.values()))["settings"]
+    head = {"en": ["vectors", "mode"], "zh": ["词向量", "方式"]}[lang]
+    note = {
+        "en": f"\nSpearman's ρ, the mean of {settings['seeds']} seeds, {settings['epoch']} epochs on the same text; words outside of the "
+        "vocabulary by their n-grams. In brackets the difference from the original, with its 95 % interval over seeds and pairs.\n",
+        "zh": f"\n斯皮尔曼相关系数，{settings['seeds']} 个种子的平均，同一文本 {settings['epoch']} 轮；词表之外的词由片段得到向量。"
+        "方括号内是与原版之差，以及对种子和词对重抽样所得的 95% 区间。\n",
+    }
+    return table([*head, *SETS.values()], rows) + note[lang] + footnote(document, lang, document["peers"])
+
+
+def _correlation(group: dict[str, Any], side: str, name: str) -> str:
+    score, gap = group["scores"][side][name], group["difference"].get(side, {}).get(PEER, {}).get(name)
+    found = f"{score['value']:.3f}"
+    return found if gap is None else f"{found} [{gap['value']:+.3f}: {gap['low']:+.3f}, {gap['high']:+.3f}]"
+
+
+RENDERERS: dict[str, Callable[[str, str], str | None]] = {
+    "fasttext_speed": speed,
+    "fasttext_vectors_speed": vectors_speed,
+    "fasttext_vectors_quality": vectors_quality,
+}

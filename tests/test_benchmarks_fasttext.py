@@ -38,3 +38,36 @@ def test_equal_answers_are_no_worse_and_a_point_less_is_found_out():
     less = fasttext_quality.gap([order < 17_600, order < 17_610], equal)
     assert abs(less["value"] + 0.01) < 1e-9
     assert not less["no_worse"]
+
+
+def test_vectors_of_both_sides_are_asked_for_with_the_same_options(tmp_path):
+    from benchmarks import fasttext_vectors
+
+    runners = fasttext_vectors.runners("cbow", 2, "the-original", tmp_path, tmp_path / "text.txt")
+    assert [runner.name for runner in runners] == ["erya lock-free", "erya deterministic", "fasttext"]
+    lines = [list(runner.stages[0].argv) for runner in runners]
+    theirs = lines[2][1:]
+    assert lines[2][0] == "the-original"
+    assert theirs[0] == "cbow"
+    for line, mode in zip(lines[:2], ["false", "true"], strict=True):
+        assert line[line.index("cbow") :] == [*theirs, "-deterministic", mode]
+
+
+def test_words_outside_of_the_vocabulary_are_scored_by_their_n_grams(tmp_path):
+    from benchmarks import fasttext_vectors, vectors_quality
+    from erya.models.fasttext import binary
+    from erya.models.fasttext.vectors import FastTextVectors
+
+    found = FastTextVectors(dim=5, min_count=1, epochs=1, tokenizer="whitespace").fit(
+        ["computer keyboards", "tiger cat"]
+    )
+    binary.write(tmp_path / "v.bin", found.to_original())
+    pairs = {name: [("Computer", "keyboard"), ("tiger", "zzz")] for name in fasttext_vectors.SETS}
+    before, vectors_quality.judgements = vectors_quality.judgements, lambda language: pairs
+    try:
+        items = fasttext_vectors.items_of(tmp_path / "v.bin")
+    finally:
+        vectors_quality.judgements = before
+    for cosines in items.values():
+        assert -1 <= cosines[0] <= 1
+        assert np.isnan(cosines[1])
