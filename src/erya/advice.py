@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from erya.board_table import score_title
+from erya.board_table import score_names, score_title
 from erya.language import say
 from erya.tasks.classify import HEADLINE
 
@@ -118,42 +118,46 @@ def _take(
 
 
 def _no_better_than_chance(document: dict[str, Any], best: dict[str, Any]) -> str:
-    majority = document["baseline"]["majority"]
+    majority, ranking = document["baseline"]["majority"], _ranking(document)
     return say(
         f"No model is surely better than always answering '{document['baseline']['label']}' ({majority:.1%}): "
-        f"the best, {best['name']}, reaches {_score(best)}. Look at the labels and the rows before any model.",
+        f"the best, {best['name']}, reaches {_score(best, ranking)}. Look at the labels and the rows before any model.",
         f"没有模型明显好于总是回答“{document['baseline']['label']}”（{majority:.1%}）："
-        f"最好的 {best['name']} 只有 {_score(best)}。先检查标签和数据，再谈模型。",
+        f"最好的 {best['name']} 只有 {_score(best, ranking)}。先检查标签和数据，再谈模型。",
     )
 
 
 def _verdict(
     document: dict[str, Any], best: dict[str, Any], chosen: dict[str, Any], equals: list[dict[str, Any]]
 ) -> str:
-    majority = document["baseline"]["majority"]
+    majority, ranking = document["baseline"]["majority"], _ranking(document)
+    measure = say("accuracy", "准确率") if ranking == HEADLINE else score_title(ranking)
+    article = "an" if ranking == HEADLINE else "a"
     if sum(bool(row["scores"]) for row in document["rows"]) == 1:
         return say(
-            f"{best['name']} reaches an accuracy of {_score(best)}; always answering the most frequent label: {majority:.1%}. "
+            f"{best['name']} reaches {article} {measure} of {_score(best, ranking)}; "
+            f"always answering the most frequent label: {majority:.1%}. "
             "Compare it with a second model before you settle.",
-            f"{best['name']} 的准确率为 {_score(best)}；总猜最常见标签：{majority:.1%}。定下来之前，再找一个模型比一比。",
+            f"{best['name']} 的{measure}为 {_score(best, ranking)}；总猜最常见标签：{majority:.1%}。定下来之前，再找一个模型比一比。",
         )
     if len(equals) == 1:
         return say(
-            f"Take {best['name']}: accuracy {_score(best)}, significantly better than every other model here "
+            f"Take {best['name']}: {measure} {_score(best, ranking)}, significantly better than every other model here "
             f"(always answering the most frequent label: {majority:.1%}).",
-            f"选 {best['name']}：准确率 {_score(best)}，显著好于这里的其他所有模型（总猜最常见标签：{majority:.1%}）。",
+            f"选 {best['name']}：{measure} {_score(best, ranking)}，显著好于这里的其他所有模型（总猜最常见标签：{majority:.1%}）。",
         )
     if chosen is best:
         return say(
-            f"Take {best['name']}: accuracy {_score(best)}, the highest, and none of the {len(equals) - 1} models that it does "
-            f"not significantly beat is cheaper all in all (always answering the most frequent label: {majority:.1%}).",
-            f"选 {best['name']}：准确率 {_score(best)}，为最高；与它没有显著差别的 {len(equals) - 1} 个模型总体上也不比它更省"
+            f"Take {best['name']}: {measure} {_score(best, ranking)}, the highest, and none of the {len(equals) - 1} models that it "
+            f"does not significantly beat is cheaper all in all (always answering the most frequent label: {majority:.1%}).",
+            f"选 {best['name']}：{measure} {_score(best, ranking)}，为最高；与它没有显著差别的 {len(equals) - 1} 个模型总体上也不比它更省"
             f"（总猜最常见标签：{majority:.1%}）。",
         )
     return say(
-        f"Take {chosen['name']}: accuracy {_score(chosen)}. {best['name']} scores highest ({_score(best)}), but the difference is "
-        f"not significant, and {chosen['name']} is cheaper (always answering the most frequent label: {majority:.1%}).",
-        f"选 {chosen['name']}：准确率 {_score(chosen)}。{best['name']} 得分最高（{_score(best)}），但差别不显著，"
+        f"Take {chosen['name']}: {measure} {_score(chosen, ranking)}. {best['name']} scores highest ({_score(best, ranking)}), "
+        f"but the difference is not significant, and {chosen['name']} is cheaper "
+        f"(always answering the most frequent label: {majority:.1%}).",
+        f"选 {chosen['name']}：{measure} {_score(chosen, ranking)}。{best['name']} 得分最高（{_score(best, ranking)}），但差别不显著，"
         f"而 {chosen['name']} 更省（总猜最常见标签：{majority:.1%}）。",
     )
 
@@ -218,18 +222,25 @@ def _about_data(document: dict[str, Any]) -> list[str]:
                 f"有 {count} 条测试文本也出现在训练集中：分数略微偏高。",
             )
         )
+    ranking = _ranking(document)
     widest = max(
-        (row["scores"][HEADLINE]["high"] - row["scores"][HEADLINE]["low"]) for row in document["rows"] if row["scores"]
+        (row["scores"][ranking]["high"] - row["scores"][ranking]["low"]) for row in document["rows"] if row["scores"]
     )
     if widest > WIDE_INTERVAL:
         rows = data["rows"]["test"]
+        known = say("an accuracy", "准确率") if ranking == HEADLINE else say("this score", "这个分数")
         sentences.append(
             say(
-                f"With {rows} test rows an accuracy is known to ±{widest / 2:.1%}; smaller differences need more test rows.",
-                f"测试集只有 {rows} 行，准确率的误差约为 ±{widest / 2:.1%}；要分辨更小的差别，需要更多测试数据。",
+                f"With {rows} test rows {known} is known to ±{widest / 2:.1%}; smaller differences need more test rows.",
+                f"测试集只有 {rows} 行，{known}的误差约为 ±{widest / 2:.1%}；要分辨更小的差别，需要更多测试数据。",
             )
         )
     return sentences
+
+
+def _ranking(document: dict[str, Any]) -> str:
+    """The score that ranks."""
+    return score_names(document)[0]
 
 
 def _score(row: dict[str, Any], name: str = HEADLINE) -> str:

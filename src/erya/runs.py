@@ -209,7 +209,7 @@ def _finish(
         baseline = _baseline(model, dataset, part)
         data |= {"rows": {name: len(part) for name, part in dataset.parts()}, "split": run["how"]["split"]}
         if dataset.kind != "one":
-            data["kind"] = dataset.kind
+            data["target_kind"] = dataset.kind
     training = {
         "seed": run["params"].get("seed"),
         "data": data,

@@ -67,7 +67,7 @@ class RowsTrial:
         return {
             "source": dataset.source,
             "task": self.task,
-            "kind": self.kind,
+            "target_kind": self.kind,
             "columns": dataset.columns,
             "rows": {
                 "train": len(dataset.train),

@@ -252,7 +252,7 @@ def test_stream_is_read_reduced_to_texts(write, tmp_path):
         ("a.jsonl", '{"text": "a", "label": {"x": 1}}\n{"text": "b", "label": {"y": -1}}\n', {}, "bad-value"),
         ("a.jsonl", '{"text": "a", "label": {"x": 1}}\n{"text": "b", "label": ["x", "y"]}\n', {}, "mixed-targets"),
         ("a.jsonl", '{"text": "a", "label": {"x": 1}}\n{"text": "b", "label": []}\n', {}, "mixed-targets"),
-        ("a.jsonl", '{"text": "a", "label": []}\n{"text": "b", "label": []}\n', {}, "no-labels"),
+        ("a.jsonl", '{"text": "a", "label": []}\n{"text": "b", "label": []}\n', {}, "labels-empty"),
         ("a.jsonl", '{"text": "a", "label": ["x"]}\n{"text": "b", "label": []}\n', {"label_separator": ";"}, "one-class"),
         ("a.jsonl", '{"text": {"a": 1}, "label": "x"}\n{"text": "b", "label": "y"}\n', {}, "bad-value"),
         ("a.json", '[{"text": "a"}]', {}, "json-array"),

@@ -108,7 +108,12 @@ def _check_data(source: str, columns: Columns, parts: Parts, manner: Manner) -> 
         return
     output.write(output.styled(quoted(source), "bold") + f"  {data_line(dataset)}")
     tell_notes(dataset.reading, manner)
-    for line in [*_part_lines(found["parts"]), *_label_lines(found["labels"]), "", *_problem_lines(found["problems"])]:
+    for line in [
+        *_part_lines(found["parts"]),
+        *_label_lines(found["labels"], found["parts"]),
+        "",
+        *_problem_lines(found["problems"]),
+    ]:
         output.write(line)
     for reject in dataset.reading.rejects[:5] if not manner.verbose else dataset.reading.rejects:
         manner.talk(f"  {quoted(reject.file)}:{reject.line}  {reject.reason}  {quoted(reject.raw, 60)}")
@@ -143,10 +148,11 @@ def _part_lines(parts: dict[str, Any]) -> list[str]:
     return ["", *output.table(rows, head=head, right=range(1, 6))]
 
 
-def _label_lines(labels: dict[str, int] | None) -> list[str]:
+def _label_lines(labels: dict[str, int] | None, parts: dict[str, Any]) -> list[str]:
+    """The most frequent labels with their share of the rows."""
     if not labels:
         return []
-    total, most = sum(labels.values()), max(labels.values())
+    total, most = sum(facts["rows"] for facts in parts.values()), max(labels.values())
     rows = [
         (f"  {quoted(label, 30)}", f"{count:,}", f"{count / total:.1%}", "█" * max(1, round(BAR * count / most)))
         for label, count in list(labels.items())[:LABELS_SHOWN]

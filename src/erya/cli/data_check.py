@@ -17,7 +17,7 @@ ENOUGH_ROWS = 50  # rows of a label from which a linear model usually learns it
 UNBALANCED = 20  # times the rarest label, for the most frequent
 LONG_TEXT = 20_000  # characters
 EXAMPLES = 3
-UNLEARNABLE = ("too-few-rows", "all-same", "one-class", "labels-unique")
+UNLEARNABLE = ("too-few-rows", "all-same", "labels-empty", "one-class", "labels-unique")
 
 Problem = dict[str, Any]
 
@@ -26,6 +26,7 @@ def examine(dataset: Dataset) -> dict[str, Any]:
     """Facts and problems of a data set as JSON data."""
     return {
         "parts": {name: _part_facts(part) for name, part in dataset.parts()},
+        "target_kind": dataset.kind,
         "labels": _label_counts(dataset),
         "languages": dataset.languages,
         "problems": [problem for check in CHECKS for problem in check(dataset)],
@@ -53,7 +54,7 @@ def _label_counts(dataset: Dataset) -> dict[str, int] | None:
         return None
     counts: Counter[str] = Counter()
     for _, part in dataset.parts():
-        counts.update(part.targets or [])
+        counts.update(part.label_counts())
     return dict(counts.most_common())
 
 
@@ -134,11 +135,11 @@ def _duplicates(dataset: Dataset) -> list[Problem]:
 
 
 def _contradictions(dataset: Dataset) -> list[Problem]:
-    """One text with several labels: no model can get all of them right."""
+    """One text with different labels on different rows: no model can get all of them right."""
     seen: dict[Any, set[str]] = defaultdict(set)
     first: dict[Any, int] = {}
     for place, (text, label) in enumerate(zip(dataset.train.inputs, dataset.train.targets or [], strict=False)):
-        seen[text].add(label)
+        seen[text].add(label if isinstance(label, str) else _written(label))
         first.setdefault(text, dataset.train.rows[place] if dataset.train.rows else place + 1)
     torn = [text for text, labels in seen.items() if len(labels) > 1]
     if not torn:
@@ -152,6 +153,11 @@ def _contradictions(dataset: Dataset) -> list[Problem]:
             say(
                 f"{len(torn):,} texts carry more than one label, e.g. '{example}': {labels}",
                 f"{len(torn):,} 条文本带有不止一个标签，如“{example}”：{labels}",
+            )
+            if dataset.kind == "one"
+            else say(
+                f"{len(torn):,} texts occur with different labels, e.g. '{example}': {labels}",
+                f"{len(torn):,} 条文本在不同的行里标签不同，如“{example}”：{labels}",
             ),
             say("decide for one; no model can get both right", "请确定一个；任何模型都无法两个都答对"),
             [first[text] for text in torn[:EXAMPLES]],
@@ -159,8 +165,41 @@ def _contradictions(dataset: Dataset) -> list[Problem]:
     ]
 
 
+def _written(target: Any) -> str:
+    """A row's labels as one text."""
+    if isinstance(target, dict):
+        return ", ".join(f"{label} {share:g}" for label, share in sorted(target.items()))
+    return ", ".join(sorted(target)) or say("(none)", "（无）")
+
+
+def _bare_rows(dataset: Dataset) -> list[Problem]:
+    """Of several labels a row: how many a row has, and how many rows have none."""
+    targets = dataset.train.targets or []
+    if dataset.kind != "several" or not targets:
+        return []
+    bare = [place for place, target in enumerate(targets) if not target]
+    mean = sum(map(len, targets)) / len(targets)
+    return [
+        _problem(
+            "several-labels",
+            "note",
+            say(
+                f"a row has {mean:.2f} labels on average; {len(bare):,} of {len(targets):,} training rows have none",
+                f"平均每行 {mean:.2f} 个标签；{len(targets):,} 行训练数据中有 {len(bare):,} 行没有标签",
+            ),
+            say(
+                "a row without labels teaches that none fits; is that meant?",
+                "没有标签的行会教模型“都不是”；确实是这个意思吗？",
+            )
+            if bare
+            else None,
+            [dataset.train.rows[place] if dataset.train.rows else place + 1 for place in bare[:EXAMPLES]],
+        )
+    ]
+
+
 def _rare_labels(dataset: Dataset) -> list[Problem]:
-    counts = Counter(dataset.train.targets or [])
+    counts = dataset.train.label_counts()
     rare = [label for label, count in counts.items() if count < FEW_ROWS]
     if not rare:
         return []
@@ -179,7 +218,7 @@ def _rare_labels(dataset: Dataset) -> list[Problem]:
 
 
 def _balance(dataset: Dataset) -> list[Problem]:
-    counts = Counter(dataset.train.targets or []).most_common()
+    counts = dataset.train.label_counts().most_common()
     if len(counts) < 2 or counts[0][1] < UNBALANCED * counts[-1][1]:
         return []
     (most, many), (least, few) = counts[0], counts[-1]
@@ -202,7 +241,7 @@ def _balance(dataset: Dataset) -> list[Problem]:
 def _lookalike_labels(dataset: Dataset) -> list[Problem]:
     """Labels that differ only in case or spaces are most likely one."""
     folded: dict[str, set[str]] = defaultdict(set)
-    for label in set(dataset.train.targets or []):
+    for label in dataset.labels:
         folded["".join(label.split()).casefold()].add(label)
     pairs = [sorted(names) for names in folded.values() if len(names) > 1]
     if not pairs:
@@ -256,7 +295,9 @@ def _long_texts(dataset: Dataset) -> list[Problem]:
 
 
 def _enough(dataset: Dataset) -> list[Problem]:
-    counts = Counter(dataset.train.targets or [])
+    counts = dataset.train.label_counts()
+    if dataset.train.targets is not None and not counts:
+        return []  # said already: not one row has a label
     if not counts:
         return [
             _problem(
@@ -290,6 +331,7 @@ CHECKS: tuple[Callable[[Dataset], list[Problem]], ...] = (
     _rejected,
     _leakage,
     _unseen,
+    _bare_rows,
     _contradictions,
     _lookalike_labels,
     _duplicates,

@@ -242,7 +242,7 @@ def _score(task: ModuleType, model: Model, part: Part, training: dict[str, Any])
         labels, counts = task.confusion(targets, answers)
         mistaken = {"confusion": {"labels": labels, "counts": counts.tolist()}}
     return {
-        "kind": "several" if several else task.kind_of(part.targets),
+        "target_kind": "several" if several else task.kind_of(part.targets),
         "scores": {name: score.to_plain() for name, score in scores.items()},
         "baseline": {"label": baseline, next(iter(scores)): task.majority([baseline], targets)[1]},
         "per_label": [

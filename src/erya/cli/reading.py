@@ -99,10 +99,20 @@ def data_line(dataset: Dataset) -> str:
             " ".join(f"{_language(name)} {output.percent(share)}" for share, name in sorted(shares, reverse=True))
         )
     if dataset.train.targets is not None:
-        pieces.append(say(f"{len(dataset.labels)} labels", f"{len(dataset.labels)} 个标签"))
+        pieces.append(say(f"{len(dataset.labels)} labels", f"{len(dataset.labels)} 个标签") + _each_row(dataset))
     if dataset.reading.rejected:
         pieces.append(rejected(dataset.reading))
     return " · ".join(pieces)
+
+
+def _each_row(dataset: Dataset) -> str:
+    """How many labels a row has, where it may have several; empty for one label a row."""
+    if dataset.kind == "soft":
+        return say(" (shares)", "（份额）")
+    if dataset.kind == "one" or not len(dataset.train):
+        return ""
+    mean = sum(dataset.train.label_counts().values()) / len(dataset.train)
+    return say(f" ({mean:.2f} a row)", f"（平均每行 {mean:.2f} 个）")
 
 
 def part_name(name: str) -> str:
@@ -140,6 +150,7 @@ def data_facts(dataset: Dataset) -> dict[str, Any]:
         "columns": dataset.columns,
         "rows": {name: len(part) for name, part in dataset.parts()},
         "labels": dataset.labels,
+        "target_kind": dataset.kind,
         "languages": dataset.languages,
         "rows_in": dataset.reading.rows_in,
         "rejected": dataset.reading.rejected,

@@ -39,6 +39,7 @@ def _labels_page(facts: Facts) -> tuple[str, str]:
             ranking.chance(facts),
             answers.labels(facts),
             answers.confusion(facts),
+            answers.confused(facts),
             mistakes.mistakes(facts),
             confidence.calibration(facts),
             confidence.curves(facts),

@@ -16,6 +16,7 @@ Counts = NDArray[np.int64]
 
 LISTED = 40  # labels in sight; the others unfold
 DRAWN = 30  # labels of a confusion matrix
+MOST_CONFUSED = 10  # lines of a table of labels that were missed or added
 MANY = 10  # labels, from which on it is set smaller
 
 
@@ -98,6 +99,41 @@ def confusion(facts: Facts) -> str:
         f'<div class="tabs" role="group" aria-labelledby="confusion-title">{buttons}<div class="panels">{panels}</div></div>'
         f"<style>{rules}{{display:block}}</style>",
     )
+
+
+def confused(facts: Facts) -> str:
+    """Where rows have several labels: which are missed, which are wrongly given, and which in place of which."""
+    say, found = facts.say, facts.document.get("confused") or {}
+    models = [row["model"] for row in facts.scored if row["model"] in found]
+    if not models:
+        return ""
+    chosen = facts.document["advice"]["recommended"]
+    first = chosen if chosen in models else models[0]
+    body = _confused_tables(facts, found[first])
+    for model in models:
+        if model != first:
+            body += details(facts.names[model], _confused_tables(facts, found[model]))
+    lead = say(
+        f"How often {facts.names[first]} left a true label out, gave a false one, and did both on one row.",
+        f"{facts.names[first]}漏掉真实标签、给出错误标签，以及在同一行里既漏又错的次数。",
+    )
+    return section("confused", say("What is missed, what is added?", "漏掉了什么，多给了什么？"), lead, body)
+
+
+def _confused_tables(facts: Facts, found: dict[str, list[dict[str, Any]]]) -> str:
+    say, rows = facts.say, facts.say("Rows", "行数")
+    tables = ""
+    for name, head in (("missed", say("Missed", "漏掉")), ("added", say("Wrongly given", "误给"))):
+        lines = [[Cell(data(cut(one["label"], 40)), header=True), one["count"]] for one in found[name][:MOST_CONFUSED]]
+        tables += f"<div>{table([head, rows], lines)}</div>" if lines else ""
+    pairs = [
+        [Cell(data(cut(one["label"], 40)), header=True), Cell(data(cut(one["answer"], 40))), one["count"]]
+        for one in found["instead"][:MOST_CONFUSED]
+    ]
+    if pairs:
+        columns = [say("Missed", "漏掉"), say("Given instead", "却给了"), rows]
+        tables += f"<div>{table(columns, pairs)}</div>"
+    return f'<div class="columns">{tables}</div>' if tables else f"<p>{shown(say('No mistakes.', '没有答错。'))}</p>"
 
 
 def _panel(facts: Facts, model: str) -> str:

@@ -193,11 +193,20 @@ def _plain_settings(settings: dict[str, Any] | None) -> str:
 def _words(facts: Facts) -> list[tuple[str, str]]:
     """What the words of this page mean."""
     say = facts.say
+    ranking = (
+        say("accuracy", "准确率"),
+        say("share of test rows that were answered right.", "测试行中答对的比例。"),
+    )
+    if facts.several:
+        ranking = (
+            say("micro F1", "微平均 F1"),
+            say(
+                "balance of precision and recall over all labels of all test rows: missed and wrongly given ones count alike.",
+                "把所有测试行的所有标签合在一起，精确率与召回率的调和平均：漏掉与误给同样算错。",
+            ),
+        )
     return [
-        (
-            say("accuracy", "准确率"),
-            say("share of test rows that were answered right.", "测试行中答对的比例。"),
-        ),
+        ranking,
         (
             say("95% interval", "95% 区间"),
             say(

@@ -24,6 +24,12 @@ def differences(facts: Facts) -> str:
         "≈: may be luck.",
         "每格为该行模型的准确率减去该列模型的准确率（百分点）。有颜色：差别显著；≈：可能只是运气。",
     )
+    if facts.several:
+        caption = say(
+            "Each cell: how much larger the F1 of a test row is under the row's model than under the column's, on average, "
+            "in percentage points. Coloured: significant. ≈: may be luck.",
+            "每格为每条测试文本的 F1 在该行模型下比在该列模型下平均高出多少（百分点）。有颜色：差别显著；≈：可能只是运气。",
+        )
     matrix = f'<div class="scroll"><table class="pairs"><thead><tr><td></td>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
     return section(
         "differences",
@@ -97,9 +103,14 @@ def _list(facts: Facts) -> str:
         ]
         for pair in facts.document["pairs"]
     ]
+    test = (
+        say("Randomisation test of the rows' F1", "对各行 F1 做随机化检验")
+        if facts.several
+        else say("Exact McNemar test", "做精确 McNemar 检验")
+    )
     words = say(
-        "Exact McNemar test on the same test rows, Holm's correction for several pairs at a level of 5%.",
-        "在相同测试行上做精确 McNemar 检验，按 Holm 法校正多重比较，水平 5%。",
+        f"{test} on the same test rows, Holm's correction for several pairs at a level of 5%.",
+        f"在相同测试行上{test}，按 Holm 法校正多重比较，水平 5%。",
     )
     return table(columns, lines) + f'<p class="foot">{shown(words)}</p>'
 

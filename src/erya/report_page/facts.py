@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from erya.board_table import score_names
 from erya.drawing.markup import Say, cut, data, shown, speaker
 
-HEADLINE = "accuracy"
 NAME = 60  # characters of a model's name
 FULL = 1040  # CSS pixels of the page's text on a desk
 Row = dict[str, Any]
@@ -50,13 +50,28 @@ class Facts:
         return next((row for row in self.scored if row["model"] == wanted), None)
 
     @property
+    def headline(self) -> str:
+        """The name of the score that ranks."""
+        return score_names(self.document)[0]
+
+    @property
+    def several(self) -> bool:
+        """Whether rows have several labels, or none."""
+        return bool(self.document["data"].get("target_kind") == "several")
+
+    @property
+    def measure(self) -> str:
+        """What the score that ranks is called in a sentence."""
+        return self.say("micro F1", "微平均 F1") if self.several else self.say("accuracy", "准确率")
+
+    @property
     def majority(self) -> float:
-        """Accuracy of always giving the same answer."""
+        """What always giving the same answer scores."""
         return float(self.document["baseline"]["majority"])
 
-    def score(self, row: Row, name: str = HEADLINE) -> dict[str, float]:
-        """A score of a row: value, low, high."""
-        found: dict[str, float] = row["scores"][name]
+    def score(self, row: Row) -> dict[str, float]:
+        """The score of a row that ranks: value, low, high."""
+        found: dict[str, float] = row["scores"][self.headline]
         return found
 
     def pair(self, first: str, second: str) -> dict[str, Any] | None:
@@ -73,6 +88,11 @@ class Facts:
         """The model's name with its colour beside it."""
         color = self.colors[model] % 8
         return f'<span class="key" style="--c:var(--s{color})"></span>{data(self.names[model])}'
+
+
+def capital(word: str) -> str:
+    """The word as a heading begins."""
+    return word[:1].upper() + word[1:]
 
 
 def section(name: str, title: str, lead: str, body: str) -> str:

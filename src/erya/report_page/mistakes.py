@@ -49,7 +49,7 @@ def _mistake_table(found: list[dict[str, Any]], models: list[str], facts: Facts)
         lines.append([text, Cell(data(one["label"]), "truth"), Cell(_answers(one, models, facts), "answers")])
     head = [
         say("Text", "文本"),
-        say("True label", "真实标签"),
+        say("True labels", "真实标签") if facts.several else say("True label", "真实标签"),
         say("Answers, with their probability", "各模型的回答与概率"),
     ]
     return table(head, lines, kind="mistakes cards")

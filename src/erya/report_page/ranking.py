@@ -8,7 +8,7 @@ from typing import Any
 from erya.board_table import seconds, size
 from erya.drawing import plots
 from erya.drawing.markup import data, figure, percent, shown
-from erya.report_page.facts import FULL, HEADLINE, Facts, Row, listed, section
+from erya.report_page.facts import FULL, Facts, Row, capital, listed, section
 
 BAR = 150  # CSS pixels of an interval in the table
 
@@ -18,7 +18,7 @@ def ranking(facts: Facts) -> str:
     say = facts.say
     columns = [
         say("Model", "模型"),
-        say("Accuracy, 95% interval", "准确率与 95% 区间"),
+        say(f"{capital(facts.measure)}, 95% interval", f"{facts.measure}与 95% 区间"),
         say("Macro F1", "宏 F1"),
         say("Training", "训练"),
         say("First answer", "首次回答"),
@@ -45,8 +45,8 @@ def ranking(facts: Facts) -> str:
         "ranking",
         say("Every model, ranked", "全部模型排名"),
         say(
-            "Bars show where the true accuracy lies with 95% confidence; bold marks the best of a column.",
-            "横条表示真实准确率的 95% 置信区间；粗体为该列最好的数值。",
+            f"Bars show where the true {facts.measure} lies with 95% confidence; bold marks the best of a column.",
+            f"横条表示真实{facts.measure}的 95% 置信区间；粗体为该列最好的数值。",
         ),
         body,
     )
@@ -114,8 +114,8 @@ def _best(facts: Facts, row: Row, read: Callable[[Row], float | None], written: 
 
 
 def _seeds(facts: Facts, row: Row) -> str:
-    """The accuracy of each seed, where there are several."""
-    each = row["scores"][HEADLINE].get("per_seed") or []
+    """The score of each seed, where there are several."""
+    each = row["scores"][facts.headline].get("per_seed") or []
     if len(each) < 2:
         return ""
     numbers = " · ".join(percent(value) for value in each)
@@ -182,7 +182,7 @@ def chance(facts: Facts) -> str:
     bars = [(name, score["low"], score["value"], score["high"]) for name, score in scores]
     colors = [facts.colors[row["model"]] for row in scored]
     guess = (say("guessing", "总猜同一标签"), facts.majority)
-    title = say("Accuracy against guessing", "准确率与总猜同一标签的比较")
+    title = say(f"{capital(facts.measure)} against guessing", f"{facts.measure}与总猜同一标签的比较")
     drawing = plots.responsive(lambda width: plots.intervals(bars, colors, guess, width, title), wide=FULL)
     return section(
         "chance",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from erya.board_table import size
 from erya.drawing import plots, scatter
 from erya.drawing.markup import Cell, details, figure, percent, table
-from erya.report_page.facts import FULL, Facts, Row, listed, section
+from erya.report_page.facts import FULL, Facts, Row, capital, listed, section
 
 
 def tradeoff(facts: Facts) -> str:
@@ -17,14 +17,15 @@ def tradeoff(facts: Facts) -> str:
     points = [_point(facts, row) for row in rows]
     on_front = scatter.front(points)
     told = _told(facts, rows, points, on_front)
-    axes = (say("texts per second", "每秒文本数"), say("accuracy", "准确率"))
-    title = say("Accuracy, speed and size of each model", "各模型的准确率、速度与大小")
+    axes = (say("texts per second", "每秒文本数"), facts.measure)
+    measure = capital(facts.measure)
+    title = say(f"{measure}, speed and size of each model", f"各模型的{measure}、速度与大小")
     drawing = plots.responsive(
         lambda width: scatter.draw(points, axes, say("better", "更好"), title, told, width), wide=FULL
     )
     columns = [
         say("Model", "模型"),
-        say("Accuracy", "准确率"),
+        measure,
         say("Texts/s", "条/秒"),
         say("File", "文件"),
         say("On the front", "在前沿上"),

@@ -70,11 +70,11 @@ def _tiles(facts: Facts, row: Row) -> str:
     better = say(f"guessing: {percent(facts.majority)}", f"总猜同一标签：{percent(facts.majority)}")
     speed = row.get("predictions_per_second")
     name = facts.names[row["model"]]
-    accuracy = say("accuracy", "准确率")
+    measure = facts.measure
     if facts.recommended is None:
-        accuracy = say(f"accuracy of the best, {name}", f"最好的{name}的准确率")
+        measure = say(f"{measure} of the best, {name}", f"最好的{name}的{measure}")
     tiles = [
-        (accuracy, percent(score["value"]), f"{interval} · {better}"),
+        (measure, percent(score["value"]), f"{interval} · {better}"),
         (say("training", "训练"), seconds(row.get("train_seconds")), _rank(facts, row, "train_seconds", False)),
         (
             say("first answer", "首次回答"),
@@ -118,6 +118,7 @@ def ways(facts: Facts, sections: str) -> str:
         ("differences", say("Significance", "显著性")),
         ("labels", say("Labels", "标签")),
         ("confusion", say("Confusion", "混淆")),
+        ("confused", say("Missed and added", "漏掉与误给")),
         ("mistakes", say("Mistakes", "错误")),
         ("calibration", say("Probabilities", "概率")),
         ("data", say("Data", "数据")),

@@ -16,8 +16,8 @@ def judge(data: Dataset, *, strict: bool = False) -> None:
     """Refuse data from which no classifier can be learned; say what will surprise.
 
     Raises:
-        DataError: ``too-few-rows``, ``all-same``, ``one-class``, ``labels-unique``; under ``strict`` also ``label-unseen``
-            and ``leakage``.
+        DataError: ``too-few-rows``, ``all-same``, ``labels-empty``, ``one-class``, ``labels-unique``; under ``strict``
+            also ``label-unseen`` and ``leakage``.
     """
     learnable(data)
     unseen = data.unseen_labels()
@@ -46,7 +46,7 @@ def learnable(data: Dataset) -> None:
     """Refuse rows and labels from which no classifier can be learned.
 
     Raises:
-        DataError: ``too-few-rows``, ``all-same``, ``no-labels``, ``one-class``, ``labels-unique``.
+        DataError: ``too-few-rows``, ``all-same``, ``labels-empty``, ``one-class``, ``labels-unique``.
     """
     targets = data.train.targets
     if data.task != "classify" or targets is None:
@@ -73,7 +73,7 @@ def learnable(data: Dataset) -> None:
     kinds, given = len(counts), sum(counts.values())
     if not kinds:
         raise DataError(
-            "no-labels",
+            "labels-empty",
             say(f"not one of the {rows:,} rows has a label", f"{rows:,} 行中没有一行有标签"),
             where=f"{source}   {column}",
             help=say("is this the right column? --label COL", "这一列对吗？--label 列名") + look,
