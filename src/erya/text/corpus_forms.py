@@ -65,9 +65,8 @@ def between(separators: bytes, line_ends: bytes) -> Forms:
     return Forms(table, np.zeros(0x1100, dtype=np.uint16), np.zeros(256, dtype=np.uint32), True, BY_BYTE)
 
 
-@functools.cache
-def _points(lower: bool, joined: bool) -> tuple[NDArray[np.uint16], NDArray[np.uint32]]:
-    """Kind and lower case of every code point, as ``Forms`` has them."""
+def code_points(lower: bool, joined: bool) -> NDArray[np.uint32]:
+    """(0x110000,) the kind of every code point in the highest byte, its lower case below; 0 where no letter, Han or mark can be."""
     table = np.zeros(0x110000, dtype=np.uint32)
     low, high = marks()
     patterns = ((LETTER, f"[^\\W_{HAN}]+"), (HAN_LETTER, f"[{HAN}]+"), (MARK, f"[{low}{high}]+"))
@@ -86,6 +85,17 @@ def _points(lower: bool, joined: bool) -> tuple[NDArray[np.uint16], NDArray[np.u
                 table[code] = table[code] >> 24 << 24 | (ord(form) if len(form) == 1 else DOTTED)
         if joined:
             table[0x3A3] = SIGMA << 24 | 0x3C3  # its lower case looks at its neighbours in the word
+    return table
+
+
+@functools.cache
+def _points(lower: bool, joined: bool) -> tuple[NDArray[np.uint16], NDArray[np.uint32]]:
+    """Kind and lower case of every code point, as ``Forms`` has them: pages, and the pages' points."""
+    return paged(code_points(lower, joined))
+
+
+def paged(table: NDArray[np.uint32]) -> tuple[NDArray[np.uint16], NDArray[np.uint32]]:
+    """A number for each code point in two steps: (0x1100,) where the page of 256 begins, in pages; the numbers of the pages."""
     found: dict[bytes, int] = {}
     pages = np.zeros(0x1100, dtype=np.uint16)
     for page in range(0x1100):

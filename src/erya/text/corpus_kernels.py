@@ -39,9 +39,9 @@ _FULL = np.uint64(64)
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 _LENGTH = np.int64(255)
-_FIRST = np.uint64(0x9E3779B97F4A7C15)
-_SECOND = np.uint64(0xD6E8FEB86659FD93)
-_THIRD = np.uint64(0xC2B2AE3D27D4EB4F)
+FIRST = np.uint64(0x9E3779B97F4A7C15)
+SECOND = np.uint64(0xD6E8FEB86659FD93)
+THIRD = np.uint64(0xC2B2AE3D27D4EB4F)
 
 
 class Forms(NamedTuple):
@@ -88,12 +88,12 @@ class Table(NamedTuple):
 @kernel
 def hash_of(source: NDArray[np.uint64], base: Int, length: Int) -> Int:
     """64 bits from the word of ``length`` bytes that lies at ``source[base]``, padded with zeros."""
-    h = (source[base] ^ (np.uint64(length) * _THIRD)) * _FIRST
+    h = (source[base] ^ (np.uint64(length) * THIRD)) * FIRST
     h ^= h >> _HALF
     for place in range(base + 1, base + ((length + 7) >> 3)):
-        h = (h ^ source[place]) * _FIRST
+        h = (h ^ source[place]) * FIRST
         h ^= h >> _HALF
-    h *= _SECOND
+    h *= SECOND
     return h ^ (h >> _HALF)
 
 
@@ -376,13 +376,13 @@ def scan(  # noqa: C901  (one loop: a call for each token would take as long as 
         # the same as ``find``
         number = np.int64(-1)
         first = gathered if place == base else arena[base]
-        h = (first ^ (np.uint64(length) * _THIRD)) * _FIRST
+        h = (first ^ (np.uint64(length) * THIRD)) * FIRST
         h ^= h >> _HALF
         end = base + ((length + 7) >> 3)
         for k in range(base + 1, end):
-            h = (h ^ arena[k]) * _FIRST
+            h = (h ^ arena[k]) * FIRST
             h ^= h >> _HALF
-        h *= _SECOND
+        h *= SECOND
         h ^= h >> _HALF
         tag = (h >> np.uint64(40)) << _EIGHT | np.uint64(min(length, _LENGTH))
         slot = h & mask

@@ -139,23 +139,35 @@ class Features:
             min_count: a word seen less often has no row.
             min_count_ngrams: likewise for n-grams.
         """
-        counts = np.bincount(tokens.ids, minlength=len(tokens.words))
-        # by count, then by spelling: frequent rows lie together, and the order of the documents changes nothing
-        ranked = sorted(np.flatnonzero(counts >= min_count).tolist(), key=lambda i: (-int(counts[i]), tokens.words[i]))
-        words = [tokens.words[number] for number in ranked]
-        found = cls(words, _none(), word_ngrams=word_ngrams, min_n=min_n, max_n=max_n, buckets=buckets)
-        grams = list(found._grams(tokens))
-        kept, seen = np.unique(np.concatenate([bucket for _, bucket in grams] or [_none()]), return_counts=True)
-        found.kept = kept[seen >= min_count_ngrams]
-        return found, found._encode(tokens, grams)
+        none = cls([], _none(), word_ngrams=word_ngrams, min_n=min_n, max_n=max_n, buckets=buckets)
+        found = none.with_rows(none.new_words(tokens, min_count), none.met_buckets(tokens, min_count_ngrams))
+        return found, found.encode(tokens)
+
+    def with_rows(self, words: list[str], kept: Integers) -> Features:
+        """The same settings for other words and buckets."""
+        sizes = {"word_ngrams": self.word_ngrams, "min_n": self.min_n, "max_n": self.max_n}
+        return Features(words, kept, buckets=self.buckets, **sizes)
+
+    def new_words(self, tokens: Tokens, least: int) -> list[str]:
+        """Words without a row that occur at least so often.
+
+        By count, then by spelling: frequent rows lie together, and the order of the documents changes nothing.
+        """
+        counts, names = np.bincount(tokens.ids, minlength=len(tokens.words)), tokens.words
+        found = [number for number in np.flatnonzero(counts >= least).tolist() if names[number] not in self._numbers]
+        return [names[number] for number in sorted(found, key=lambda number: (-int(counts[number]), names[number]))]
+
+    def met_buckets(self, tokens: Tokens, least: int) -> Integers:
+        """The buckets of n-grams that occur at least so often, ascending."""
+        grams = [buckets for _, buckets in self._grams(tokens)]
+        met, seen = np.unique(np.concatenate(grams or [_none()]), return_counts=True)
+        found: Integers = met[seen >= least]
+        return found
 
     def encode(self, tokens: Tokens) -> Encoded:
         """The rows of documents closed by END; what has no row is left out."""
-        return self._encode(tokens, list(self._grams(tokens)))
-
-    def _encode(self, tokens: Tokens, grams: list[tuple[Integers, Integers]]) -> Encoded:
-        documents = tokens.documents()
-        rows = np.concatenate([self._word_rows(tokens), *(self._bucket_rows(buckets) for _, buckets in grams)])
+        grams, documents = list(self._grams(tokens)), tokens.documents()
+        rows = np.concatenate([self._token_rows(tokens), *(self.bucket_rows(buckets) for _, buckets in grams)])
         owners = np.concatenate([documents, *(documents[first] for first, _ in grams)])
         known = rows >= 0
         rows, owners = rows[known], owners[known]
@@ -168,25 +180,29 @@ class Features:
         tokens = Tokens.of([words])
         found = [
             Place(row, word, position, position + 1)
-            for position, (row, word) in enumerate(zip(self._word_rows(tokens).tolist(), words, strict=True))
+            for position, (row, word) in enumerate(zip(self._token_rows(tokens).tolist(), words, strict=True))
         ]
         numbers = _signed_hashes(tokens)
         for size in range(2, self.word_ngrams + 1):
             first, buckets = self._word_grams(tokens, numbers, size)
-            for start, row in zip(first.tolist(), self._bucket_rows(buckets).tolist(), strict=True):
+            for start, row in zip(first.tolist(), self.bucket_rows(buckets).tolist(), strict=True):
                 found.append(Place(row, joined(words[start : start + size]), start, start + size))
         for position, word in enumerate(words):
             pieces = pieces_of(word, self.min_n, self.max_n)
-            for piece, row in zip(pieces, self._bucket_rows(self._buckets_of(pieces)).tolist(), strict=True):
+            for piece, row in zip(pieces, self.bucket_rows(self._buckets_of(pieces)).tolist(), strict=True):
                 found.append(Place(row, piece, position, position + 1))
         return [place for place in found if place.row >= 0]
 
-    def _word_rows(self, tokens: Tokens) -> Integers:
-        """(T,) the row of each token, −1 where the word is unknown."""
-        rows = np.array([self._numbers.get(word, -1) for word in tokens.words], dtype=np.int64)
-        return rows[tokens.ids] if len(rows) else _none()
+    def word_rows(self, words: Sequence[str]) -> NDArray[np.int32]:
+        """(W,) the row of each word, −1 where it has none."""
+        return np.fromiter((self._numbers.get(word, -1) for word in words), dtype=np.int32, count=len(words))
 
-    def _bucket_rows(self, buckets: Integers) -> Integers:
+    def _token_rows(self, tokens: Tokens) -> NDArray[np.int32]:
+        """(T,) the row of each token."""
+        rows = self.word_rows(tokens.words)
+        return rows[tokens.ids] if len(rows) else rows
+
+    def bucket_rows(self, buckets: Integers) -> Integers:
         """The row of each bucket, −1 where it has none."""
         if not len(self.kept):
             return np.full(len(buckets), -1, dtype=np.int64)

@@ -1,7 +1,7 @@
-"""fastText in plain Python and NumPy: the same features and the same steps as the fast version, one thing at a time.
+"""fastText in plain Python and NumPy: the same features and the same gradients as the fast version, one thing at a time.
 
-Read this first. ``features.py`` says the first half for many texts at once, ``kernels.py`` the second half in machine code;
-``test_fasttext.py`` proves that they agree.
+Read this first. ``features.py`` says the first half for many texts at once, ``reading.py`` for very many; ``train_reference.py`` goes on
+with epochs and the other losses, ``loss_kernels.py`` says it in machine code. Tests prove that they agree.
 """
 
 from __future__ import annotations
@@ -71,34 +71,3 @@ def gradients(
     for_hidden = error @ output
     for_each_row = for_hidden / len(rows)  # h is the mean of n rows, so a row has an n-th part in it
     return float(-np.log(p[target])), for_output, for_each_row
-
-
-def train_epoch(
-    documents: Sequence[NDArray[np.int32]],
-    targets: Sequence[int],
-    weights: Sequence[float],
-    order: Sequence[int],
-    input: NDArray[np.float32],
-    output: NDArray[np.float32],
-    *,
-    epoch: int,
-    epochs: int,
-    learning_rate: float,
-    batch_size: int,
-) -> float:
-    """One pass over the documents in ``order``; changes ``input`` and ``output``. Returns the mean loss.
-
-    A batch's gradients are all taken where the parameters stood before it; then its steps are taken, one by one.
-    With a batch of one document this is the plain stochastic gradient descent of the paper.
-    """
-    total = 0.0
-    for start in range(0, len(order), batch_size):
-        batch = order[start : start + batch_size]
-        rate = learning_rate * (1 - (epoch * len(order) + start) / (epochs * len(order)))  # falls to 0 at the end
-        found = [gradients(documents[i], targets[i], input, output) for i in batch]
-        for i, (loss, for_output, for_each_row) in zip(batch, found, strict=True):
-            output -= rate * weights[i] * for_output
-            for row in documents[i]:  # one by one: a feature that stands twice in the text takes the step twice
-                input[row] -= rate * weights[i] * for_each_row
-            total += weights[i] * loss
-    return total / sum(weights)

@@ -222,6 +222,11 @@ class Run:
         self.data = self._data()
         self._train = kernels.train_in_step if plan.deterministic else kernels.train_lock_free
 
+    @property
+    def rate(self) -> float:
+        """The learning rate of the first step, halved as often as training diverged."""
+        return float(self.plan.learning_rate * 0.5**self.halved)
+
     # ---- rows -------------------------------------------------------------------------------------------------
 
     def _renumber(self) -> None:
@@ -331,8 +336,7 @@ class Run:
             self.position = reached
 
     def _steps(self, first: int, last: int, threads: int) -> int:
-        rate = self.plan.learning_rate * 0.5**self.halved
-        schedule = kernels.Schedule(self.epoch, self.plan.epochs, rate)
+        schedule = kernels.Schedule(self.epoch, self.plan.epochs, self.rate)
         totals = np.zeros((threads, LANES))
         bounds = self._bounds(first, last, threads)
         reached = [first] * threads
@@ -456,7 +460,7 @@ class Run:
 
     def _halve(self, report: Report) -> None:
         """Half the learning rate, from the last checkpoint; from the beginning where there is none, or where it has failed before."""
-        rate, epoch = self.plan.learning_rate * 0.5**self.halved, self.epoch + 1
+        rate, epoch = self.rate, self.epoch + 1
         halved = self.halved + 1
         if halved > HALVINGS:
             raise DivergedError(

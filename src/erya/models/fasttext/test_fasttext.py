@@ -7,16 +7,16 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
-from erya.errors import DivergedError, Interrupted, UsageError
-from erya.models.fasttext import estimator, loop, reference
+from erya.errors import Interrupted, UsageError
+from erya.models.fasttext import estimator, reference, supervised
 from erya.models.fasttext.estimator import FastText
-from erya.models.fasttext.features import END, Features, hashes
-from erya.models.fasttext.forward import averaged, probabilities, softmax
-from erya.parts.lockstep import run_together
+from erya.models.fasttext.features import END, Encoded, Features, hashes
+from erya.models.fasttext.forward import averaged, softmax
 from erya.parts.ngrams import Tokens
 from erya.progress import Report
 from erya.tasks.classify import toy
@@ -67,63 +67,12 @@ def test_encoding_equals_the_reference(word_ngrams, min_n, max_n):
 def small_problem(documents=23, rows=31, classes=3, dim=5, seed=0):
     generator = np.random.default_rng(seed)
     sizes = generator.integers(1, 9, documents)
-    encoded = loop.Encoded(
+    encoded = Encoded(
         generator.integers(0, rows, sizes.sum()).astype(np.int32), np.concatenate([[0], np.cumsum(sizes)])
     )
     targets = generator.integers(0, classes, documents)
     weights = generator.uniform(0.5, 2, documents).astype(np.float32)
     return encoded, targets, weights / weights.mean(), rows, classes, dim
-
-
-def plan(**changes):
-    settings = {
-        "dim": 5,
-        "epochs": 3,
-        "learning_rate": 0.3,
-        "batch_size": 7,
-        "seed": 1,
-        "deterministic": True,
-        "patience": None,
-        "threads": 1,
-    }
-    return loop.Plan(**(settings | changes))
-
-
-def trained(threads=1, **changes):
-    encoded, targets, weights, rows, classes, dim = small_problem()
-    run = loop.Run(encoded, targets, weights, rows, classes, plan(dim=dim, threads=threads, **changes))
-    run.finish(Report(), None)
-    return run
-
-
-@pytest.mark.parametrize("batch_size", [1, 7, 64])
-def test_the_kernel_takes_the_steps_of_the_reference(batch_size):
-    encoded, targets, weights, rows, classes, _ = small_problem()
-    run = loop.Run(encoded, targets, weights, rows, classes, plan(batch_size=batch_size))
-    input, output = run.input.copy(), run.output.copy()
-    documents = [encoded.rows[a:b] for a, b in pairwise(encoded.starts)]
-    losses = []
-    for epoch in range(3):
-        run.epoch = epoch
-        losses.append(
-            reference.train_epoch(
-                documents,
-                targets,
-                weights,
-                run._order(),
-                input,
-                output,
-                epoch=epoch,
-                epochs=3,
-                learning_rate=0.3,
-                batch_size=batch_size,
-            )
-        )
-    run.epoch = 0
-    run.finish(Report(), None)
-    np.testing.assert_allclose(run.input, input, rtol=2e-4, atol=2e-6)
-    np.testing.assert_allclose(run.output, output, rtol=2e-4, atol=2e-6)
-    np.testing.assert_allclose([row["loss"] for row in run.curve], losses, rtol=1e-5)
 
 
 def test_the_references_gradients_are_those_of_its_loss():
@@ -149,69 +98,10 @@ def test_the_references_gradients_are_those_of_its_loss():
         assert slope(input, (0, k)) == 0
 
 
-@pytest.mark.parametrize("threads", [2, 3, 7])
-def test_any_number_of_threads_gives_the_same_bits(threads):
-    alone, together = trained(1), trained(threads)
-    assert alone.input.tobytes() == together.input.tobytes()
-    assert alone.output.tobytes() == together.output.tobytes()
-    assert alone.curve == together.curve
-
-
-def test_threads_are_really_used(monkeypatch):
-    monkeypatch.setattr(loop.Pace, "next_threads", lambda pace: pace.threads)
-    used = []
-    monkeypatch.setattr(loop, "run_together", lambda work, threads: used.append(threads) or run_together(work, threads))
-    alone = trained(1)
-    together = trained(5)
-    assert 5 in used
-    assert alone.input.tobytes() == together.input.tobytes()
-
-
-def test_lock_free_on_one_thread_is_plain_descent():
-    free, plain = trained(1, deterministic=False, batch_size=1), trained(1, batch_size=1)
-    assert free.input.tobytes() == plain.input.tobytes()
-    assert free.curve == plain.curve
-
-
 def test_lock_free_on_several_threads_learns(monkeypatch):
     monkeypatch.setenv("ERYA_THREADS", "4")
     model = FastText(deterministic=False).fit(X, Y)
     assert model.score(X, Y) > 0.95
-
-
-def test_a_run_cut_anywhere_goes_on_to_the_same_bits(monkeypatch):
-    monkeypatch.setattr(loop, "FIRST_BLOCK_ROWS", 8)  # blocks of one batch
-    monkeypatch.setattr("erya.parts.pace.SECONDS", 0.0)
-    encoded, targets, weights, rows, classes, _ = small_problem()
-
-    def run(threads=1):
-        return loop.Run(encoded, targets, weights, rows, classes, plan(threads=threads))
-
-    class Keeping(Report):
-        def __init__(self):
-            self.saved = []
-
-        def checkpoint_due(self):
-            return True
-
-        def save_checkpoint(self, state):
-            self.saved.append(state)
-
-    whole, report = run(), Keeping()
-    whole.finish(report, None)
-    assert len(report.saved) == 3 * 4  # 23 documents in batches of 7, three epochs
-    for number, state in enumerate(report.saved):
-        resumed = run(threads=1 + number % 3)
-        resumed.resume(state)
-        resumed.finish(Report(), None)
-        assert resumed.input.tobytes() == whole.input.tobytes()
-        assert resumed.curve == whole.curve
-
-
-def test_a_checkpoint_of_other_data_is_refused():
-    run, other = trained(), loop.Run(*small_problem(rows=30)[:5], plan())
-    with pytest.raises(ValueError, match="does not fit"):
-        other.resume(run.state())
 
 
 class Stopping(Report):
@@ -238,32 +128,27 @@ def test_an_interrupt_saves_and_a_second_fit_finishes():
 
 
 def test_a_spent_budget_ends_training_with_a_model(monkeypatch):
-    monkeypatch.setattr(loop, "FIRST_BLOCK_ROWS", 8)
+    monkeypatch.setattr(supervised, "FIRST_BLOCK_ROWS", 8)
     model = FastText(epochs=4).fit(X, Y, report=Stopping("budget"))
     assert len(model.curve_) == 1
-    assert 0 < model.curve_[0]["documents"] < len(X)
+    assert 0 < model.curve_[0]["lines"] < len(X)
     assert len(model.predict(X)) == len(X)
 
 
 @pytest.mark.parametrize("deterministic", [True, False])
-def test_divergence_is_seen_before_the_weights_change(deterministic):
-    model = FastText(learning_rate=1e5, deterministic=deterministic)
-    with pytest.raises(DivergedError) as problem:
-        model.fit(X, Y)
-    assert "learning_rate=10000" in problem.value.help
-    assert np.isfinite(model.input_).all()
+def test_divergence_halves_the_rate_and_says_so(deterministic):
+    class Listening(Report):
+        heard: ClassVar[list[str]] = []
+
+        def note(self, sentence):
+            self.heard.append(sentence)
+
+    model = FastText(learning_rate=1e5, deterministic=deterministic).fit(X, Y, report=Listening())
+    halved = 1e5 / model.learning_rate_
+    assert halved > 1
+    assert np.log2(halved) == int(np.log2(halved))
+    assert sum("halved" in sentence for sentence in Listening.heard) == np.log2(halved)
     assert np.isfinite(model.predict_proba(X)).all()
-
-
-def test_a_nan_in_the_parameters_is_never_spread():
-    encoded, targets, weights, rows, classes, _ = small_problem()
-    run = loop.Run(encoded, targets, weights, rows, classes, plan())
-    run.output[1, 2] = np.nan
-    before = run.input.copy()
-    with pytest.raises(DivergedError):
-        run.finish(Report(), None)
-    assert run.position == 0
-    assert run.input.tobytes() == before.tobytes()
 
 
 # ---- the estimator --------------------------------------------------------------------------------------------
@@ -293,7 +178,7 @@ def test_the_order_of_the_documents_in_a_batch_changes_nothing():
 def test_averaging_in_pieces_is_averaging(monkeypatch):
     encoded, *_ = small_problem()
     starts = np.concatenate([encoded.starts[:4], encoded.starts[3:4], encoded.starts[4:]])  # document 3 has no rows
-    documents = loop.Encoded(encoded.rows, starts)
+    documents = Encoded(encoded.rows, starts)
     input = np.random.default_rng(0).normal(size=(31, 5)).astype(np.float32)
     expected = [input[documents.rows[a:b]].mean(axis=0) if b > a else np.zeros(5) for a, b in pairwise(starts)]
     for size in (1, 5, 1000):
@@ -429,15 +314,6 @@ def test_predicting_needs_no_compiler(tmp_path):
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
-
-
-def test_pieces_of_probability():
-    encoded, _, _, rows, classes, _ = small_problem()
-    run = trained()
-    found = probabilities(run.input, run.output, encoded)
-    assert found.shape == (23, classes)
-    assert rows == len(run.input)
-    np.testing.assert_allclose(found.sum(axis=1), 1)
 
 
 def test_the_room_is_whole():
