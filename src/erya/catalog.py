@@ -179,7 +179,7 @@ def _read_card(path: Path) -> Card:
             task: TaskEntry(
                 entry["class"],
                 entry.get("module", "estimator"),
-                {name: dict(entry.get("presets", {}).get(name, {})) for name in PRESETS},
+                _presets(entry.get("presets", {})),
                 several=entry.get("several", False) is True,
                 soft=entry.get("soft", False) is True,
             )
@@ -199,6 +199,11 @@ def _read_card(path: Path) -> Card:
         )
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as problem:
         raise _bad_card(path, f"{type(problem).__name__}: {problem}") from problem
+
+
+def _presets(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The presets that every model has, then those of its own, e.g. for one use."""
+    return {name: dict(told.get(name, {})) for name in (*PRESETS, *(name for name in told if name not in PRESETS))}
 
 
 def _bad_card(path: Path, reason: str) -> UsageError:
@@ -297,11 +302,11 @@ def model(id: str, preset: str = "default", settings: Mapping[str, Any] | None =
 
     entry = card_of(id).tasks[id.split("/")[0]]
     if preset not in entry.presets:
-        guess = nearest(preset, PRESETS)
+        guess = nearest(preset, entry.presets)
         raise UsageError(
             "unknown-preset",
             say(f"{id} has no preset '{preset}'", f"{id} 没有名为 '{preset}' 的预设"),
-            help=say(f"did you mean '{guess}'?", f"是不是 '{guess}'？") if guess else ", ".join(PRESETS),
+            help=say(f"did you mean '{guess}'?", f"是不是 '{guess}'？") if guess else ", ".join(entry.presets),
         )
     kind = find(id)
     values = {**entry.presets[preset], **(settings or {})}
