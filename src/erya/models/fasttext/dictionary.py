@@ -23,8 +23,9 @@ from erya.errors import DataError
 from erya.language import say
 from erya.models.fasttext import line_kernels as kernels
 from erya.models.fasttext.arguments import LABEL_PREFIX, Arguments
+from erya.models.fasttext.line_collection import Collection
 from erya.models.fasttext.line_kernels import ALL, FULL, NAMES, NONE, PAD, PRUNED, TOKENS
-from erya.models.fasttext.lines import Lines, Room, joined
+from erya.models.fasttext.lines import Lines, Room
 from erya.models.fasttext.name_counts import END as END  # whoever has a dictionary wants it
 from erya.models.fasttext.name_counts import count_names, power_above
 from erya.models.fasttext.text_pieces import Piece, pieces_of_bytes, pieces_of_file, share_out
@@ -72,14 +73,10 @@ class Dictionary:
         self.arena, self.name_starts, self.name_lengths, self.all_counts = names, starts, lengths, counts
         self.size, self.tokens, self.arguments, self.label_prefix = size, tokens, arguments, label_prefix
         self.prune_pairs = prune
-        slots = np.zeros((power_above(2 * len(starts)), 2), dtype=np.uint64)
-        hashes = np.zeros(len(starts), dtype=np.int32)
-        if kernels.fill_slots(slots, names, starts, lengths, hashes) >= 0:
-            raise ValueError(LABEL_CLASH)
-        self.hashes = hashes
-        prefix = np.frombuffer(label_prefix, dtype=np.uint8).copy()
-        self._names = kernels.Names(slots, names, starts, lengths, hashes, prefix, size, -1)
-        self._names = self._names._replace(end=self.number_of(END))
+        self.hashes = np.zeros(len(starts), dtype=np.int32)
+        self._found: kernels.Names | None = None
+        self._lock = threading.Lock()
+        self._fill()
         self._grams = self._learned_grams()
         self._words: list[bytes] | None = None
         self._labels: list[bytes] | None = None
@@ -227,6 +224,30 @@ class Dictionary:
         """Which n-grams there are, for kernels."""
         return self._grams
 
+    @property
+    def _names(self) -> kernels.Names:
+        """The names and the table by which they are found, for kernels."""
+        found = self._found
+        if found is None:
+            with self._lock:
+                found = self._found or self._fill()
+        return found
+
+    def _fill(self) -> kernels.Names:
+        starts, lengths = self.name_starts, self.name_lengths
+        slots = np.zeros((power_above(2 * len(starts)), 2), dtype=np.uint64)
+        if kernels.fill_slots(slots, self.arena, starts, lengths, self.hashes) >= 0:
+            raise ValueError(LABEL_CLASH)
+        prefix = np.frombuffer(self.label_prefix, dtype=np.uint8).copy()
+        names = kernels.Names(slots, self.arena, starts, lengths, self.hashes, prefix, self.size, -1)
+        padded = np.frombuffer(END + bytes(PAD), dtype=np.uint8).copy()
+        self._found = names._replace(end=int(kernels.look_up(names, padded, 0, len(END))))
+        return self._found
+
+    def rest(self) -> None:
+        """Forget how names are found; the table is made again when somebody asks."""
+        self._found = None
+
     def number_of(self, name: bytes) -> int:
         """The number of a word, or V + the number of a label; −1: unknown."""
         padded = np.frombuffer(name + bytes(PAD), dtype=np.uint8).copy()
@@ -367,15 +388,26 @@ class Dictionary:
             yield self._encode_piece(piece, False, folded)
 
     def _encode(self, pieces: Iterator[Piece], threads: int, whole: bool) -> Lines:
-        found: dict[int, Lines] = {}
-        rooms: dict[int, Room] = {}
+        """The pieces' lines in the text's order: what is done too early waits."""
+        found, collected, rooms = dict[int, Lines](), Collection(), dict[int, Room]()
+        lock = threading.Lock()
+        next_one = 0
 
         def work(piece: Piece) -> None:
-            room = rooms.setdefault(threading.get_ident(), Room())
-            found[piece.number] = self._encode_piece(piece, whole, room=room).copy()
+            nonlocal next_one
+            lines = self._encode_piece(piece, whole, room=rooms.setdefault(threading.get_ident(), Room()))
+            with lock:
+                if piece.number != next_one:
+                    found[piece.number] = lines.copy()
+                    return
+                collected.append(lines)
+                next_one += 1
+                while next_one in found:
+                    collected.append(found.pop(next_one))
+                    next_one += 1
 
         share_out(pieces, threads, work)
-        return joined(found)
+        return collected.whole()
 
     def _encode_piece(self, piece: Piece, whole: bool, folded: bool = False, room: Room | None = None) -> Lines:
         """The lines of a piece: views of the room, where one is given."""

@@ -112,30 +112,3 @@ def _room(rows: int, labels: int, lines: int, hashes: int) -> kernels.Out:
         np.zeros(lines, dtype=np.int64),
         np.zeros(hashes, dtype=np.int64),
     )
-
-
-def joined(found: dict[int, Lines]) -> Lines:
-    """The pieces' lines as one; each piece is forgotten as soon as it is copied."""
-    if len(found) == 1:
-        return found.popitem()[1]
-    order = sorted(found)
-    sizes = np.array([[len(found[i].rows), len(found[i].labels), len(found[i])] for i in order], dtype=np.int64)
-    rows, labels, lines = (sizes.sum(axis=0) if order else np.zeros(3)).astype(int).tolist()
-    whole = Lines(
-        np.empty(rows, dtype=np.int32),
-        np.zeros(lines + 1, dtype=np.int64),
-        np.empty(labels, dtype=np.int32),
-        np.zeros(lines + 1, dtype=np.int64),
-        np.empty(lines, dtype=np.int64),
-    )
-    row = label = line = 0
-    for number in order:
-        piece = found.pop(number)
-        count = len(piece)
-        whole.rows[row : row + len(piece.rows)] = piece.rows
-        whole.labels[label : label + len(piece.labels)] = piece.labels
-        whole.starts[line + 1 : line + count + 1] = piece.starts[1:] + row
-        whole.label_starts[line + 1 : line + count + 1] = piece.label_starts[1:] + label
-        whole.tokens[line : line + count] = piece.tokens
-        row, label, line = row + len(piece.rows), label + len(piece.labels), line + count
-    return whole

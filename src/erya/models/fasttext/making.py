@@ -20,6 +20,7 @@ from erya.language import say
 from erya.models.fasttext.arguments import LABEL_PREFIX, LOSSES, MODELS, Arguments
 from erya.models.fasttext.binary import MAGIC, read
 from erya.models.fasttext.dictionary import Dictionary
+from erya.models.fasttext.line_collection import return_freed
 from erya.models.fasttext.mapped_rows import forget, zeros
 from erya.models.fasttext.original import Original
 from erya.models.fasttext.quantized import Quantized
@@ -77,6 +78,7 @@ def train(path: Path | str, arguments: Arguments, how: How, report: Report = qui
     """
     _check(arguments, how)
     dictionary = Dictionary.learn(path, arguments, how.min_count_label, how.label_prefix, how.workers)
+    return_freed()
     if arguments.supervised:
         return _supervised(Path(path), dictionary, how, report)
     return _unsupervised(Path(path), dictionary, how, report)
@@ -124,6 +126,8 @@ def _supervised(path: Path, dictionary: Dictionary, how: How, report: Report) ->
         freeze=how.freeze,
     )
     lines = dictionary.encode_file(path, how.workers)
+    dictionary.rest()
+    return_freed()
     size = dictionary.rows, len(dictionary.label_counts)
     input, output = learn(lines, *size, dictionary.label_counts, plan, report, start)
     return Original(arguments, dictionary, np.ascontiguousarray(input), np.ascontiguousarray(output))

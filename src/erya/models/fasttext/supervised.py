@@ -22,6 +22,7 @@ from erya.kernel_cache import announce
 from erya.language import say
 from erya.models.fasttext import loss_kernels as losses
 from erya.models.fasttext import train_kernels as kernels
+from erya.models.fasttext.line_collection import give_back
 from erya.models.fasttext.tree_kernels import LabelPaths, label_paths, label_tree
 from erya.parts.chance import AliasTable, alias_table
 from erya.parts.lockstep import run_together
@@ -332,6 +333,7 @@ class Run:
         started = perf_counter()
         reached = self._steps(first, last, threads)
         self.pace.measured(last - first, last - first, threads, perf_counter() - started)
+        give_back(self.lines.rows)
         if not self.broken:
             self.position = reached
 
