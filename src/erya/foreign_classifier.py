@@ -244,6 +244,8 @@ def write_original(path: Path, model: Any) -> list[str]:
     small = path.suffix.lower() == ".ftz"
     binary.write(path, to_original(model, pruned=small))
     lost = [say("settings and training record", "设置与训练记录")]
+    if model.several_:
+        lost.append(say("the labels' own thresholds", "各标签自己的阈值"))
     if small:
         lost.append(say("precision (a byte a number)", "精度（每个数一个字节）"))
     elif len(model.features_.kept):

@@ -18,6 +18,7 @@ from erya.errors import DataError, UsageError, quoted
 from erya.language import say
 from erya.models.fasttext.arguments import LABEL_PREFIX, Arguments
 from erya.models.fasttext.dictionary import SPACES, Dictionary
+from erya.models.fasttext.forward import LOSSES
 from erya.models.fasttext.original import Original
 from erya.models.fasttext.quantized import Quantized
 from erya.text import tokenizers
@@ -25,7 +26,6 @@ from erya.text import tokenizers
 if TYPE_CHECKING:
     from erya.models.fasttext.estimator import FastText
 
-LOSSES = {"softmax": "softmax", "hierarchical_softmax": "hs", "negative_sampling": "ns", "one_vs_all": "ova"}
 LARGEST = 4 << 30  # bytes of a dense input matrix; a file beyond it is hardly what was meant
 SMALLEST_DSUB = 1  # columns that share a byte: the most faithful
 
@@ -53,7 +53,7 @@ def to_original(model: FastText, *, pruned: bool = False) -> Original:
             ),
             help="erya train classify/fasttext DATA --set tokenizer=whitespace -o m.erya",
         )
-    features, loss = model.features_, LOSSES[getattr(model, "loss", "softmax")]
+    features, loss = model.features_, LOSSES[model.loss_]
     grams = len(features.kept) > 0
     if grams and loss == "hs" and not pruned:
         _refuse_tree()
@@ -65,7 +65,7 @@ def to_original(model: FastText, *, pruned: bool = False) -> Original:
         window=5,
         epochs=int(model.epochs_),
         min_count=int(model.min_count),
-        negative=int(getattr(model, "negative", 5)),
+        negative=int(model.negative),
         word_ngrams=features.word_ngrams if grams else 1,
         loss=loss,
         model="supervised",
@@ -86,10 +86,8 @@ def to_original(model: FastText, *, pruned: bool = False) -> Original:
 
 def _order(model: FastText) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The classes as the original orders them, most frequent first, and their counts."""
-    counts = np.asarray(getattr(model, "label_counts_", np.ones(len(model.classes_))), dtype=np.float64)
-    whole = np.maximum(1, np.rint(counts)).astype(np.int64)
-    order = np.argsort(-whole, kind="stable")
-    return order, whole[order]
+    order = np.argsort(-model.label_counts_, kind="stable")
+    return order, model.label_counts_[order]
 
 
 def _whole(model: FastText, arguments: Arguments) -> Floats:
