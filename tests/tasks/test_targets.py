@@ -118,3 +118,28 @@ def test_arrays_and_series_of_lists():
     boxed[:] = y
     for given in (boxed, pandas.Series(y), np.array([["a", "b"], ["a", "c"]], dtype=object)):
         assert classify.examples(["t", "u"], given, kinds=ALL).kind == "several"
+
+
+def test_classes_that_are_known_already():
+    one = classify.examples(["t", "u"], ["b", "b"], classes=["c", "a", "b"], class_weight="balanced")
+    assert one.classes.tolist() == ["a", "b", "c"]
+    assert one.targets.tolist() == one.labels.tolist() == [1, 1]
+    assert one.weights.tolist() == pytest.approx([1 / 3, 1 / 3])
+    several = classify.examples(["t", "u", "v"], [["c", "a"], [], ["c"]], classes=np.array(["a", "b", "c"]), kinds=ALL)
+    assert several.starts.tolist() == [0, 2, 2, 3]
+    assert several.labels.tolist() == [0, 2, 2]
+    bare = classify.examples(["t"], [[]], classes=["a", "b"], kinds=ALL)
+    assert (bare.labels.shape, bare.starts.tolist()) == ((0,), [0, 0])
+    numbers = classify.examples(["t"], ["1"], classes=[1, 2])
+    assert numbers.classes.tolist() == [1, 2]
+    assert numbers.targets.tolist() == [0]
+    turned = classify.examples(["t"], [{2: 3, 10: 1}], classes=["10", "2"], kinds=ALL)
+    assert (turned.labels.tolist(), turned.shares.tolist()) == ([0, 1], [0.25, 0.75])
+    soft = classify.examples(["t"], [{"b": 1.0}], classes=["a", "b"], kinds=ALL)
+    assert soft.labels.tolist() == [1]
+    for y in (["d"], [["a", "d"]], [{"d": 1}]):
+        with pytest.raises(UsageError, match="'d'") as caught:
+            classify.examples(["t"], y, classes=["a", "b"], kinds=ALL)
+        assert caught.value.code == "unknown-label"
+    with pytest.raises(DataError):
+        classify.examples(["t"], ["a"], classes=["a"])

@@ -105,6 +105,7 @@ def examples(
     sample_weight: Any = None,
     class_weight: str | dict[Any, float] | None = None,
     kinds: Sequence[Kind] = ("one",),
+    classes: Any = None,
 ) -> Examples:
     """Check inputs, targets and weights, and number the labels.
 
@@ -114,11 +115,12 @@ def examples(
         sample_weight: N finite, non-negative weights; rows of weight 0 are left out.
         class_weight: None; ``"balanced"``: N / (C × the class's total weight); or ``{label: weight}``, 1 where absent.
         kinds: what the model takes.
+        classes: the labels, where they are known already: these and no others, whether the rows show them or not.
 
     Raises:
         DataError: no rows, fewer than two classes, lengths that differ, or shares that are none.
         UsageError: a bare string; targets of a kind that the model does not take, or of kinds that do not mix; a
-            negative, infinite or NaN weight; a class weight for an unknown label.
+            negative, infinite or NaN weight; a class weight for an unknown label; a label that is not among ``classes``.
     """
     texts = documents(X)
     if y is None:
@@ -141,18 +143,37 @@ def examples(
         weights = weights[kept]
     if kind == "one":
         labels = np.asarray(given)[kept]
-        classes, numbers = np.unique(labels, return_inverse=True)
+        found, numbers = np.unique(labels, return_inverse=True)
         starts, shares = np.arange(len(labels) + 1, dtype=np.int64), np.ones(len(labels))
     else:
         rows = [target for target, keep in zip(given, kept.tolist(), strict=True) if keep]
-        classes, numbers, starts, shares = _sparse(rows, kind)
-    _check_classes(classes)
+        found, numbers, starts, shares = _sparse(rows, kind, known=classes is not None)
     numbers = numbers.astype(np.int64)
-    factors = _class_weights(class_weight, classes, numbers, np.repeat(weights, np.diff(starts)) * shares)
+    if classes is not None:
+        known = np.unique(np.asarray(listed(classes)))
+        numbers, found = _renumbered(found, known)[numbers], known
+        order = np.lexsort((numbers, np.repeat(np.arange(len(texts)), np.diff(starts))))  # 2, 10 are "10", "2" as text
+        numbers, shares = numbers[order], shares[order]
+    _check_classes(found)
+    factors = _class_weights(class_weight, found, numbers, np.repeat(weights, np.diff(starts)) * shares)
     if kind == "one":
-        return Examples(texts, classes, numbers, weights * factors[numbers], kind, starts, numbers, shares)
+        return Examples(texts, found, numbers, weights * factors[numbers], kind, starts, numbers, shares)
     weights = weights * _means(factors[numbers], starts, shares)
-    return Examples(texts, classes, np.zeros(0, dtype=np.int64), weights, kind, starts, numbers, shares)
+    return Examples(texts, found, np.zeros(0, dtype=np.int64), weights, kind, starts, numbers, shares)
+
+
+def _renumbered(found: Labels, known: Labels) -> NDArray[np.int64]:
+    """Of each label found its place among the known ones, compared as text: 1 and "1" are one label."""
+    places = {str(label): place for place, label in enumerate(known.tolist())}
+    numbers = [places.get(str(label), -1) for label in found.tolist()]
+    if -1 in numbers:
+        label = quoted(found[numbers.index(-1)], 30)
+        raise UsageError(
+            "unknown-label",
+            say(f"the label '{label}' is not among the classes", f"标签“{label}”不在类别之中"),
+            help="partial_fit(X, y, classes=[…])",
+        )
+    return np.array(numbers, dtype=np.int64)
 
 
 def listed(y: Any) -> list[Any]:
@@ -224,11 +245,11 @@ def not_taken(kind: Kind, models: Sequence[str] = ()) -> UsageError:
 Sparse = tuple[Labels, NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
 
 
-def _sparse(rows: list[Any], kind: Kind) -> Sparse:
+def _sparse(rows: list[Any], kind: Kind, *, known: bool) -> Sparse:
     """Classes (C,), and of all rows one after the other the classes' numbers (L,), starts (N+1,) and shares (L,)."""
     each = [_shares(target, number) for number, target in enumerate(rows)]
     flat = [label for shares in each for label in shares]
-    if not flat:
+    if not flat and not known:
         raise DataError("no-labels", say("not one row has a label", "没有一行有标签"))
     classes, numbers = np.unique(np.asarray(flat), return_inverse=True)
     parts = np.array([share for shares in each for share in shares.values()], dtype=np.float64)
