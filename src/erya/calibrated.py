@@ -6,6 +6,7 @@ rising curve a class (see ``tasks/_calibration.py``). Not a room: nothing is tra
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar, NoReturn, Self, cast
 
 import numpy as np
@@ -18,8 +19,9 @@ from erya.language import say
 from erya.progress import Report, quiet
 from erya.state import State
 from erya.tasks import _calibration as calibrating
+from erya.tasks import classify
 from erya.tasks._calibration import Calibration, Isotonic, Temperature
-from erya.trace import Bars, Trace
+from erya.trace import Bars, Trace, View
 
 _INNER = "model."  # in front of the names of the model's own arrays
 
@@ -68,6 +70,8 @@ class Calibrated(Model):
         _check_model(made.model_)
         made.classes_ = made.model_.classes_
         probabilities = made.model_.predict_proba(X)
+        if getattr(made.model_, "several_", False) or classify.kind_of(y) == "several":
+            raise _several_labels()
         targets = columns_of(y, made.classes_)
         if len(targets) != len(probabilities):
             raise DataError(
@@ -119,7 +123,11 @@ class Calibrated(Model):
         return Trace(self.id, inner.input, {**inner.arrays, "calibrated": found}, [*inner.views, picture])
 
     def explain(self, x: Any, label: Any = None) -> Trace:
-        """What the model inside says of its answer; its own probabilities, not the calibrated ones.
+        """What the model inside says of an answer, with the probabilities as they are given here, (C,), and as they were.
+
+        Args:
+            x: one text or pair.
+            label: one of ``classes_``; None: the answer given here.
 
         Raises:
             UsageError: that model does not explain itself, or has no such label.
@@ -130,8 +138,19 @@ class Calibrated(Model):
                 "no-explanation",
                 say(f"{self.model_.id} does not explain its answers", f"{self.model_.id} 不解释自己的回答"),
             )
-        explained: Trace = self.model_.explain(x, label)
-        return explained
+        found = self.predict_proba([x])[0]
+        # isotonic curves may change the answer: the one explained is the one given
+        inner: Trace = self.model_.explain(x, self.classes_[found.argmax()] if label is None else label)
+        names = [str(one) for one in self.classes_.tolist()]
+        picture = Bars(say("calibrated probabilities", "校准后的概率"), names, found, percent=True)
+        views: list[View] = []
+        for view in inner.views:
+            if isinstance(view, Bars) and view.percent:
+                views += [picture, replace(view, title=say("probabilities before calibration", "校准前的概率"))]
+            else:
+                views.append(view)
+        arrays = {**inner.arrays, "calibrated": found}
+        return Trace(self.id, inner.input, arrays, views if picture in views else [*views, picture])
 
     # ---- what was learned -------------------------------------------------------------------------------------
 
@@ -189,10 +208,9 @@ class Calibrated(Model):
 
 
 def columns_of(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
-    """(N,) the place of each label among the classes, compared as text; −1 where there is none."""
+    """(N,) the place of each label (of shares: of the largest) among the classes, compared as text; −1 where there is none."""
     places = {str(label): place for place, label in enumerate(classes.tolist())}
-    labels = y.tolist() if hasattr(y, "tolist") else list(y)
-    return np.array([places.get(str(label), -1) for label in labels], dtype=np.int64)
+    return np.array([places.get(label, -1) for label in classify.strings(y).tolist()], dtype=np.int64)
 
 
 def _inner(state: State) -> Any:
@@ -217,6 +235,21 @@ def _check_model(model: Any) -> None:
             say(f"{name} is no classifier: it has no probabilities of labels", f"{name} 不是分类模型，没有标签概率"),
             help="erya train classify/fasttext DATA -o m.erya",
         )
+
+
+def _several_labels() -> UsageError:
+    """One temperature, or one threshold for "the" answer, means nothing where there may be several answers or none."""
+    return UsageError(
+        "several-labels",
+        say(
+            "calibration is for one label a row; with several, each label has a threshold of its own, learned in training",
+            "校准只适用于每行一个标签；多标签模型在训练时已为每个标签定好自己的阈值",
+        ),
+        help=say(
+            "erya evaluate m.erya DEV.jsonl shows how far its probabilities are off",
+            "erya evaluate m.erya DEV.jsonl 会给出概率的校准误差",
+        ),
+    )
 
 
 def _check_precision(precision: float) -> None:

@@ -52,7 +52,7 @@ def test_scores_equal_scikit_learn(seed):
     assert found["log_loss"].value == pytest.approx(np.mean(losses))
     first = probabilities.argmax(axis=1)
     hits = truth[np.arange(len(truth)), first]
-    assert found["precision_at_1"].value == pytest.approx(hits.mean())
+    assert found["precision_at_1"].value == pytest.approx(hits.sum() / truth.any(axis=1).sum())
     assert found["recall_at_1"].value == pytest.approx(hits.sum() / truth.sum())
 
 
@@ -110,6 +110,7 @@ def test_labels_never_seen_count():
     assert found["macro_f1"].value == pytest.approx(2 / 3)  # the F1 of "new" is 0
     assert found["exact_match"].value == 0.5
     assert found["recall_at_1"].value == pytest.approx(2 / 3)
+    assert found["precision_at_1"].value == 1
     seen = -np.log([0.9, 0.9, 0.8, 0.8]).sum()
     assert found["log_loss"].value == pytest.approx((seen - np.log(1e-15)) / 2 / 3)
 
@@ -127,7 +128,7 @@ def test_single_labels_and_tuples_may_meet():
 def test_nothing_true_and_nothing_answered():
     found = classify.scores([(), ()], [Run(objects([(), ()]))], resamples=100)
     assert found["exact_match"].value == 1
-    assert found["micro_f1"].value == 0
+    assert found["micro_f1"].value == found["precision_at_1"].value == 0
     with pytest.raises(DataError):
         classify.scores([("a",)], [Run(objects([(), ()]))])
     with pytest.raises(DataError):

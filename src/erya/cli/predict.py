@@ -166,6 +166,15 @@ def _least(loaded: Any, path: str, asked: str | None, abstain: bool) -> float:
         return probability("--min-probability", asked)
     if not abstain:
         return 0.0
+    if getattr(loaded, "several_", False):
+        raise UsageError(
+            "several-labels",
+            say(
+                "a model of several labels is silent by itself where no label reaches its threshold",
+                "多标签模型在没有标签达到阈值时自然就不回答",
+            ),
+            help="--min-probability 0.8",
+        )
     if not getattr(loaded, "precision", None):
         raise UsageError(
             "no-threshold",

@@ -2,8 +2,8 @@
 
 Micro F1 is taken over all labels given (Tsoumakas, Katakis and Vlahavas 2010, "Mining multi-label data"); macro F1 over
 the labels; an exact match is a row whose labels are all right and complete. Precision and recall at 1 are what the
-original fastText's ``test`` prints: whether the most probable label is one of the true ones, over the rows and over the
-true labels.
+original fastText's ``test`` prints: whether the most probable label is one of the true ones, over the rows that have any
+and over the true labels.
 """
 
 from __future__ import annotations
@@ -120,6 +120,7 @@ def _measures(truth: list[tuple[str, ...]], run: Run) -> dict[str, Measure]:
     right, true, answered = (part.by_row() for part in (compared.right, compared.true, compared.answered))
     exact = ((right == true) & (right == answered)).astype(np.float64)
     first = _first_is_right(truth, answers, run)
+    labelled = (true > 0).astype(np.float64)
 
     def macro(rows: NDArray[Any]) -> float:
         copies = np.bincount(rows, minlength=rows_in_all).astype(np.float64)
@@ -129,7 +130,7 @@ def _measures(truth: list[tuple[str, ...]], run: Run) -> dict[str, Measure]:
         "micro_f1": lambda rows: _ratio(2 * right[rows].sum(), true[rows].sum() + answered[rows].sum()),
         "macro_f1": macro,
         "exact_match": lambda rows: float(exact[rows].mean()),
-        "precision_at_1": lambda rows: float(first[rows].mean()),
+        "precision_at_1": lambda rows: _ratio(first[rows].sum(), labelled[rows].sum()),
         "recall_at_1": lambda rows: _ratio(first[rows].sum(), true[rows].sum()),
     }
     if run.probabilities is not None and run.classes is not None:

@@ -108,8 +108,9 @@ def scores(targets: Any, runs: Sequence[Run], *, seed: int = 0, resamples: int =
     Returns:
         by name: accuracy, macro_f1 (mean over the labels that occur in the targets or the predictions), micro_f1, and
         where there are probabilities log_loss (nats) and calibration_error (expected, 15 equal-width bins of confidence).
-        Of several labels a row: micro_f1, macro_f1, exact_match (all labels right), precision_at_1, recall_at_1, and where
-        there are probabilities log_loss (mean binary cross-entropy) and calibration_error (its mean over the labels).
+        Of several labels a row: micro_f1, macro_f1, exact_match (all labels right), precision_at_1 (whether the
+        most probable label is true, over the rows that have one), recall_at_1 (over the true labels), and where there are
+        probabilities log_loss (mean binary cross-entropy) and calibration_error (its mean over the labels).
 
     Raises:
         DataError: no rows, or lengths that differ.
