@@ -171,8 +171,14 @@ def with_words(dictionary: Dictionary, words: list[bytes]) -> Dictionary:
 
 def _unsupervised(path: Path, dictionary: Dictionary, how: How, report: Report) -> Original:
     from erya.models.fasttext.subword_kernels import SHARDS
-    from erya.models.fasttext.subword_loop import Plan, Run, Subwords
+    from erya.models.fasttext.subword_loop import Plan, Run, Start, Subwords
 
+    start = None
+    if how.pretrained is not None:
+        names, vectors = pretrained(how.pretrained)
+        dictionary = with_words(dictionary, names).with_arguments(dictionary.arguments.with_dim(vectors.shape[1]))
+        rows = np.array([dictionary.row_of(name) for name in names], dtype=np.int64)
+        start = Start(rows[rows >= 0], vectors[rows >= 0])
     arguments = dictionary.arguments
     if arguments.loss not in ("ns", "hs"):
         raise UsageError(
@@ -199,8 +205,8 @@ def _unsupervised(path: Path, dictionary: Dictionary, how: How, report: Report) 
         deterministic=how.deterministic,
         threads=min(how.workers, SHARDS) if how.deterministic else how.workers,
     )
-    run = Run(ids, dictionary.counts, subwords, plan)
-    del ids, words
+    run = Run(ids, dictionary.counts, subwords, plan, start=start)
+    del ids, words, start
     run.finish(report)
     return Original(arguments, dictionary, *_spread(run, dictionary.size, dictionary.rows))
 

@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from erya.errors import DivergedError, Interrupted
 from erya.kernel_cache import announce
-from erya.language import say
 from erya.models.fasttext import subword_kernels as kernels
 from erya.models.fasttext.features import END
+from erya.parts.block_runs import Block, train_blocks
 from erya.parts.chance import AliasTable, alias_table, start_stream
 from erya.parts.huffman import Paths, huffman
 from erya.parts.lockstep import run_together
@@ -60,6 +59,21 @@ class Plan:
     seed: int
     deterministic: bool
     threads: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a training begins with, instead of chance.
+
+    Attributes:
+        rows: (n,) of the input: words, then V + the places of buckets in ``Subwords.kept``.
+        vectors: (n, D).
+        targets: (V, D) or (V − 1, D); None: zeros.
+    """
+
+    rows: Integers
+    vectors: Floats
+    targets: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +140,18 @@ class Run:
         subwords: which rows each word owns.
         plan: the settings.
         held_out: ids of other text, whose loss is measured after every epoch.
+        start: vectors to begin with; other rows are drawn.
     """
 
-    def __init__(self, ids: Ids, counts: Integers, subwords: Subwords, plan: Plan, held_out: Ids | None = None) -> None:
+    def __init__(
+        self,
+        ids: Ids,
+        counts: Integers,
+        subwords: Subwords,
+        plan: Plan,
+        held_out: Ids | None = None,
+        start: Start | None = None,
+    ) -> None:
         self.ids, self.plan, self.subwords, self.held_out = ids, plan, subwords, held_out
         size = len(counts)
         paths = _no_paths() if plan.negative else huffman(counts)
@@ -162,6 +185,10 @@ class Run:
         for first in range(0, self.settings.inputs, 1 << 14):
             block = self.input[first : first + (1 << 14)]
             block[:] = (2 * generator.random(block.shape, dtype=np.float32) - 1) / np.float32(plan.dim)
+        if start is not None:
+            self.input[start.rows] = start.vectors
+            if start.targets is not None:
+                self.targets[:] = start.targets
         longest = _most_targets(plan, self.settings, paths)
         self.desks = _desks(self.settings, longest, padded(plan.dim), plan)
         self.hands = [_hands(self.settings, longest, rows + thread) for thread in range(plan.threads)]
@@ -189,9 +216,9 @@ class Run:
 
     # ---- a block ----------------------------------------------------------------------------------------------
 
-    def block(self) -> None:
+    def block(self) -> Block:
         """Train on the next block; sets ``broken`` where a score is beyond all sense."""
-        number = self.done % self.blocks
+        number, epoch = self.done % self.blocks, self.done // self.blocks + 1
         ids = self.ids[number * self.block_tokens : (number + 1) * self.block_tokens]
         stream = np.zeros(1, dtype=np.uint64)
         start_stream(stream, self.plan.seed, self.done, -1)
@@ -203,6 +230,7 @@ class Run:
         self.pace.measured(1, size, threads, perf_counter() - started)
         if not self.broken:
             self.done += 1
+        return Block(epoch, len(ids), not self.broken)
 
     def _rate(self, share: float) -> float:
         return self.plan.learning_rate * max(LEAST_RATE, 1 - share)
@@ -250,42 +278,26 @@ class Run:
             Interrupted: the report asked to stop; a checkpoint was saved.
         """
         self.warm_up(report)
-        whole = self.plan.epochs * self.blocks
-        while self.done < whole:
-            left = len(self.ids) - self.done % self.blocks * self.block_tokens
-            started, tokens = perf_counter(), min(self.block_tokens, left)
-            epoch = self.done // self.blocks + 1
-            self.block()
-            if self.broken:
-                raise self._diverged(epoch)
-            loss = self._mean_loss()
-            if self.done % self.blocks == 0:
-                self._close_epoch(report)
-            report.progress(
-                epoch=epoch,
-                epochs=self.plan.epochs,
-                done=self.done / whole,
-                loss=loss,
-                tokens_per_second=tokens / max(perf_counter() - started, 1e-6),
-            )
-            wish = report.stopping()
-            if wish == "interrupt":
-                report.save_checkpoint(self.state())
-                raise Interrupted("interrupted", say("stopped; the state is saved", "已停止；当前状态已保存"))
-            if wish == "budget" and self.done < whole:
-                if self.done % self.blocks:
-                    self._close_epoch(report)
-                break
-            if report.checkpoint_due():
-                report.save_checkpoint(self.state())
+        for _ in train_blocks(self, report):
+            pass
 
-    def _mean_loss(self) -> float | None:
+    def done_share(self) -> float:
+        """How much of the whole training is done."""
+        return self.done / (self.plan.epochs * self.blocks)
+
+    def inside_epoch(self) -> bool:
+        """Whether an epoch has begun and not ended."""
+        return self.done % self.blocks != 0
+
+    def mean_loss(self) -> float | None:
+        """Of this epoch so far, or of the last one."""
         if self.totals[1] > 0:
             return float(self.totals[0] / self.totals[1])
         return self.curve[-1]["loss"] if self.curve else None
 
-    def _close_epoch(self, report: Report) -> None:
-        row: dict[str, Any] = {"epoch": -(-self.done // self.blocks), "step": self.done, "loss": self._mean_loss()}
+    def close_epoch(self, report: Report) -> None:
+        """Write the row of the curve."""
+        row: dict[str, Any] = {"epoch": -(-self.done // self.blocks), "step": self.done, "loss": self.mean_loss()}
         if self.held_out is not None:
             row["validation_loss"] = self.loss(self.held_out)
         self.curve.append(row)
@@ -315,17 +327,6 @@ class Run:
                 totals,
             )
         return float(totals[0] / totals[1]) if totals[1] else math.nan
-
-    def _diverged(self, epoch: int) -> DivergedError:
-        rate = self.plan.learning_rate
-        return DivergedError(
-            "diverged",
-            say(
-                f"training diverged in epoch {epoch} (learning_rate={rate:g}); the model is that of the last good step",
-                f"训练在第 {epoch} 轮发散（learning_rate={rate:g}）；模型停在最后一个正常的步骤",
-            ),
-            help=f"--set learning_rate={rate / 10:g}",
-        )
 
     # ---- checkpoints ------------------------------------------------------------------------------------------
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from erya.parts.chance_reference import Stream, around
+
 Doubles = NDArray[np.float64]
-BITS = 2**64
 
 
 # ---- the model ----------------------------------------------------------------------------------------------------
@@ -42,41 +43,6 @@ def gradients(rows: Doubles, u: Doubles, y: Doubles, m: Doubles) -> tuple[float,
     loss = float((y * np.logaddexp(0, -s) + (m - y) * np.logaddexp(0, s)).sum())
     error = m * sigmoid(s) - y  # d loss / d s
     return loss, error @ u, np.outer(error, h)
-
-
-# ---- chance: the same numbers as parts/chance.py ------------------------------------------------------------------
-
-
-def mixed(number: int) -> int:
-    """SplitMix64's output function."""
-    z = number % BITS
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) % BITS
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) % BITS
-    return z ^ (z >> 31)
-
-
-class Stream:
-    """Random numbers of one turn."""
-
-    def __init__(self, seed: int, block: int, turn: int) -> None:
-        state = mixed(seed + 0x9E3779B97F4A7C15)
-        state = mixed(state ^ ((block + 0xD1B54A32D192ED03) % BITS))
-        self.state = mixed(state ^ ((turn + 0x8CB92BA72F3D8DD7) % BITS))
-
-    def next_number(self) -> int:
-        """64 random bits."""
-        self.state = (self.state + 0x9E3779B97F4A7C15) % BITS
-        return mixed(self.state)
-
-    def below(self, end: int) -> int:
-        """A number from 0 to end − 1."""
-        return ((self.next_number() >> 32) * end) >> 32
-
-    def draw(self, keep: NDArray[np.uint32], other: NDArray[np.int32]) -> int:
-        """A word from the noise distribution, by the alias method."""
-        bits = self.next_number()
-        column = ((bits >> 32) * len(keep)) >> 32
-        return column if bits % 2**32 < int(keep[column]) else int(other[column])
 
 
 # ---- training -----------------------------------------------------------------------------------------------------
@@ -158,7 +124,7 @@ def take_turn(
     for_input: Moves = []
     for_targets: Moves = []
     for place in range(first, last):
-        contexts = _contexts(kept, place, stream, task.window) if kept[place] >= 0 else []
+        contexts = around(kept, place, 1 + stream.below(task.window)) if kept[place] >= 0 else []
         if not contexts:
             continue
         answers = [kept[place]] if task.cbow else [kept[context] for context in contexts]
@@ -194,15 +160,3 @@ def targets_of(answers: Sequence[int], noise: Sequence[int], task: Task) -> dict
         entry = chosen.setdefault(word, [0.0, 0.0])
         entry[1] += share * (len(answers) - entry[0]) / len(answers)
     return chosen
-
-
-def _contexts(kept: Sequence[int], place: int, stream: Stream, window: int) -> list[int]:
-    """The places around, as far as a width that is drawn and no further than the line."""
-    reach = 1 + stream.below(window)
-    found = []
-    for step in (-1, 1):
-        other = place + step
-        while 0 <= other < len(kept) and abs(other - place) <= reach and kept[other] >= 0:
-            found.append(other)
-            other += step
-    return found

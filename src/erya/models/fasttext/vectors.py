@@ -7,6 +7,7 @@ Not here: reading text (``text/corpus.py``), questions to the vectors (``parts/w
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from erya import machine
 from erya.contract import Model
-from erya.errors import DataError, DivergedError
+from erya.errors import DivergedError
 from erya.language import say
 from erya.models.fasttext.features import hashes, pieces_of
 from erya.parts import settings
@@ -27,7 +28,7 @@ from erya.text import tokenizers
 
 if TYPE_CHECKING:
     from erya.models.fasttext.original import Original
-    from erya.models.fasttext.subword_loop import Plan, Run
+    from erya.models.fasttext.subword_loop import Plan, Run, Start, Subwords
     from erya.text.corpus import Encoded
     from erya.trace import Trace
 
@@ -58,6 +59,8 @@ class FastTextVectors(Model, WordQueries):
         epochs: passes over the text.
         learning_rate: of the first step, falling linearly.
         deterministic: same seed, same bits, for any number of threads. False: threads write without waiting.
+        pretrained: a file of word vectors to begin with, in any format that Erya reads. Its width replaces ``dim``; a word of the
+            vocabulary that it has begins with that vector as its own row, n-grams begin at random.
         tokenizer: a name or a tokenizer; ``"auto"``: words, or Chinese words.
         seed: fixes the first vectors and everything drawn.
 
@@ -95,6 +98,7 @@ class FastTextVectors(Model, WordQueries):
         epochs: int = 5,
         learning_rate: float = 0.05,
         deterministic: bool = True,
+        pretrained: str | Path | None = None,
         tokenizer: Any = "auto",
         seed: int = 0,
     ) -> None:
@@ -111,6 +115,7 @@ class FastTextVectors(Model, WordQueries):
         self.epochs = epochs
         self.learning_rate = learning_rate
         self.deterministic = deterministic
+        self.pretrained = pretrained
         self.tokenizer = tokenizer
         self.seed = seed
 
@@ -134,35 +139,85 @@ class FastTextVectors(Model, WordQueries):
             DivergedError: the learning rate is too high; the model is that of the last good step.
             Interrupted: the report asked for it.
         """
-        from erya.models.fasttext.subword_loop import Run, Subwords  # Numba: only for training
+        from erya.models.fasttext import vector_starts  # Numba: only for training
+        from erya.parts.more_text import held_out_ids
         from erya.text.corpus import encode
 
         self._check_settings(sample_weight)
         encoded = encode(X, tokenizer=self.tokenizer, min_count=self.min_count, report=report)
+        start = None if self.pretrained is None else vector_starts.from_file(Path(self.pretrained), encoded, report)
+        held_out = held_out_ids(validation, encoded.words, encoded.tokenizer)
+        self._learn(encoded, encoded.counts, self._subwords(encoded, encoded.counts), held_out, start, report)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, *, validation: Any = None, report: Report = quiet) -> Self:
+        """Go on with more text: new words that reach ``min_count`` in it join the vocabulary, known words and n-grams go on learning.
+
+        The learning rate begins anew. Counts are added up, so that subsampling and noise follow all text seen. A new word begins
+        with its n-grams as they have been learned, and a random row of its own. With hierarchical softmax the tree changes with
+        the counts, and its nodes' vectors begin anew.
+
+        Args:
+            X: as ``fit``; an iterable that can be read only once is kept in memory.
+            y: ignored.
+            validation, report: as ``fit``.
+
+        Raises:
+            DataError: no text, or no word that is known or frequent enough.
+            UsageError, DivergedError, Interrupted: as ``fit``; settings that cannot change any more.
+        """
+        from erya.models.fasttext import vector_starts
+        from erya.parts.more_text import grown, held_out_ids
+
+        if not self.__sklearn_is_fitted__():
+            return self.fit(X, validation=validation, report=report)
+        self._check_settings(None)
+        vector_starts.check_settings(self)
+        more = grown(X, self.words_, self.counts_, self.tokenizer_, self.min_count, report)
+        subwords = self._subwords(more.encoded, more.counts)
+        start = vector_starts.from_before(self, more, subwords)
+        held_out = held_out_ids(validation, more.encoded.words, more.encoded.tokenizer)
+        self._learn(more.encoded, more.counts, subwords, held_out, start, report)
+        return self
+
+    def _subwords(self, encoded: Encoded, counts: NDArray[np.int64]) -> Subwords:
+        from erya.models.fasttext.subword_loop import Subwords
+
+        return Subwords.of(encoded.words, counts, self.min_n, self.max_n, self.buckets)
+
+    def _learn(
+        self,
+        encoded: Encoded,
+        counts: NDArray[np.int64],
+        subwords: Subwords,
+        held_out: NDArray[np.int32] | None,
+        start: Start | None,
+        report: Report,
+    ) -> None:
+        from erya.models.fasttext.subword_loop import Run
+
         try:
-            held_out = _held_out(validation, encoded)
-            subwords = Subwords.of(encoded.words, encoded.counts, self.min_n, self.max_n, self.buckets)
-            run = Run(encoded.ids, encoded.counts, subwords, self._plan(), held_out)
+            dim = self.dim if start is None else start.vectors.shape[1]
+            run = Run(encoded.ids, counts, subwords, self._plan(dim), held_out, start)
             saved = report.load_checkpoint()
             if saved is not None:
                 run.resume(saved)
             try:
                 run.finish(report)
             except DivergedError:
-                self._take(encoded, run)
+                self._take(encoded, counts, run)
                 raise
-            self._take(encoded, run)
+            self._take(encoded, counts, run)
         finally:
             encoded.close()
-        return self
 
-    def _plan(self) -> Plan:
+    def _plan(self, dim: int) -> Plan:
         from erya.models.fasttext.subword_kernels import SHARDS
         from erya.models.fasttext.subword_loop import Plan
 
         threads = machine.threads()
         return Plan(
-            dim=self.dim,
+            dim=dim,
             window=self.window,
             negative=0 if self.loss == "hierarchical_softmax" else self.negative,
             cbow=self.algorithm == "cbow",
@@ -190,14 +245,16 @@ class FastTextVectors(Model, WordQueries):
         settings.number("learning_rate", self.learning_rate, 0, 1e3, closed=False)
         for name, choices in (("algorithm", ALGORITHMS), ("loss", LOSSES)):
             settings.require(getattr(self, name) in choices, name, getattr(self, name), " | ".join(choices))
+        path: Any = self.pretrained
+        settings.require(path is None or isinstance(path, str | Path), "pretrained", path, "FILE")
         sentence = say("vectors are learned word by word: texts have no weights", "词向量逐词学习：文本不能带权重")
         settings.no_weights(sample_weight, sentence)
 
-    def _take(self, encoded: Encoded, run: Run) -> None:
+    def _take(self, encoded: Encoded, counts: NDArray[np.int64], run: Run) -> None:
         """What was learned, the buckets in ascending order."""
         order = np.argsort(run.subwords.kept)
         words = len(encoded.words)
-        self.words_, self.counts_, self.tokenizer_ = encoded.words, encoded.counts, encoded.tokenizer
+        self.words_, self.counts_, self.tokenizer_ = encoded.words, counts, encoded.tokenizer
         self.vectors_ = run.subwords.means(run.input)
         self.input_ = np.concatenate([run.input[:words], run.input[words + order]])
         self.buckets_ = run.subwords.kept[order]
@@ -271,6 +328,13 @@ class FastTextVectors(Model, WordQueries):
 
     # ---- what was learned -------------------------------------------------------------------------------------
 
+    def plain_params(self) -> dict[str, Any]:
+        """The constructor's arguments as JSON data."""
+        if not isinstance(self.pretrained, Path):
+            return super().plain_params()
+        plain: dict[str, Any] = type(self)(**{**self.get_params(), "pretrained": str(self.pretrained)}).plain_params()
+        return plain
+
     def state(self) -> State:
         """Words, counts, vectors, all rows, buckets, targets; tokenizer and the curve."""
         self._check_fitted()
@@ -306,23 +370,3 @@ class FastTextVectors(Model, WordQueries):
         self.words_, self.counts_, self.vectors_ = words, counts, vectors
         self.input_, self.buckets_, self.targets_ = input, kept, targets
         self.tokenizer_, self.curve_ = tokenizers.from_plain(data["tokenizer"]), list(data["curve"])
-
-
-def _held_out(validation: Any, encoded: Encoded) -> NDArray[np.int32] | None:
-    """Held-out text as ids."""
-    from erya.text.corpus import encode
-
-    if validation is None:
-        return None
-    text = validation[0] if isinstance(validation, tuple) and len(validation) == 2 else validation
-    found = encode(text, tokenizer=encoded.tokenizer, vocabulary=encoded.words)
-    try:
-        if not (found.ids >= 0).any():
-            raise DataError(
-                "validation-unknown",
-                say("the validation text holds no known word", "验证文本里没有一个已知的词"),
-                help="fit(X, validation=…)",
-            )
-        return np.array(found.ids)
-    finally:
-        found.close()

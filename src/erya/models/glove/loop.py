@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from erya.errors import DivergedError, Interrupted
 from erya.kernel_cache import announce
-from erya.language import say
 from erya.models.glove import kernels
 from erya.models.glove.tiles import entries_of
+from erya.parts.block_runs import Block, train_blocks
 from erya.parts.counting_store import Cooccurrences
 from erya.parts.lockstep import ABORT, run_together
 from erya.parts.pace import Pace
@@ -111,32 +110,28 @@ class Run:
         """
         announce(report, [kernels.train_in_step if self.plan.deterministic else kernels.train_lock_free])
         self._steps(0, 0, 1)
-        total = len(self.entries.columns)
-        while self.epoch < self.plan.epochs:
-            before, started, number = self.round, perf_counter(), self.epoch + 1
-            if not self.rounds():
-                raise self._diverged()
-            seconds = max(perf_counter() - started, 1e-6)
-            speed = total * (self.round - before) / self.groups / seconds
-            if self.round == self.groups:
-                self._close_epoch(report)
-            report.progress(
-                epoch=number,
-                epochs=self.plan.epochs,
-                done=(self.epoch * self.groups + self.round) / (self.plan.epochs * self.groups),
-                loss=self.curve[-1]["loss"] if self.curve else None,
-                tokens_per_second=speed,
-            )
-            wish = report.stopping()
-            if wish == "interrupt":
-                report.save_checkpoint(self.state())
-                raise Interrupted("interrupted", say("stopped; the state is saved", "已停止；当前状态已保存"))
-            if wish == "budget" and self.epoch < self.plan.epochs:
-                self._end_early(report)
-            elif report.checkpoint_due():
-                report.save_checkpoint(self.state())
+        for _ in train_blocks(self, report):
+            pass
 
-    def _close_epoch(self, report: Report) -> None:
+    def block(self) -> Block:
+        """Train on the next rounds of this epoch."""
+        before, number = self.round, self.epoch + 1
+        sound = self.rounds()
+        return Block(number, len(self.entries.columns) * (self.round - before) / self.groups, sound)
+
+    def done_share(self) -> float:
+        """How much of the whole training is done."""
+        return (self.epoch * self.groups + self.round) / (self.plan.epochs * self.groups)
+
+    def inside_epoch(self) -> bool:
+        """Whether an epoch has begun and not ended."""
+        return 0 < self.round < self.groups
+
+    def mean_loss(self) -> float | None:
+        """Of the last epoch: an epoch's is known when it ends."""
+        return self.curve[-1]["loss"] if self.curve else None
+
+    def close_epoch(self, report: Report) -> None:
         """Write the curve's row, go on to the next epoch. The tiles' losses are added in one fixed order."""
         row: dict[str, Any] = {"epoch": self.epoch + 1, "loss": float(self.losses.sum() / max(1, self._seen()))}
         if self.round < self.groups:
@@ -151,24 +146,6 @@ class Run:
         tiles = np.arange(self.groups)
         lengths = np.diff(self.entries.starts[:: self.size]).reshape(self.groups, self.groups)
         return sum(int(lengths[tiles, (tiles + turn + self.epoch) % self.groups].sum()) for turn in range(self.round))
-
-    def _end_early(self, report: Report) -> None:
-        """The budget is spent: what is learned so far is the result."""
-        if self.round:
-            self._close_epoch(report)
-        self.epoch = self.plan.epochs
-
-    def _diverged(self) -> DivergedError:
-        rate = self.plan.learning_rate
-        return DivergedError(
-            "diverged",
-            say(
-                f"training diverged in epoch {self.epoch + 1} (learning_rate={rate:g}); "
-                f"the model is that of the last good step",
-                f"训练发散：第 {self.epoch + 1} 轮（learning_rate={rate:g}）；模型停在最后一个正常的步骤",
-            ),
-            help=f"--set learning_rate={rate / 10:g}",
-        )
 
     # ---- checkpoints ------------------------------------------------------------------------------------------
 

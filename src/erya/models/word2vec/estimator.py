@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from erya import machine
 from erya.contract import Model
-from erya.errors import DataError, DivergedError, ResourceError, UsageError, nearest, quoted
+from erya.errors import DivergedError, ResourceError, UsageError, nearest, quoted
 from erya.language import say
 from erya.parts import settings
 from erya.parts.word_queries import WordQueries
@@ -136,11 +136,13 @@ class Word2Vec(Model, WordQueries):
             DivergedError: the learning rate is too high; the model is that of the last good step.
             Interrupted: the report asked for it.
         """
+        from erya.parts.more_text import held_out_ids
         from erya.text.corpus import encode
 
         self._check_settings(sample_weight)
         encoded = encode(X, tokenizer=self.tokenizer, min_count=self.min_count, max_size=self.max_size, report=report)
-        self._learn(encoded, encoded.counts, self._other(validation, encoded.words, encoded.tokenizer), None, report)
+        held_out = held_out_ids(validation, encoded.words, encoded.tokenizer)
+        self._learn(encoded, encoded.counts, held_out, None, report)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, *, validation: Any = None, report: Report = quiet) -> Self:
@@ -158,7 +160,7 @@ class Word2Vec(Model, WordQueries):
             DataError: no text, or no word that is known or frequent enough.
             UsageError, DivergedError, Interrupted: as ``fit``.
         """
-        from erya.text.corpus import encode
+        from erya.parts.more_text import grown, held_out_ids
 
         if not self.__sklearn_is_fitted__():
             return self.fit(X, validation=validation, report=report)
@@ -173,23 +175,10 @@ class Word2Vec(Model, WordQueries):
                 ),
                 help=f"set_params(dim={self.vectors_.shape[1]}), or fit(X)",
             )
-        X = list(X) if not isinstance(X, str) and iter_once(X) else X
-        with_all = encode(X, tokenizer=self.tokenizer_, min_count=1, report=report)
-        seen = dict(zip(with_all.words, with_all.counts.tolist(), strict=True))
-        with_all.close()
-        fresh = [word for word in with_all.words if word not in self.key_to_index and seen[word] >= self.min_count]
-        before = np.zeros(0, np.int64) if self.counts_ is None else self.counts_
-        counts = np.array(
-            [count + seen.get(word, 0) for word, count in zip(self.words_, before.tolist(), strict=True)]
-            + [seen[word] for word in fresh],
-            dtype=np.int64,
-        )
-        words = [*self.words_, *fresh]
-        order = sorted(range(len(words)), key=lambda row: (-counts[row], words[row]))
-        encoded = encode(X, tokenizer=self.tokenizer_, vocabulary=[words[row] for row in order], report=report)
-        start = self._grown(len(fresh), np.array(order))
-        other = self._other(validation, encoded.words, encoded.tokenizer)
-        self._learn(encoded, counts[order], other, start, report)
+        more = grown(X, self.words_, self.counts_, self.tokenizer_, self.min_count, report)
+        start = self._grown(more.fresh, more.order)
+        other = held_out_ids(validation, more.encoded.words, more.encoded.tokenizer)
+        self._learn(more.encoded, more.counts, other, start, report)
         return self
 
     def _grown(self, fresh: int, order: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -201,22 +190,6 @@ class Word2Vec(Model, WordQueries):
         if self.loss == "hierarchical_softmax":
             return vectors, np.zeros((len(order) - 1, width), dtype=np.float32)
         return vectors, np.concatenate([self.targets_, np.zeros((fresh, width), dtype=np.float32)])[order]
-
-    def _other(self, validation: Any, words: list[str], tokenizer: tokenizers.Tokenizer) -> NDArray[np.int32] | None:
-        """Held-out text as ids."""
-        from erya.text.corpus import encode
-
-        if validation is None:
-            return None
-        text = validation[0] if isinstance(validation, tuple) and len(validation) == 2 else validation
-        encoded = encode(text, tokenizer=tokenizer, vocabulary=words)
-        if not (encoded.ids >= 0).any():
-            raise DataError(
-                "validation-unknown",
-                say("the validation text holds no known word", "验证文本里没有一个已知的词"),
-                help="fit(X, validation=…)",
-            )
-        return np.array(encoded.ids)
 
     def _learn(
         self,
@@ -436,8 +409,3 @@ def _run(
     from erya.models.word2vec.loop import Run
 
     return Run(ids, counts, plan, watched, held_out, start)
-
-
-def iter_once(X: Any) -> bool:
-    """Whether ``X`` can be read only once: an iterator."""
-    return hasattr(X, "__next__")

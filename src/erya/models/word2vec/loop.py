@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from erya.errors import DivergedError, Interrupted
 from erya.kernel_cache import announce
-from erya.language import say
 from erya.models.word2vec import shard_kernels as shards
 from erya.models.word2vec.kernels import GROUP, SIDE, Hands
+from erya.parts.block_runs import Block, train_blocks
 from erya.parts.chance import AliasTable, alias_table, start_stream
 from erya.parts.huffman import Paths, huffman
 from erya.parts.lockstep import run_together
@@ -146,9 +145,9 @@ class Run:
 
     # ---- a block ----------------------------------------------------------------------------------------------
 
-    def block(self) -> None:
+    def block(self) -> Block:
         """Train on the next block; sets ``broken`` where a step would not have been finite."""
-        number = self.done % self.blocks
+        number, epoch = self.done % self.blocks, self.done // self.blocks + 1
         ids = self.ids[number * self.block_tokens : (number + 1) * self.block_tokens]
         stream = np.zeros(1, dtype=np.uint64)
         start_stream(stream, self.plan.seed, self.done, -1)
@@ -160,6 +159,7 @@ class Run:
         self.pace.measured(1, size, threads, perf_counter() - started)
         if not self.broken:
             self.done += 1
+        return Block(epoch, len(ids), not self.broken)
 
     def _rate(self, share: float) -> float:
         return self.plan.learning_rate * max(LEAST_RATE, 1 - share)
@@ -206,49 +206,32 @@ class Run:
             Interrupted: the report asked to stop; a checkpoint was saved.
         """
         self.warm_up(report)
-        whole = self.plan.epochs * self.blocks
-        moments = _moments(whole)
+        moments = _moments(self.plan.epochs * self.blocks)
         if self.done == 0 and not self.moments:
             self._keep_snapshot()
-        while self.done < whole:
-            left = len(self.ids) - self.done % self.blocks * self.block_tokens
-            started, tokens = perf_counter(), min(self.block_tokens, left)
-            epoch = self.done // self.blocks + 1
-            self.block()
-            if self.broken:
-                raise self._diverged(epoch)
+        for _ in train_blocks(self, report):
             if self.done in moments:
                 self._keep_snapshot()
-            loss = self._mean_loss()
-            if self.done % self.blocks == 0:
-                self._close_epoch(report)
-            report.progress(
-                epoch=epoch,
-                epochs=self.plan.epochs,
-                done=self.done / whole,
-                loss=loss,
-                tokens_per_second=tokens / max(perf_counter() - started, 1e-6),
-            )
-            wish = report.stopping()
-            if wish == "interrupt":
-                report.save_checkpoint(self.state())
-                raise Interrupted("interrupted", say("stopped; the state is saved", "已停止；当前状态已保存"))
-            if wish == "budget" and self.done < whole:
-                if self.done % self.blocks:
-                    self._close_epoch(report)
-                break
-            if report.checkpoint_due():
-                report.save_checkpoint(self.state())
         if self.done not in self.moments:
             self._keep_snapshot()
 
-    def _mean_loss(self) -> float | None:
+    def done_share(self) -> float:
+        """How much of the whole training is done."""
+        return self.done / (self.plan.epochs * self.blocks)
+
+    def inside_epoch(self) -> bool:
+        """Whether an epoch has begun and not ended."""
+        return self.done % self.blocks != 0
+
+    def mean_loss(self) -> float | None:
+        """Of this epoch so far, or of the last one."""
         if self.totals[1] > 0:
             return float(self.totals[0] / self.totals[1])
         return self.curve[-1]["loss"] if self.curve else None
 
-    def _close_epoch(self, report: Report) -> None:
-        row: dict[str, Any] = {"epoch": -(-self.done // self.blocks), "step": self.done, "loss": self._mean_loss()}
+    def close_epoch(self, report: Report) -> None:
+        """Write the row of the curve."""
+        row: dict[str, Any] = {"epoch": -(-self.done // self.blocks), "step": self.done, "loss": self.mean_loss()}
         if self.held_out is not None:
             row["validation_loss"] = self.loss(self.held_out)
         self.curve.append(row)
@@ -273,17 +256,6 @@ class Run:
     def _keep_snapshot(self) -> None:
         self.moments.append(self.done)
         self.snapshots.append(self.vectors[self.watched].copy())
-
-    def _diverged(self, epoch: int) -> DivergedError:
-        rate = self.plan.learning_rate
-        return DivergedError(
-            "diverged",
-            say(
-                f"training diverged in epoch {epoch} (learning_rate={rate:g}); the model is that of the last good step",
-                f"训练在第 {epoch} 轮发散（learning_rate={rate:g}）；模型停在最后一个正常的步骤",
-            ),
-            help=f"--set learning_rate={rate / 10:g}",
-        )
 
     # ---- checkpoints ------------------------------------------------------------------------------------------
 
