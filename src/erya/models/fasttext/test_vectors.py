@@ -283,6 +283,106 @@ def test_bad_settings_are_named(settings):
     assert next(iter(settings)) in str(caught.value) or "min_n" in str(caught.value)
 
 
+# ---- beginning elsewhere than with chance --------------------------------------------------------------------------
+
+
+def small(**settings):
+    return FastTextVectors(
+        **({"dim": 5, "min_count": 2, "epochs": 2, "buckets": 300, "tokenizer": "whitespace"} | settings)
+    )
+
+
+TEXT = ["tea and teas by the sea", "the sea takes all the tea", "teas and tea and tea"] * 5
+
+
+@pytest.mark.parametrize("form", ["v.vec", "v.bin", "v.erya"])
+def test_pretrained_vectors_are_where_words_begin(form, tmp_path):
+    from erya.models.fasttext import binary
+
+    told = {"tea": [1, 2, 3, 4, 5, 6, 7], "zebra": [7, 6, 5, 4, 3, 2, 1], "sea": [0, 0, 1, 0, 0, 0, 0.5]}
+    if form == "v.vec":
+        lines = [f"{word} {' '.join(map(str, vector))}" for word, vector in told.items()]
+        (tmp_path / form).write_text(f"3 7\n{chr(10).join(lines)}\n", encoding="utf-8")
+    else:
+        before = small(dim=7, min_count=1).fit([" ".join(told)] * 3)
+        told = {word: before[word] for word in told}
+        if form == "v.bin":
+            binary.write(tmp_path / form, before.to_original())
+        else:
+            before.save(tmp_path / form)
+    found = small(pretrained=tmp_path / form, learning_rate=1e-9).fit(TEXT)
+    assert found.vector_size == 7
+    assert "zebra" not in found.key_to_index
+    for word in ("tea", "sea"):
+        assert np.allclose(found.input_[found.get_index(word)], told[word], atol=1e-5)
+    assert np.abs(found.input_[found.get_index("the")]).max() < 1 / 7 + 1e-5
+    assert np.abs(found.input_[len(found.words_) :]).max() < 1 / 7 + 1e-5
+    again = erya.load(found.save(tmp_path / "again.erya"))
+    assert again.pretrained == str(tmp_path / form)
+    assert again.fingerprint() == found.fingerprint()
+
+
+def test_a_file_without_a_word_of_the_text_is_refused(tmp_path):
+    (tmp_path / "v.vec").write_text("1 2\nzebra 1 2\n", encoding="utf-8")
+    with pytest.raises(DataError, match="no word of this text"):
+        small(pretrained=tmp_path / "v.vec").fit(TEXT)
+
+
+@pytest.mark.parametrize("algorithm", ["skip_gram", "cbow"])
+@pytest.mark.parametrize("loss", ["negative_sampling", "hierarchical_softmax"])
+def test_more_text_brings_new_words_and_goes_on_from_what_was_learned(algorithm, loss):
+    found = small(algorithm=algorithm, loss=loss).fit(TEXT)
+    words, counts = list(found.words_), dict(zip(found.words_, found.counts_.tolist(), strict=True))
+    rows = {word: found.input_[found.get_index(word)].copy() for word in words}
+    buckets = dict(zip(found.buckets_.tolist(), found.input_[len(words) :].copy(), strict=True))
+    targets = dict(zip(words, found.targets_.copy(), strict=False))
+    found.learning_rate = 1e-9
+    found.partial_fit(iter(["teatime by the seaside", "teatime once"] * 2))
+    assert set(found.words_) == {*words, "teatime", "by", "the", "seaside", "once"}
+    assert found.counts_.tolist() == sorted(found.counts_.tolist(), reverse=True)
+    assert found.counts_[found.get_index("the")] == counts["the"] + 2
+    assert found.counts_[found.get_index("teatime")] == 4
+    for word, row in rows.items():
+        assert np.allclose(found.input_[found.get_index(word)], row, atol=1e-6), word
+    for bucket, row in buckets.items():
+        place = int(np.searchsorted(found.buckets_, bucket))
+        assert found.buckets_[place] == bucket
+        assert np.allclose(found.input_[len(found.words_) + place], row, atol=1e-6)
+    if loss == "negative_sampling":
+        for word, row in targets.items():
+            assert np.allclose(found.targets_[found.get_index(word)], row, atol=1e-6)
+    pieces = found.ngrams("teatime")[1]
+    assert np.allclose(
+        found["teatime"], found.input_[[found.get_index("teatime"), *pieces.tolist()]].mean(axis=0), atol=1e-6
+    )
+
+
+def test_going_on_is_the_same_bits_for_any_number_of_threads_and_learns(monkeypatch):
+    prints, losses = set(), []
+    for threads in (1, 2):
+        monkeypatch.setenv("ERYA_THREADS", str(threads))
+        texts = vectors.toy(seed=1, rows=300)[0]
+        found = catalog.model("vectors/fasttext", "tiny").fit(texts[:200])
+        found.partial_fit(texts[200:], validation=texts[:100])
+        prints.add(found.fingerprint())
+        losses.append([row["validation_loss"] for row in found.curve_])
+    assert len(prints) == 1
+    assert losses[0][-1] < losses[0][0]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"dim": 6}, {"loss": "hierarchical_softmax"}, {"buckets": 2}, {"max_n": 0, "min_n": 0}]
+)
+def test_settings_cannot_change_when_going_on(settings):
+    found = small().fit(TEXT)
+    with pytest.raises(UsageError, match="cannot change"):
+        found.set_params(**settings).partial_fit(TEXT)
+
+
+def test_without_a_model_going_on_is_a_beginning():
+    assert small().partial_fit(TEXT).fingerprint() == small().fit(TEXT).fingerprint()
+
+
 # ---- the original's files -----------------------------------------------------------------------------------------
 
 
@@ -338,3 +438,23 @@ def test_what_the_original_s_files_cannot_hold_is_refused():
     found = FastTextVectors(dim=7, min_count=1, epochs=1).fit([["New York", "is", "big"]] * 5)
     with pytest.raises(DataError, match="white space"):
         found.to_original()
+
+
+def test_the_original_s_training_begins_with_vectors_as_the_original_does(tmp_path):
+    """Words of the file join the dictionary; their own rows are its vectors, whatever ``dim`` says."""
+    from erya.models.fasttext import making
+    from erya.models.fasttext.arguments import Arguments
+
+    (tmp_path / "t.txt").write_text("\n".join(TEXT) + "\n", encoding="utf-8")
+    (tmp_path / "v.vec").write_text("2 3\ntea 1 2 3\nzebra 3 2 1\n", encoding="utf-8")
+    arguments = Arguments(model="skipgram", loss="ns", dim=9, min_count=1, buckets=50, min_n=2, max_n=3, sample=1.0)
+    how = making.How(learning_rate=1e-9, pretrained=tmp_path / "v.vec")
+    found = making.train(tmp_path / "t.txt", arguments, how)
+    dictionary = found.dictionary
+    plain = making.train(tmp_path / "t.txt", arguments, making.How(learning_rate=1e-9)).dictionary
+    assert found.arguments.dim == 3
+    assert set(dictionary.words) == {*plain.words, b"zebra"}
+    assert dictionary.counts[dictionary.row_of(b"tea")] == plain.counts[plain.row_of(b"tea")] + 1
+    assert dictionary.counts[dictionary.row_of(b"zebra")] == 1
+    assert np.allclose(found.input[dictionary.row_of(b"tea")], [1, 2, 3], atol=1e-5)
+    assert np.allclose(found.input[dictionary.row_of(b"zebra")], [3, 2, 1], atol=1e-5)
