@@ -259,7 +259,7 @@ def test_wrong_calls(fitted):
     X, y = classify.toy(rows=30)
     with pytest.raises(UsageError, match="wraps a trained model"):
         Calibrated().fit(X, y)
-    with pytest.raises(UsageError, match="wraps a trained model"):
+    with pytest.raises(UsageError, match="not trained, but made"):
         catalog.card_of("classify/calibrated")
     with pytest.raises(UsageError):
         Calibrated().predict_proba(X)

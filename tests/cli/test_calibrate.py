@@ -96,7 +96,6 @@ def test_the_training_data_themselves_give_their_dev_part(erya, reviews, tmp_pat
         (["predict", "m.erya", "--input", "x", "--abstain"], 2, "erya calibrate m.erya DEV --precision"),
         (["predict", "m.erya", "--input", "x", "--min-probability", "80"], 2, "--min-probability 0.9"),
         (["train", "classify/calibrated", "dev.csv", "-o", "c.erya"], 2, "erya calibrate"),
-        (["about", "classify/calibrated"], 2, "erya calibrate"),
     ],
 )
 def test_wrong_calls(erya, dev, tmp_path, arguments, code, named):

@@ -12,7 +12,7 @@ from erya.cli import output
 from erya.cli.check import file_facts, model_facts
 from erya.cli.flat import flat
 from erya.cli.frame import add
-from erya.cli.options import Manner, argument, option
+from erya.cli.options import Columns, Manner, argument, option
 from erya.cli.reading import opened, shown_path
 from erya.cli.targets import PAGE, check_output
 from erya.cli.values import chosen, whole
@@ -56,6 +56,7 @@ def register(app: typer.Typer) -> None:
             ('erya show m.erya "play some jazz"', say("every view of this input", "这条输入的所有视图")),
             ('erya show m.erya 2 "play some jazz"', say("the second view only", "只看第二个视图")),
             ('erya show m.erya "play some jazz" -o inside.html', say("as a page", "存成网页")),
+            ("erya show m.erya reliability test.csv", say("can its probabilities be believed?", "它的概率可信吗？")),
             ("erya show v.erya near king", say("word vectors: the nearest words", "词向量：最近的词")),
             ("erya show v.erya analogy man king woman", ""),
             ("erya show v.erya map -o map.html", say("words in the plane", "词的平面图")),
@@ -94,6 +95,7 @@ def explain(
 
 
 def show(
+    columns: Columns,
     manner: Manner,
     model: Annotated[
         str, argument("m.erya", "a trained model, or a file of word vectors", "训练好的模型，或词向量文件")
@@ -137,6 +139,8 @@ def show(
             tuple(word.strip() for word in (words or "").split(",") if word.strip()),
         )
         _show_words(model, loaded, content, inputs, wish, out, manner)
+    elif len(inputs) > 1 and inputs[0].casefold() == "reliability":
+        _show_reliability(model, loaded, content, inputs[1:], columns, out, manner)
     elif not inputs and not out:
         _overview(model, loaded, content, manner)
     else:
@@ -158,6 +162,18 @@ def _own_view(name: str, path: str, model: Model, content: Content, out: str | N
             help=f"erya show {shown_path(path)}",
         )
     _present(Trace(content.model, path, {}, [curve]), out, manner)
+
+
+def _show_reliability(
+    path: str, model: Model, content: Content | None, data: list[str], columns: Columns, out: str | None, manner: Manner
+) -> None:
+    """Whether the probabilities can be believed."""
+    from erya.cli import reliability
+
+    trace, document = reliability.picture(path, model, content, data, columns)
+    _present(trace, out, manner, document)
+    if model.id != "classify/calibrated":
+        manner.next(f"erya calibrate {shown_path(path)} DEV -o calibrated.erya")
 
 
 def _show_words(
@@ -245,6 +261,7 @@ def _overview(path: str, model: Any, content: Any, manner: Manner) -> None:
         output.write(f"  {name}  " + output.styled(say("array ", "数组 ") + "×".join(map(str, shape)), "dim"))
     if content is not None:
         output.write("  card  curve  " + output.styled(say("without a text", "不需要文本"), "dim"))
+    output.write("  reliability DATA  " + output.styled(say("labelled rows", "带标签的数据"), "dim"))
     manner.next(f'erya show {shown_path(path)} "…"', f'erya explain {shown_path(path)} "…"')
 
 
