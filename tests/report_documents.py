@@ -244,6 +244,38 @@ def document(
     }
 
 
+def several(
+    players: tuple[Player, ...], labels: list[str], texts: list[str], source: str, language: str, rows: int
+) -> dict[str, Any]:
+    """A document on rows of several labels: simulated answers, everything else as the leaderboard writes it."""
+    from erya.contestants import Contestant
+    from erya.text.dataset import Dataset, Part
+    from erya.trial_rows import RowsTrial
+
+    generator = np.random.default_rng(5)
+    truth = generator.random((rows, len(labels))) < 0.3
+    names = np.array(labels)
+    targets = [tuple(names[row].tolist()) for row in truth]
+    part = Part([texts[row % len(texts)] for row in range(rows)], targets, rows=list(range(2, rows + 2)))
+    trial = RowsTrial(Dataset(part, part, part, source=source))
+    scored = []
+    for player in players:
+        logits = (truth - 0.5) * 14 * (player.accuracy - 0.5) + generator.normal(size=truth.shape) * 2.5
+        probabilities = 1 / (1 + np.exp(-logits))
+        predictions = np.empty(rows, dtype=object)
+        predictions[:] = [tuple(names[row].tolist()) for row in probabilities > 0.5]
+        scored.append(Contestant(player.id, "id", runs=[Run(predictions, probabilities, names)]))
+    base = document(players, labels, texts, source, language, rows)
+    lines = {line["model"]: line for line in base["rows"]}
+    for contestant in scored:
+        lines[contestant.model] |= {"scores": trial.scores(contestant)}
+    scored.sort(key=lambda contestant: -lines[contestant.model]["scores"]["micro_f1"]["value"])
+    base["rows"] = [lines[contestant.model] for contestant in scored]
+    base["columns"] = list(trial.columns)
+    base["data"] |= {"target_kind": "several", "label_counts": trial.facts()["label_counts"]}
+    return base | trial.document(scored, base["rows"])
+
+
 def advised(found: dict[str, Any], monkeypatch: Any = None) -> dict[str, Any]:
     """The document with the advice that the leaderboard would give, in the document's language."""
     from erya.advice import advise
@@ -251,7 +283,8 @@ def advised(found: dict[str, Any], monkeypatch: Any = None) -> dict[str, Any]:
     if monkeypatch is not None:
         monkeypatch.setenv("ERYA_LANG", found["language"])
     found["beats_chance"] = any(
-        row["scores"] and row["scores"]["accuracy"]["low"] > found["baseline"]["majority"] for row in found["rows"]
+        row["scores"] and row["scores"][found.get("columns", ["accuracy"])[0]]["low"] > found["baseline"]["majority"]
+        for row in found["rows"]
     )
     found["advice"] = advise(found)
     return found
@@ -267,11 +300,17 @@ def _cached(name: str) -> dict[str, Any]:
         return document(ENGLISH[:3], ["negative", "positive"], SENTENCES, "my reviews/reviews 2024.csv", "en", 120)
     if name == "many":
         return document(ENGLISH, NATIONS, ["Zientek", "Adams", "Ó Súilleabháin"], "sample:names", "en", 2000)
+    if name == "several":
+        return several(ENGLISH, INTENTS, SENTENCES, "tags.jsonl", "en", 300)
+    if name == "several-zh":
+        return several(CHINESE, POEMS, VERSES, "标签.jsonl", "zh", 300)
     return document(ENGLISH[1:2], INTENTS, SENTENCES, "reviews.csv", "en", 300)
 
 
 def make(name: str, monkeypatch: Any = None) -> dict[str, Any]:
-    """``english`` ``chinese`` ``two`` ``many`` ``single`` ``failed`` ``chance`` ``nothing``: a fresh document."""
+    """``english`` ``chinese`` ``two`` ``many`` ``single`` ``several`` ``several-zh`` ``failed`` ``chance`` ``nothing``: a
+    fresh document.
+    """
     base = {"failed": "english", "chance": "two", "nothing": "english"}.get(name, name)
     found = copy.deepcopy(_cached(base))
     if name == "failed":

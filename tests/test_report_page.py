@@ -14,7 +14,7 @@ from tests import report_documents
 from tests.html_checks import checked
 from tests.test_charts import HOSTILE
 
-NAMES = ["english", "chinese", "two", "many", "single", "failed", "chance", "nothing"]
+NAMES = ["english", "chinese", "two", "many", "single", "several", "several-zh", "failed", "chance", "nothing"]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_every_kind_of_document_gives_a_whole_page(rendered, name):
     assert len(html) < 400_000
 
 
-@pytest.mark.parametrize("name", ["english", "chinese"])
+@pytest.mark.parametrize("name", ["english", "chinese", "several"])
 def test_same_document_same_bytes(rendered, name):
     document, html = rendered(name)
     assert report_page.render(json.loads(json.dumps(document))) == html
@@ -68,24 +68,26 @@ def test_process_language_does_not_matter(rendered, monkeypatch):
     assert report_page.render(document) == html
 
 
-def test_chinese_page_speaks_chinese_only(rendered):
-    _, html = rendered("chinese")
+@pytest.mark.parametrize("name", ["chinese", "several-zh"])
+def test_chinese_page_speaks_chinese_only(rendered, name):
+    _, html = rendered(name)
     page = checked(html)
     assert 'lang="zh-Hans"' in html
     for words in page.words:
         assert not re.search(r"[A-Za-z]{3,} [A-Za-z]{3,}", words.replace("F1", "")), words
 
 
-@pytest.mark.parametrize("name", ["english", "many", "two", "failed", "chance", "single"])
+@pytest.mark.parametrize("name", ["english", "many", "two", "failed", "chance", "single", "several"])
 def test_english_page_has_no_chinese(rendered, name):
     page = checked(rendered(name)[1])
     for words in page.words:
         assert not re.search(r"[\u3000-\u9fff\uff00-\uffef]", words.replace("尔雅", "")), words
 
 
-def test_hostile_strings_stay_text(monkeypatch):
+@pytest.mark.parametrize("name", ["english", "several"])
+def test_hostile_strings_stay_text(monkeypatch, name):
     """Every string that can come from data, files or other people's models."""
-    document = report_documents.make("english", monkeypatch)
+    document = report_documents.make(name, monkeypatch)
     schema = keys_of(document)
 
     def spoil(value, key=""):
@@ -93,7 +95,7 @@ def test_hostile_strings_stay_text(monkeypatch):
             return {(name if name in schema else name + HOSTILE): spoil(item, name) for name, item in value.items()}
         if isinstance(value, list):
             return [spoil(item, key) for item in value]
-        if isinstance(value, str) and key not in ("schema", "language", "status", "kind"):
+        if isinstance(value, str) and key not in ("schema", "language", "status", "kind", "target_kind", "columns"):
             return value + HOSTILE
         return value
 
@@ -412,3 +414,31 @@ def test_environment_and_data_are_told(rendered):
         assert str(value) in words
     assert document["data"]["digest"] in words
     assert "training 12,600, validation 700, test 700" in words
+
+
+# ---- several labels a row -------------------------------------------------------------------------------------
+
+
+def test_several_labels_are_judged_by_micro_f1(rendered):
+    document, html = rendered("several")
+    best = document["rows"][0]["scores"]["micro_f1"]
+    words = words_of(html)
+    assert "Micro F1, 95% interval" in words
+    assert f"{100 * best['value']:.1f}%" in section_of(html, "ranking")
+    assert "accuracy" not in re.sub(r"<[^>]*>", " ", section_of(html, "ranking")).lower()
+    assert "McNemar" not in html
+    assert "Randomisation test" in section_of(html, "differences")
+
+
+def test_several_labels_show_what_is_missed_and_added(rendered):
+    document, html = rendered("several")
+    assert '<section id="confusion"' not in html
+    shown = section_of(html, "confused")
+    for found in document["confused"].values():
+        for kind in found:
+            assert found[kind][0]["label"] in shown
+            assert f">{found[kind][0]['count']:,}<" in shown
+    worst = document["mistakes"][0]
+    assert worst["label"] in section_of(html, "mistakes")
+    assert "True labels" in section_of(html, "mistakes")
+    assert '<a href="#confused"' in html
