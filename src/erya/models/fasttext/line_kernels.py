@@ -12,9 +12,13 @@ the tests have the same in plain loops.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from llvmlite import ir
+from numba.core import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from erya.kernel_cache import inlined, kernel
@@ -28,13 +32,14 @@ ALL, PRUNED, NONE = range(3)  # which buckets have a row: each, those that are l
 LONGEST_LINE = 1024  # an unsupervised line is cut when it has more known tokens than this
 SPREAD = 0x9E3779B1  # an odd number that spreads neighbours
 HELD = 128  # tokens that are read before they are looked up
-PAD = 8  # bytes behind the last one that a kernel may look at
+PAD = 72  # bytes behind the last one that a kernel may look at
 
 Bytes = NDArray[np.uint8]
 Ids = NDArray[np.int32]
 Longs = NDArray[np.int64]
 Int = Any  # int64 inside Numba, int where Python calls
 
+_instruction: Callable[[Callable[..., Any]], Callable[..., Any]] = intrinsic
 _HIGH = np.uint64(0x8080808080808080)
 _LOW7 = np.uint64(0x7F7F7F7F7F7F7F7F)
 _EVERY = 0x0101010101010101
@@ -143,6 +148,23 @@ def separators(x: Any) -> Any:
     return (((line | blank) & ~x) | ~((low + _LOW7) | x)) & _HIGH
 
 
+@_instruction
+def spaces_of(typing: Any, data: Any, place: Any) -> Any:
+    """A bit for each of the 64 bytes from ``place`` on, the first one lowest: whether it separates tokens."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        view = context.make_array(signature.args[0])(context, builder, arguments[0])
+        bytes = ir.VectorType(ir.IntType(8), 64)
+        read = builder.load(builder.bitcast(builder.gep(view.data, [arguments[1]]), bytes.as_pointer()))
+        read.align = 1
+        tab, four, blank, nul = (ir.Constant(bytes, [byte] * 64) for byte in (9, 4, 32, 0))
+        line = builder.icmp_unsigned("<=", builder.sub(read, tab), four)
+        other = builder.or_(builder.icmp_unsigned("==", read, blank), builder.icmp_unsigned("==", read, nul))
+        return builder.bitcast(builder.or_(line, other), ir.IntType(64))
+
+    return types.uint64(data, types.int64), generate
+
+
 @inlined
 def separates(byte: Any) -> Any:
     """Whether one byte separates tokens."""
@@ -175,16 +197,20 @@ def some(data: Bytes, i: Int, size: Int) -> Any:
     return eight(data, i) & ((_ONE << np.uint64(8 * size)) - _ONE)
 
 
-@kernel
-def name_hash(data: Bytes, start: Int, length: Int) -> Any:
-    """64 bits from the name at ``data[start]``."""
-    h, i, end = np.uint64(0), start, start + length
-    while i + 8 <= end:
-        h = mixed(h, eight(data, i))
+@inlined
+def name_hash(data: Any, start: Any, length: Any) -> Any:
+    """64 bits from the name at ``data[start]``, and its first eight bytes."""
+    first = eight(data, start)
+    if length < 8:
+        first &= (_ONE << np.uint64(8 * length)) - _ONE
+    h, i, end = mixed(np.uint64(0), first), start + 8, start + length
+    while i < end:
+        chunk = eight(data, i)
+        if i + 8 > end:
+            chunk &= (_ONE << np.uint64(8 * (end - i))) - _ONE
+        h = mixed(h, chunk)
         i += 8
-    if i < end:
-        h = mixed(h, some(data, i, end - i))
-    return settled(h, length)
+    return settled(h, length), first
 
 
 @kernel
@@ -247,8 +273,7 @@ def find(
 @kernel
 def look_up(names: Names, data: Bytes, start: Int, length: Int) -> Int:
     """The number of one name, −1: unknown."""
-    first = eight(data, start) if length >= 8 else some(data, start, length)
-    h = name_hash(data, start, length)
+    h, first = name_hash(data, start, length)
     return find(names.slots, names.arena, names.starts, names.lengths, data, start, length, h, first)[0]
 
 
@@ -257,8 +282,7 @@ def fill_slots(slots: NDArray[np.uint64], arena: Bytes, starts: Longs, lengths: 
     """Enter all names into empty slots and hash them, where there is room for hashes; −1, or the number of a name that is there already."""
     for number in range(len(starts)):
         start, length = starts[number], np.int64(lengths[number])
-        first = eight(arena, start) if length >= 8 else some(arena, start, length)
-        h = name_hash(arena, start, length)
+        h, first = name_hash(arena, start, length)
         found, slot = find(slots, arena, starts, lengths, arena, start, length, h, first)
         if found >= 0:
             return np.int64(number)
@@ -403,24 +427,34 @@ def token_at(data: Any, i: Any, last: Any) -> Any:
 def scan(data: Bytes, i: Int, last: Int, whole: bool, slots: NDArray[np.uint64], held: Held) -> tuple[Int, Int]:
     """Read tokens until ``held`` is full, and ask for their slots, which are far apart: by the time they are looked up, they are here.
 
+    White space is found 64 bytes at a time.
+
     Returns:
         where to go on, and how many tokens there are; one of length 0 is the end of a line.
     """
     mask, most, size = np.uint64(len(slots) - 1), len(held.starts), 0
     begins, lengths, hashes, firsts, afters = held.starts, held.lengths, held.hashes, held.firsts, held.afters
+    base, spaces = i, spaces_of(data, i)
     while i < last and size < most:
-        byte = data[i]
-        if separates(byte):
+        if i >= base + 64:
+            base, spaces = i, spaces_of(data, i)
+        ahead = spaces >> np.uint64(i - base)
+        if ahead & _ONE:
             i += 1
-            if byte == 10:
+            if data[i - 1] == 10:
                 lengths[size], afters[size] = 0, i
                 size += 1
             continue
         start = i
-        i, h, first = token_at(data, i, last)
+        while ahead == np.uint64(0):
+            base = i = base + 64
+            ahead = spaces = spaces_of(data, base) if base < last else _ONE
+        i = min(last, i + np.int64(zeros_below(ahead)))
+        length = i - start
+        h, first = name_hash(data, start, length)
         prefetch(slots, np.int64(h & mask), 0)
-        begins[size], lengths[size], hashes[size], firsts[size] = start, i - start, h, first
-        if i - start == 4 and first == _END:
+        begins[size], lengths[size], hashes[size], firsts[size] = start, length, h, first
+        if length == 4 and first == _END:
             if whole:
                 while i < last and data[i] != 10:
                     i += 1
@@ -639,8 +673,7 @@ def merge(local: Counts, names: Int, into: Counts, used: Longs, state: Longs) ->
     """Add the counts of another table; FULL: it wants room, go on where ``state`` says."""
     for number in range(state[CURSOR], names):
         start, length = local.starts[number], np.int64(local.lengths[number])
-        first = eight(local.arena, start) if length >= 8 else some(local.arena, start, length)
-        h = name_hash(local.arena, start, length)
+        h, first = name_hash(local.arena, start, length)
         found, slot = find(into.slots, into.arena, into.starts, into.lengths, local.arena, start, length, h, first)
         if found < 0:
             fresh, taken = used[NAMES], used[ARENA]
