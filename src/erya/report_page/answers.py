@@ -132,8 +132,10 @@ def _confused_tables(facts: Facts, found: dict[str, list[dict[str, Any]]]) -> st
     ]
     if pairs:
         columns = [say("Missed", "漏掉"), say("Given instead", "却给了"), rows]
-        tables += f"<div>{table(columns, pairs)}</div>"
-    return f'<div class="columns">{tables}</div>' if tables else f"<p>{shown(say('No mistakes.', '没有答错。'))}</p>"
+        return f'<div class="gallery two">{tables}</div>{table(columns, pairs)}'
+    return (
+        f'<div class="gallery two">{tables}</div>' if tables else f"<p>{shown(say('No mistakes.', '没有答错。'))}</p>"
+    )
 
 
 def _panel(facts: Facts, model: str) -> str:
