@@ -163,9 +163,7 @@ def tokenize(  # noqa: C901  (one loop over code points: a call for each would t
             kind, code, size = SPACE, np.int64(0), np.int64(1)
             if i < end:
                 kind, code, size = point_of(data, i, kinds)
-            goes_on = held != NOTHING and (
-                kind == MARK or (joined and held == LETTER and kind in (LETTER, JOINER))
-            )
+            goes_on = held != NOTHING and (kind == MARK or (joined and held == LETTER and kind in (LETTER, JOINER)))
             if held != NOTHING and not goes_on:
                 if others or held != OTHER:
                     number, slot, tag = number_of(slots, arena, bytes_, starts, lengths, begin >> 3, length)

@@ -33,7 +33,10 @@ def read(path: Path, tokenizer: Tokenizer) -> tuple[list[str], Floats]:
 
 def _read_foreign(path: Path) -> tuple[list[str], Floats]:
     from erya.models.fasttext.making import pretrained
+    from erya.text import vector_files
 
+    if not path.is_file():
+        vector_files.read(path)  # says so
     words, vectors = pretrained(path)
     return [word.decode("utf-8", "replace") for word in words], vectors
 

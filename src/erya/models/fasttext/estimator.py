@@ -93,6 +93,11 @@ class FastText(Model):
     id: ClassVar[str] = "classify/fasttext"
     state_version: ClassVar[int] = 2  # 1 knew the softmax only
 
+    classes_: NDArray[Any]
+    loss_: str
+    thresholds_: NDArray[np.float64]
+    tokenizer_: tokenizers.Tokenizer
+
     def __init__(
         self,
         *,

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from erya.errors import UsageError
+from erya.errors import Interrupted, UsageError
 from erya.language import say
 from erya.models.fasttext.features import Encoded
 from erya.models.fasttext.forward import Branches, averaged, label_order, probabilities
@@ -30,6 +30,7 @@ from erya.tasks import classify
 
 FEW = 5000  # texts; below, every text is held out once
 SMALLEST = 1e-15  # a probability of 0 would make the loss of all infinite
+DOUBT = 50  # held-out texts that a label must have for its threshold to be half its own
 FOLDS, SHARE = 5, 10  # helpers for few texts; the part that one helper leaves out of many
 
 Floats = NDArray[np.float32]
@@ -216,8 +217,20 @@ def _listed(target: Any) -> list[Any]:
 
 
 def _thresholds(found: NDArray[np.float64], truth: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """(C,) each label's own best threshold, drawn towards the one that is best for all labels together.
+
+    A threshold fitted to a handful of texts is chance: of 735 labels of recipes, thresholds of their own halved the micro F1. Here
+    a label that K held-out texts have keeps K / (K + DOUBT) of the way to its own (between logarithms).
+    """
     starts = np.concatenate([[0], np.cumsum(truth.sum(axis=1))]).astype(np.int64)
-    return label_thresholds.learn(found, starts, np.nonzero(truth)[1].astype(np.int64))
+    own = label_thresholds.learn(found, starts, np.nonzero(truth)[1].astype(np.int64), fewest=1)
+    if not truth.any():
+        return own
+    common = label_thresholds.best(found.ravel(), truth.ravel())
+    known = truth.sum(axis=0)
+    parts = known / (known + DOUBT)
+    logs = parts * np.log(np.maximum(own, SMALLEST)) + (1 - parts) * np.log(max(common, SMALLEST))
+    return np.asarray(np.exp(logs), dtype=np.float64)
 
 
 class _Helping(Report):
@@ -253,7 +266,7 @@ def out_of_fold(
         kept = np.setdiff1d(order, held)
         if not len(held) or not np.diff(examples.starts)[kept].any():
             continue
-        if report.stopping() == "budget":
+        if _time_is_up(report, state):
             return np.full(len(pupil.counts), label_thresholds.DEFAULT)
         some = _some(whole, kept)
         met = np.zeros(pupil.rows, dtype=np.bool_)
@@ -265,9 +278,18 @@ def out_of_fold(
         hidden = averaged(input, _only(documents, met))
         found.append(pupil.answers(hidden, output, sum_to_one=False))
         truths.append(_matrix(examples, held))
-    if not found or report.stopping() == "budget":
+    if not found or _time_is_up(report, state):
         return np.full(len(pupil.counts), label_thresholds.DEFAULT)
     return _thresholds(np.concatenate(found), np.concatenate(truths))
+
+
+def _time_is_up(report: Report, state: State) -> bool:
+    """Whether the budget is spent."""
+    wish = report.stopping()
+    if wish == "interrupt":
+        report.save_checkpoint(state)
+        raise Interrupted("interrupted", say("stopped; the state is saved", "已停止；当前状态已保存"))
+    return wish == "budget"
 
 
 def _matrix(examples: classify.Examples, places: Integers) -> NDArray[np.bool_]:

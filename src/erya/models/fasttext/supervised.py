@@ -340,6 +340,8 @@ class Run:
     def _steps(self, first: int, last: int, threads: int) -> int:
         schedule = kernels.Schedule(self.epoch, self.plan.epochs, self.rate)
         totals = np.zeros((threads, LANES))
+        if self.plan.deterministic:
+            totals[0, :2] = self.totals  # one sum, wherever blocks end
         bounds = self._bounds(first, last, threads)
         reached = [first] * threads
 
@@ -361,7 +363,8 @@ class Run:
         run_together(work, threads)
         ends = [last] * threads if self.plan.deterministic else bounds[1:].tolist()
         self.broken = any(place < end for place, end in zip(reached, ends, strict=True))
-        self.totals = self.totals + totals[:, :2].sum(axis=0)
+        found = totals[:, :2].sum(axis=0)
+        self.totals = found if self.plan.deterministic else self.totals + found
         return last
 
     def _bounds(self, first: int, last: int, threads: int) -> Numbers:
