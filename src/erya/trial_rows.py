@@ -50,8 +50,9 @@ class RowsTrial:
         """Why a model cannot learn from these rows; None where it can."""
         if catalog.card_of(id).tasks[self.task].takes(self.kind):
             return None
-        refused = classify.not_taken(self.kind, catalog.taking(self.kind))
-        return f"{refused.message} – {refused.help}"
+        takers = catalog.taking(self.kind)
+        refused = classify.not_taken(self.kind, takers)
+        return f"{refused.message} – {refused.help}" if takers else refused.message
 
     @property
     def test(self) -> Part:

@@ -224,7 +224,11 @@ def is_several(target: Any) -> bool:
 def not_taken(kind: Kind, models: Sequence[str] = ()) -> UsageError:
     """The error for targets of a kind that a model does not take; ``models`` do."""
     names = ", ".join(models)
-    help = say(f"take one of: {names}", f"可改用：{names}") if names else "erya list"
+    help = (
+        say(f"take one of: {names}", f"可改用：{names}")
+        if names
+        else say("erya compare DATA shows which models take them", "erya compare DATA 会列出哪些模型可用")
+    )
     if kind == "one":
         return UsageError(
             "one-label", say("this model takes several labels a row", "这个模型需要每行多个标签"), help=help
