@@ -140,6 +140,15 @@ def test_a_model_of_one_label_says_so(id):
         assert caught.value.code == code
 
 
+def test_cross_validation():
+    from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+
+    X, y = classify.toy_several(seed=10, rows=120)
+    assert cross_val_score(catalog.model(TOY), X, y, cv=KFold(3)).mean() > 0.8  # of its own, it would want to stratify
+    search = GridSearchCV(catalog.model(TOY), {"class_weight": [None, "balanced"]}, cv=KFold(3)).fit(X, y)
+    assert search.best_score_ > 0.8
+
+
 # ---- compared --------------------------------------------------------------------------------------------------
 
 

@@ -103,6 +103,17 @@ def test_intervals_hold_the_value_and_are_the_same_each_time():
     assert found_of(*case_, seed=1)["micro_f1"].low != found["micro_f1"].low
 
 
+def test_intervals_hold_the_value_where_labels_are_rare():
+    generator = np.random.default_rng(0)
+    names = [f"r{number:03}" for number in range(300)]
+    truth = [tuple({names[int(300 * u**3)] for u in generator.random(2)}) for _ in range(400)]
+    answers = [labels[:1] if generator.random() < 0.7 else ("r000",) for labels in truth]
+    probabilities = generator.random((400, 300)) * 0.02
+    found = classify.scores(truth, [Run(objects(answers), probabilities, np.array(names))], resamples=200)
+    for name in ("macro_f1", "calibration_error"):
+        assert 0 < found[name].low < found[name].value < found[name].high, name
+
+
 def test_labels_never_seen_count():
     run = Run(objects([("l0",), ("l1",)]), np.array([[0.9, 0.1], [0.2, 0.8]]), CLASSES[:2])
     found = classify.scores([("l0", "new"), ("l1",)], [run], resamples=100)

@@ -121,6 +121,8 @@ class Part:
 
     def label_counts(self) -> Counter[str]:
         """Rows by label; a row of several labels counts for each of them."""
+        if self.targets and isinstance(self.targets[0], str):  # all are of one kind
+            return Counter(self.targets)
         return Counter(label for target in self.targets or [] for label in labels_of(target))
 
     def take(self, places: Iterable[int]) -> Part:
