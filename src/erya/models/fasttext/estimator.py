@@ -35,6 +35,7 @@ DOCUMENTS_AT_ONCE = 4096  # when predicting: bounds the memory
 SCORES_AT_ONCE = 1 << 22  # documents × labels, likewise
 MANY = 1000  # documents in one call, from which on compiled kernels are worth their start
 KINDS: tuple[classify.Kind, ...] = ("one", "several", "soft")
+RATE, RATES = 0.5, {"one_vs_all": 0.25}
 FIXED = ("word_ngrams", "min_n", "max_n", "buckets")  # settings that rows depend on
 
 Floats = NDArray[np.float32]
@@ -48,7 +49,8 @@ class FastText(Model):
             ``"hierarchical_softmax"``: a walk down a tree of labels, for thousands of them; ``"negative_sampling"``: the right
             label against some drawn at random. ``"auto"``: one-vs-all for several labels a text, else softmax.
         dim: D, the width of the vectors.
-        learning_rate: of the first step; falls linearly to 0. Where training diverges it is halved, and training begins anew.
+        learning_rate: of the first step; falls linearly to 0. None: 0.5, with one-vs-all 0.25, since all labels move at once there.
+            Where training diverges the rate is halved, and training begins anew from the last checkpoint.
         epochs: passes over the data; None: 10, more (up to 100) where there are fewer than 5,000 documents.
         word_ngrams: most words (for Chinese: characters, see ``tokenizer``) of an n-gram; 1: words alone.
         min_n: fewest characters of a character n-gram inside a word.
@@ -103,7 +105,7 @@ class FastText(Model):
         *,
         loss: str = "auto",
         dim: int = 16,
-        learning_rate: float = 0.5,
+        learning_rate: float | None = None,
         epochs: int | None = None,
         word_ngrams: int = 3,
         min_n: int = 0,
@@ -180,7 +182,7 @@ class FastText(Model):
     ) -> Self:
         """Go on with more texts: what is known goes on learning, new words and n-grams that are frequent enough in them get rows.
 
-        The learning rate begins anew at ``learning_rate`` and falls to 0 again: to change a model little, set a low one. Thresholds
+        The learning rate begins anew, as in ``fit``, and falls to 0 again: to change a model little, set a low one. Thresholds
         of several labels stay, unless there is validation data; those of new labels are 0.5. A tree stays as it is until a label
         joins; then it is built anew, and its nodes are learned from nothing (the features' vectors stay).
 
@@ -312,7 +314,7 @@ class FastText(Model):
         return Plan(
             dim=dim,
             epochs=epochs,
-            learning_rate=float(self.learning_rate),
+            learning_rate=float(RATES.get(loss, RATE) if self.learning_rate is None else self.learning_rate),
             loss=LOSSES[loss],
             negative=self.negative,
             seed=self.seed,
@@ -335,7 +337,7 @@ class FastText(Model):
             good = isinstance(value, int | np.integer) and not isinstance(value, bool) and least <= value <= most
             settings.require(bool(good), name, value, f"≥ {least}, ≤ {most}")
         settings.require(self.min_n <= self.max_n, "min_n", self.min_n, f"≤ max_n ({self.max_n})")
-        settings.number("learning_rate", self.learning_rate, 0, 1e6, closed=False)
+        settings.number("learning_rate", self.learning_rate, 0, 1e6, closed=False, optional=True)
         settings.require(self.loss in ("auto", *LOSSES), "loss", self.loss, " | ".join(("auto", *LOSSES)))
         path: Any = self.pretrained
         settings.require(path is None or isinstance(path, str | Path), "pretrained", path, "FILE")
