@@ -57,6 +57,7 @@ SHARED_SETTINGS = {"lr": 0.5, "wordNgrams": 2, "bucket": 2_000_000, "dim": 10, "
 TASKS = {
     "ag_news": Task("train20k", "test", separated, SHARED_SETTINGS),
     "tnews": Task("train", "dev", characters, {**SHARED_SETTINGS, "wordNgrams": 3}),
+    "thucnews": Task("dev", "test", characters, {**SHARED_SETTINGS, "epoch": 10}),
     "cooking": Task("train", "valid", separated, {**SHARED_SETTINGS, "loss": "ova", "dim": 50, "epoch": 25}),
 }
 

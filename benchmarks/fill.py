@@ -181,7 +181,8 @@ def filled(path: Path) -> str:
 
 def main() -> None:
     stale = []
-    for path in [*sorted((ROOT / "src/erya/models").glob("*/README*.md")), ROOT / "README.md", ROOT / "README.zh.md"]:
+    readmes = [*sorted((ROOT / "src/erya/models").glob("*/README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+    for path in [*readmes, ROOT / "README.md", ROOT / "README.zh.md"]:
         text = filled(path)
         if text != path.read_text(encoding="utf-8"):
             stale.append(str(path.relative_to(ROOT)))

@@ -35,7 +35,7 @@ def _common() -> dict[str, str]:
         "layers": say("layers stacked", "层数"),
         "heads": say("attention heads", "注意力头数"),
         "window": say("how many words are seen at once", "一次看到的词数"),
-        "negative": say("noise words per true word", "每个真词对应的噪声词数"),
+        "negative": say("noise words or labels per true one", "每个真词或真标签对应的噪声个数"),
         "min_count": say("rarer tokens are left out", "少于此次数的词元不用"),
         "min_count_ngrams": say("rarer n-grams are left out", "少于此次数的 n 元组不用"),
         "epochs": say("passes over the training data", "训练数据过几遍"),
@@ -65,6 +65,9 @@ def _common() -> dict[str, str]:
         "min_n": say("shortest run of characters used", "字符 n 元组的最小长度"),
         "max_n": say("longest run of characters used; 0: none", "字符 n 元组的最大长度；0 表示不用"),
         "buckets": say("slots for hashed n-grams", "n 元组哈希桶数"),
+        "loss": "auto · softmax · one_vs_all · hierarchical_softmax · negative_sampling",
+        "pretrained": say("a file of word vectors to begin with", "用作起点的词向量文件"),
+        "freeze": say("these vectors stay as they are", "预训练词向量保持不变"),
     }
 
 

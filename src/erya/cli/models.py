@@ -162,9 +162,10 @@ def about(
         output.write(line)
     output.write()
     output.write(output.styled(say("Presets", "预设"), "bold") + "   --preset")
+    longest = max(map(len, presets))
     for name, values in presets.items():
         chosen_values = "  ".join(f"{key}={shown(value)}" for key, value in values.items())
-        output.write(f"  {name.ljust(8)} {chosen_values or say('the defaults above', '即以上默认值')}")
+        output.write(f"  {name.ljust(longest)}  {chosen_values or say('the defaults above', '即以上默认值')}")
     out = "m.erya" if _some_data(task).startswith("sample:") else "v.erya"
     manner.next(f"erya train {model} {_some_data(task)} -o {out}", f"erya learn {model}")
 
