@@ -51,7 +51,7 @@ def test_found_by_list_and_loader(rooms, tmp_path):
 @pytest.mark.parametrize(
     ("files", "room", "tests"),
     [
-        (["tests/test_contract.py"], "longest_word", 20),
+        (["tests/test_contract.py", "tests/test_contract_several.py"], "longest_word", 21),
         (["tests/test_contract.py", "tests/test_contract_vectors.py"], "vectors/toy", 25),
     ],
 )
@@ -61,6 +61,16 @@ def test_passes_the_contract_battery(rooms, files, room, tests):
     done = run("pytest", *options, *files, rooms=rooms, cwd=repository)
     assert done.returncode == 0, done.stdout[-3000:]
     assert done.stdout.count(".") >= tests, "the whole battery ran"
+
+
+def test_a_card_says_which_targets_its_model_takes(monkeypatch):
+    assert "classify/tags" not in catalog.taking("several")
+    monkeypatch.setenv("ERYA_ROOMS", str(HERE / "several_rooms"))
+    for kind in ("one", "several", "soft"):
+        assert "classify/tags" in catalog.taking(kind)
+    assert "classify/naive_bayes" in catalog.taking("one")
+    assert "classify/naive_bayes" not in {*catalog.taking("several"), *catalog.taking("soft")}
+    assert set(catalog.taking("one")) == set(catalog.ids("classify"))
 
 
 def test_vectors_are_found_loaded_and_opened_from_foreign_files(rooms, tmp_path):

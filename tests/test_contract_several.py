@@ -5,6 +5,7 @@ A toy room is among them, so that the battery is never empty, and so that what s
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from erya.tasks import classify
 from erya.text.dataset import Dataset, Part
 from tests.conftest import small_model
 
-ROOMS = str(Path(__file__).parent / "several_rooms")
+ROOMS = os.pathsep.join([str(Path(__file__).parent / "several_rooms"), os.environ.get("ERYA_ROOMS", "")])
 TOY = "classify/tags"
 each_several = pytest.mark.parametrize("id", [TOY, *catalog.taking("several")])
 each_soft = pytest.mark.parametrize("id", [TOY, *catalog.taking("soft")])
