@@ -139,6 +139,11 @@ def test_check(erya, tagged):
     (note,) = [one for one in document["problems"] if one["code"] == "several-labels"]
     assert "80 of 240" in note["message"]
     assert "1.00 a row" in erya("check", "train.jsonl").out
+    assert "naive_bayes" not in erya("check", "test.jsonl").out  # it does not take them
+    write(tagged / "few.jsonl", [(f"text {n}", ["x"] if n % 3 else ["x", "y"]) for n in range(30)])
+    few = erya("check", "few.jsonl").out
+    assert "a typical label has" in few
+    assert "naive_bayes" not in few
     write(tagged / "empty.jsonl", [("a", []), ("b", [])])
     assert erya("check", "empty.jsonl").code == 3
     write(tagged / "torn.jsonl", [("a", ["x", "y"]), ("a", ["x"]), ("b", ["y"]), ("c", []), ("c", ["y", "x"])] * 3)

@@ -230,7 +230,9 @@ def _balance(dataset: Dataset) -> list[Problem]:
                 f"'{quoted(most, 20)}' has {many / few:.0f} times the rows of '{quoted(least, 20)}'",
                 f"“{quoted(most, 20)}”的行数是“{quoted(least, 20)}”的 {many / few:.0f} 倍",
             ),
-            say(
+            say("look at macro F1, not at micro F1 alone", "看宏平均 F1，别只看微平均")
+            if dataset.kind == "several"
+            else say(
                 "--set class_weight=balanced; and look at macro F1, not at accuracy",
                 "--set class_weight=balanced；看宏平均 F1，别只看准确率",
             ),
@@ -321,7 +323,9 @@ def _enough(dataset: Dataset) -> list[Problem]:
             say(
                 "start with classify/naive_bayes or classify/logistic_regression",
                 "先用 classify/naive_bayes 或 classify/logistic_regression",
-            ),
+            )
+            if dataset.kind == "one"
+            else say("merge rare labels, or collect rows for them", "合并少见的标签，或为它们补充数据"),
         )
     ]
 
