@@ -24,7 +24,7 @@ from erya.language import say
 from erya.models.fasttext import line_kernels as kernels
 from erya.models.fasttext.arguments import LABEL_PREFIX, Arguments
 from erya.models.fasttext.line_collection import Collection
-from erya.models.fasttext.line_kernels import ALL, FULL, NAMES, NONE, PAD, PRUNED, TOKENS
+from erya.models.fasttext.line_kernels import ALL, FULL, NAMES, NONE, PAD, PRUNED
 from erya.models.fasttext.lines import Lines, Room
 from erya.models.fasttext.name_counts import END as END  # whoever has a dictionary wants it
 from erya.models.fasttext.name_counts import count_names, power_above
@@ -152,16 +152,18 @@ class Dictionary:
         found = np.zeros(int(lengths[chosen].sum()) + PAD, dtype=np.uint8)
         found_starts = np.zeros(len(chosen), dtype=np.int64)
         kernels.gather(arena, starts, lengths, chosen, found, found_starts)
-        return cls(
-            found,
-            found_starts,
-            lengths[chosen],
-            counts[chosen],
-            int((~labels[chosen]).sum()),
-            arguments,
-            tokens=int(table.used[TOKENS]),
-            label_prefix=prefix,
-        )
+        lengths, counts, size, tokens = lengths[chosen], counts[chosen], int((~labels[chosen]).sum()), table.tokens
+        del (
+            table,
+            arena,
+            starts,
+            firsts,
+            order,
+            enough,
+            chosen,
+            labels,
+        )  # beside the dictionary they would be the most memory
+        return cls(found, found_starts, lengths, counts, size, arguments, tokens=tokens, label_prefix=prefix)
 
     # ---- what is in it --------------------------------------------------------------------------------------------
 

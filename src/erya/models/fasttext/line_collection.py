@@ -1,24 +1,26 @@
 """Encoded pieces of a large text put together, in less memory than the text has: many rows go to a file without a name.
 
-Training reads the rows of some lines at a time, in an order drawn by chance. What the system keeps of the file in its own memory it
-can take back when somebody needs it; what is mapped and was looked at is given back after every block (``give_back``). Not here:
-encoding itself (``dictionary.py``).
+Training reads the rows of a block's lines (``read_block``), in an order drawn by chance. What the system keeps of the file in its own
+memory it can take back when somebody needs it. To everybody else the file looks like an array: it is mapped. Not here: encoding
+itself (``dictionary.py``).
 """
 
 from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 import sys
 import tempfile
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from erya.models.fasttext.lines import Lines
 
-MOST_HELD = 1 << 24  # rows; more of them go to a file
+MOST_HELD = 1 << 22  # rows; more of them go to a file …
+LARGE = 1 << 24  # … and come back in the end, where they are fewer than this: single lines are not worth a system call
 
 Ids = NDArray[np.int32]
 Longs = NDArray[np.int64]
@@ -64,7 +66,7 @@ class _Rows:
     def __init__(self) -> None:
         self.held, self.size = np.empty(0, dtype=np.int32), 0
         self.file: IO[bytes] | None = None
-        self.in_memory = not hasattr(mmap, "MADV_DONTNEED")  # without it a file would not help
+        self.in_memory = not hasattr(os, "preadv")  # not on Windows
 
     def append(self, rows: Ids) -> None:
         """Add some rows."""
@@ -99,11 +101,13 @@ class _Rows:
 
     def whole(self) -> Ids:
         """All rows."""
+        if self.file is not None and self.size < LARGE:
+            self._to_memory()
         if self.file is None:
             self.held.resize(self.size, refcheck=False)
             return self.held
-        with self.file:
-            mapped = mmap.mmap(self.file.fileno(), 4 * self.size)
+        mapped = RowsMap(self.file.fileno(), 4 * self.size)
+        mapped.file = self.file
         return np.frombuffer(mapped, dtype=np.int32)
 
 
@@ -113,15 +117,61 @@ def _write(file: IO[bytes], rows: Ids) -> None:
         left = left[file.write(left) :]
 
 
-def give_back(rows: Ids) -> None:
-    """Of rows that lie in a file: what was looked at is no longer counted as memory of this process. Others stay."""
+class RowsMap(mmap.mmap):
+    """Rows in a file, mapped; the file stays open beside the map."""
+
+    file: IO[bytes]
+
+
+def file_of(rows: Ids) -> IO[bytes] | None:
+    """The file in which rows lie, or None."""
     source: Any = rows
     while isinstance(source, np.ndarray):
         source = source.base
     if isinstance(source, memoryview):
         source = source.obj
-    if isinstance(source, mmap.mmap):
-        source.madvise(mmap.MADV_DONTNEED)
+    return source.file if isinstance(source, RowsMap) else None
+
+
+class Block(NamedTuple):
+    """The rows of some lines, copied out of a file.
+
+    Attributes:
+        rows: one line's behind another's.
+        starts: (N,) line i, if it is one of them, owns rows[starts[i]:ends[i]].
+        ends: (N,) likewise.
+    """
+
+    rows: Ids
+    starts: Longs
+    ends: Longs
+
+
+def read_block(file: IO[bytes], starts: Longs, lines: Ids, room: Block) -> Block:
+    """Read the rows of some lines; lines that stand side by side in the file are read at once.
+
+    Args:
+        file: the rows of all N lines.
+        starts: (N + 1,) line i owns rows starts[i] to starts[i + 1] of the file.
+        lines: the ones that are wanted.
+        room: the last block, whose memory is used again.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    breaks = np.flatnonzero(np.diff(lines) != 1) + 1
+    firsts, lasts = lines[np.append(0, breaks)], lines[np.append(breaks, len(lines)) - 1]
+    begins, sizes = starts[firsts], starts[lasts + 1] - starts[firsts]
+    places = np.append(0, np.cumsum(sizes))
+    rows = room.rows if len(room.rows) >= places[-1] else np.empty(int(places[-1]) * 9 // 8, dtype=np.int32)
+    bytes = rows.view(np.uint8).data
+    for begin, place, size in zip((4 * begins).tolist(), (4 * places).tolist(), (4 * sizes).tolist(), strict=False):
+        read = os.preadv(file.fileno(), [bytes[place : place + size]], begin)
+        if read != size:
+            raise OSError(f"{read} of {size} bytes read")
+    shift = np.repeat(places[:-1] - begins, lasts - firsts + 1)
+    room.starts[lines], room.ends[lines] = starts[lines] + shift, starts[lines + 1] + shift
+    return Block(rows, room.starts, room.ends)
 
 
 def return_freed() -> None:

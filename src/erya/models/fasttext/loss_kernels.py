@@ -53,8 +53,9 @@ Floats = NDArray[np.float32]
 class Data(NamedTuple):
     """N lines, and the order in which this epoch sees them."""
 
-    rows: NDArray[np.int32]  # input rows of all lines
-    starts: NDArray[np.int64]  # (N + 1,) line i owns rows[starts[i]:starts[i + 1]]
+    rows: NDArray[np.int32]  # input rows of all lines, or of a block's
+    starts: NDArray[np.int64]  # (N,) line i owns rows[starts[i]:ends[i]]
+    ends: NDArray[np.int64]  # (N,)
     labels: NDArray[np.int32]
     label_starts: NDArray[np.int64]  # (N + 1,)
     shares: Floats  # (labels,) how much of a line each of its labels gets, or empty: one label is drawn
@@ -66,7 +67,7 @@ class Data(NamedTuple):
 class Parameters(NamedTuple):
     """What is learned."""
 
-    input: Floats  # (R, width)
+    input: Floats  # (R, D), LANES more numbers behind it
     output: Floats  # (C + GROUP, width); the last rows stay 0
 
 
@@ -130,11 +131,11 @@ def average(data: Data, input: Floats, line: int, coming: int, desks: Desks, slo
 
     Meanwhile asks for rows of line ``coming`` (−1: none): where ``steps`` follow at once, for the first half, to be written.
     """
-    first, last = data.starts[line], data.starts[line + 1]
+    first, last = data.starts[line], data.ends[line]
     share = spread(np.float32(1.0 / (last - first)))
     begin, end = 0, 0
     if coming >= 0:
-        begin, end = data.starts[coming], data.starts[coming + 1]
+        begin, end = data.starts[coming], data.ends[coming]
         if steps:
             end = begin + (end - begin) // 2
     whole = first + (last - first) // 4 * 4
@@ -163,6 +164,8 @@ def average(data: Data, input: Floats, line: int, coming: int, desks: Desks, slo
         store(desks.hidden, slot, k, times(plus(plus(a, b), plus(c, d)), share))
         for place in range(ahead, end):
             prefetch_to_write(input, data.rows[place], k)
+    for k in range(input.shape[1], desks.hidden.shape[1]):  # the next row's numbers
+        desks.hidden[slot, k] = 0.0
 
 
 @inlined
@@ -366,7 +369,7 @@ def forward(
     """
     count = 0
     desks.losses[slot, 0] = np.nan
-    rows = data.starts[line + 1] - data.starts[line]
+    rows = data.ends[line] - data.starts[line]
     if rows > 0 and data.label_starts[line + 1] > data.label_starts[line]:
         average(data, parameters.input, line, coming, desks, slot, steps)
         chosen = choose(data, line, epoch, targets, settings, desks, slot)

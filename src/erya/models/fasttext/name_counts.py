@@ -22,9 +22,19 @@ class Table:
         self.used = np.zeros(5, dtype=np.int64)
         self.used[FIRST_END] = -1
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens were counted."""
+        return int(self.used[TOKENS])
+
     def grow(self, need: int) -> None:
         """Room for twice as many names and bytes, and for ``need`` more bytes."""
-        old, names, taken = self.counts, int(self.used[NAMES]), int(self.used[ARENA])
+        old, names, taken = (
+            self.counts._replace(slots=self.counts.slots[:1].copy()),
+            int(self.used[NAMES]),
+            int(self.used[ARENA]),
+        )
+        self.counts = old  # the old slots are free before the new ones are filled
         larger = _empty_counts(2 * len(old.starts), 2 * len(old.arena) + need)
         larger.arena[:taken] = old.arena[:taken]
         for mine, theirs in ((larger.starts, old.starts), (larger.lengths, old.lengths)):
@@ -75,9 +85,9 @@ def count_names(source: Path | str | bytes, threads: int) -> Table:
 
     pieces = pieces_of_bytes(source, threads) if isinstance(source, bytes) else pieces_of_file(Path(source))
     share_out(pieces, threads, work)
-    whole, *others = tables.values() or [Table()]
-    for other in others:
-        whole.merge(other)
+    whole = tables.popitem()[1] if tables else Table()
+    while tables:  # each is forgotten when it is merged
+        whole.merge(tables.popitem()[1])
     ends = int(whole.used[ENDS])
     if ends:  # line ends are counted apart: they are the name </s>, which may also be written out
         extra = Table(4)

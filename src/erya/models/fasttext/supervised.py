@@ -22,7 +22,7 @@ from erya.kernel_cache import announce
 from erya.language import say
 from erya.models.fasttext import loss_kernels as losses
 from erya.models.fasttext import train_kernels as kernels
-from erya.models.fasttext.line_collection import give_back
+from erya.models.fasttext.line_collection import LARGE, Block, file_of, read_block
 from erya.models.fasttext.tree_kernels import LabelPaths, label_paths, label_tree
 from erya.parts.chance import AliasTable, alias_table
 from erya.parts.lockstep import run_together
@@ -40,7 +40,8 @@ LOSSES = {
 SMOOTHING = 0.5  # noise labels are drawn as often as count^0.5
 LARGEST_BATCH = 8  # lines; with 16, one-vs-all learns worse
 BATCH_SCORES = 1 << 22  # of a batch, which many labels make smaller
-LARGE = 1 << 24  # rows of all lines: from here on their order is drawn for TOGETHER lines at a time,
+BLOCK_ROWS = 1 << 20  # where they lie in a file
+# from LARGE rows of all lines on their order is drawn for TOGETHER lines at a time,
 TOGETHER = 32  # because neighbours share rows, which are then at hand: a third faster
 LISTEN = 8  # the loss is measured at every 8th line, where measuring it takes time
 FIRST_BLOCK_ROWS = 1 << 20  # before the speed is known
@@ -193,8 +194,11 @@ class Run:
         self.free = rows
         if len(lines.rows) < rows or (plan.freeze and start is not None):
             self._renumber()
+        self.file = file_of(lines.rows) if self.met is None else None  # renumbered rows are read where they lie
         trained = rows if self.met is None else len(self.met)
-        self.parameters = losses.Parameters(aligned(trained, self.width), aligned(labels + losses.GROUP, self.width))
+        self.parameters = losses.Parameters(
+            _side_by_side(trained, plan.dim), aligned(labels + losses.GROUP, self.width)
+        )
         self.targets = _targets(label_counts, plan)
         batch = max(1, min(plan.batch, BATCH_SCORES // labels)) if plan.deterministic else 1
         self.settings = losses.Settings(
@@ -283,10 +287,7 @@ class Run:
         output = np.ascontiguousarray(self.parameters.output[: self.labels, :dim])
         if self.met is not None:
             return self._whole(self.met), output
-        flat = self.parameters.input.reshape(1, -1)
-        if dim < self.width:
-            kernels.closed_up(flat, self.rows, self.width, dim)
-        return flat[0, : self.rows * dim].reshape(self.rows, dim), output
+        return self.parameters.input, output
 
     def _whole(self, met: NDArray[np.int32]) -> Floats:
         """(R, D) with the rows that did not take part."""
@@ -320,20 +321,37 @@ class Run:
             order = runs.ravel()[runs.ravel() < self.count].astype(np.int32)
         done = np.zeros(self.count + 1, dtype=np.int64)
         np.cumsum(lines.tokens[order], out=done[1:])
-        return losses.Data(
-            lines.rows, lines.starts, lines.labels, lines.label_starts, self.shares, self.weights, order, done
-        )
+        rows, starts, ends = self._block_room()
+        return losses.Data(rows, starts, ends, lines.labels, lines.label_starts, self.shares, self.weights, order, done)
+
+    def _block_room(self) -> Block:
+        """All rows; where they lie in a file, room for a block's."""
+        if self.file is None:
+            return Block(self.lines.rows, self.lines.starts[:-1], self.lines.starts[1:])
+        return Block(np.zeros(0, np.int32), np.zeros(self.count, np.int64), np.zeros(self.count, np.int64))
+
+    def _bring(self, first: int, last: int) -> None:
+        """Read the rows of a block's lines, where they lie in a file."""
+        if self.file is not None and last > first:
+            data = self.data
+            found = read_block(
+                self.file, self.lines.starts, data.order[first:last], Block(data.rows, data.starts, data.ends)
+            )
+            self.data = data._replace(rows=found.rows)
 
     def block(self) -> None:
         """Train on the next lines of this epoch; sets ``broken`` where a step would have been beyond all sense."""
         first, batch = self.position, self.settings.batch
         threads = self.pace.next_threads()
-        wanted = -(-self.pace.amount // batch) * batch  # a block ends where a batch ends
+        amount = self.pace.amount
+        if self.file is not None:
+            amount = max(1, min(amount, BLOCK_ROWS * self.count // len(self.lines.rows)))
+        wanted = -(-amount // batch) * batch  # a block ends where a batch ends
         last = min(self.count, first + wanted)
         started = perf_counter()
+        self._bring(first, last)
         reached = self._steps(first, last, threads)
         self.pace.measured(last - first, last - first, threads, perf_counter() - started)
-        give_back(self.lines.rows)
         if not self.broken:
             self.position = reached
 
@@ -574,6 +592,11 @@ def _targets(label_counts: Numbers, plan: Plan) -> losses.Targets:
     if plan.loss == "ns":
         noise = alias_table(np.maximum(label_counts, 1).astype(np.float64) ** SMOOTHING)
     return losses.Targets(paths, noise)
+
+
+def _side_by_side(rows: int, dim: int) -> Floats:
+    """Zeros (rows, dim), row after row: padded to LANES they would take much more memory where ``dim`` is small."""
+    return aligned(1, padded(rows * dim + LANES))[0, : rows * dim].reshape(rows, dim)
 
 
 def _desks(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import mmap
+import os
 import tempfile
 
 import numpy as np
 import pytest
 
 from erya.models.fasttext import line_collection as module
-from erya.models.fasttext.line_collection import Collection, give_back
+from erya.models.fasttext.line_collection import Block, Collection, file_of, read_block
 from erya.models.fasttext.lines import Lines
 
 
@@ -57,17 +57,28 @@ def test_nothing():
 
 def test_in_memory(pieces):
     assert same(collected(pieces), wanted_of(pieces))
+    assert file_of(collected(pieces).rows) is None
 
 
-@pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED"), reason="this system cannot give back pages of a map")
+def test_what_was_not_so_much_comes_back(pieces, monkeypatch):
+    monkeypatch.setattr(module, "MOST_HELD", 10)
+    found = collected(pieces)
+    assert file_of(found.rows) is None
+    assert same(found, wanted_of(pieces))
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="this system cannot read at a place of a file")
 @pytest.mark.parametrize("most", [0, 1, 20, 40])
 def test_in_a_file(pieces, most, monkeypatch):
     monkeypatch.setattr(module, "MOST_HELD", most)
+    monkeypatch.setattr(module, "LARGE", most)
     found = collected(pieces)
-    assert isinstance(found.rows.base, mmap.mmap | memoryview)
+    file = file_of(found.rows)
+    assert file is not None
+    assert file_of(found.rows[2:]) is file
+    assert file_of(pieces[0].rows) is None
     assert same(found, wanted_of(pieces))
     found.rows[3] = 77  # training renumbers rows where they lie
-    give_back(found.rows)
     assert found.rows[3] == 77
     assert found.rows[4:].tolist() == wanted_of(pieces).rows[4:].tolist()
 
@@ -96,3 +107,21 @@ def test_without_a_folder_for_it(pieces, monkeypatch):
     monkeypatch.setattr(module, "MOST_HELD", 10)
     monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
     assert same(collected(pieces), wanted_of(pieces))
+
+
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="this system cannot read at a place of a file")
+def test_a_block_is_read(pieces, monkeypatch):
+    monkeypatch.setattr(module, "MOST_HELD", 0)
+    monkeypatch.setattr(module, "LARGE", 0)
+    found = collected(pieces)
+    file, count = file_of(found.rows), len(found)
+    assert file is not None
+    room = Block(np.zeros(0, np.int32), np.zeros(count, np.int64), np.zeros(count, np.int64))
+    for wanted in ([0], [4, 5, 6, 30, 31, 2, 3], list(range(count)), [count - 1, count - 2]):
+        room = read_block(file, found.starts, np.array(wanted, dtype=np.int32), room)
+        for line in wanted:
+            mine = room.rows[room.starts[line] : room.ends[line]]
+            assert mine.tolist() == found.rows[found.starts[line] : found.starts[line + 1]].tolist()
+    file.truncate(8)
+    with pytest.raises(OSError, match="bytes read"):
+        read_block(file, found.starts, np.arange(count, dtype=np.int32), room)

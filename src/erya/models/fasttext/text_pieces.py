@@ -14,7 +14,7 @@ from erya.models.fasttext.line_kernels import PAD
 from erya.parts.lockstep import run_together
 from erya.text.files import unreadable
 
-PIECE = 4 << 20  # bytes read and worked on at once
+PIECE = 1 << 20  # bytes read and worked on at once
 
 Bytes = NDArray[np.uint8]
 Longs = NDArray[np.int64]

@@ -59,10 +59,10 @@ def rate_at(schedule: Schedule, data: Data, position: int) -> float:
 @inlined
 def learn_input(data: Data, input: Floats, line: int, coming: int, free: int, desks: Desks, slot: int) -> None:
     """Add the gradient to the line's rows; meanwhile asks for the second half of the rows of line ``coming``."""
-    first, last = data.starts[line], data.starts[line + 1]
+    first, last = data.starts[line], data.ends[line]
     ahead, end = 0, 0
     if coming >= 0:
-        end = data.starts[coming + 1]
+        end = data.ends[coming]
         ahead = data.starts[coming] + (end - data.starts[coming]) // 2
     begin = ahead
     for k in range(0, input.shape[1], LANES):
@@ -155,7 +155,7 @@ def step_owned_input(
     for slot in range(size):
         line = data.order[start + slot]
         if desks.counts[slot, 0] > 0:
-            for place in range(data.starts[line], data.starts[line + 1]):  # collected without a branch
+            for place in range(data.starts[line], data.ends[line]):  # collected without a branch
                 row = data.rows[place]
                 owner = row & (OWNERS - 1)
                 desks.owned[thread, 0, count] = row
@@ -164,12 +164,17 @@ def step_owned_input(
     for number in range(min(AHEAD, count)):
         for k in range(0, input.shape[1], LANES):
             prefetch_to_write(input, desks.owned[thread, 0, number], k)
+    width = input.shape[1]
+    whole = width // LANES * LANES
     for number in range(count):
         row, slot = desks.owned[thread, 0, number], desks.owned[thread, 1, number]
-        for k in range(0, input.shape[1], LANES):
+        for k in range(0, width, LANES):
             if number + AHEAD < count:
                 prefetch_to_write(input, desks.owned[thread, 0, number + AHEAD], k)
+        for k in range(0, whole, LANES):
             store(input, row, k, plus(load(input, row, k), load(desks.gradient, slot, k)))
+        for k in range(whole, width):  # the next row may have another owner
+            input[row, k] += desks.gradient[slot, k]
 
 
 @kernel
@@ -265,11 +270,3 @@ def draw_rows(
             matrix[r, 2 * pair] = (bits >> np.uint64(40)) * scale - 1.0 / dim
             if 2 * pair + 1 < dim:
                 matrix[r, 2 * pair + 1] = ((bits >> np.uint64(16)) & np.uint64(0xFFFFFF)) * scale - 1.0 / dim
-
-
-@kernel
-def closed_up(flat: Floats, rows: int, width: int, dim: int) -> None:
-    """Rows of ``width`` become rows of ``dim``, in place: (1, rows × width) → (1, rows × dim) and rest."""
-    for row in range(rows):
-        for k in range(dim):
-            flat[0, row * dim + k] = flat[0, row * width + k]
