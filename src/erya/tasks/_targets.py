@@ -11,18 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from erya.errors import DataError, UsageError, quoted
 from erya.language import say
+from erya.text.dataset import Kind
 
 Document = str | tuple[str, str]
 Labels = NDArray[Any]
-Kind = Literal["one", "several", "soft"]
-KINDS: tuple[Kind, ...] = ("one", "several", "soft")
 
 
 # ---- texts ----------------------------------------------------------------------------------------------------

@@ -27,7 +27,8 @@ from erya.tasks._answers import (
     strings,
 )
 from erya.tasks._label_sets import confused
-from erya.tasks._targets import Document, Examples, Kind, Labels, documents, examples, kind_of, listed, not_taken
+from erya.tasks._targets import Document, Examples, Labels, documents, examples, kind_of, listed, not_taken
+from erya.text.dataset import Kind
 
 __all__ = [
     "CALIBRATION_BINS",
