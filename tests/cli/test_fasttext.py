@@ -46,6 +46,23 @@ def test_labelled_lines_from_standard_input(erya, trained):
     assert erya("fasttext", "test", "model.bin", "-", "1", stdin=one).lines == ["N\t2", "P@1\t0.5", "R@1\t0.5"]
 
 
+def test_bytes_that_are_no_text_are_words_like_others(erya, trained):
+    import erya.fasttext as module
+
+    Path("odd.txt").write_bytes(b"__label__a \xff\xfe x\n__label__b \xff\xfd x\n" * 20)
+    assert erya(*line("fasttext supervised -input odd.txt -output odd -dim 4 -epoch 30 -lr 0.5 -verbose 0")).code == 0
+    asked = b"\xff\xfe\n\xff\xfd\n\nx\n"
+    found = erya("fasttext", "predict", "odd.bin", "-", stdin=asked).lines
+    assert found[:2] == ["__label__a", "__label__b"]
+    assert len(found) == 4
+    model = module.load_model("odd.bin")
+    labels, probabilities = model.predict_bytes([b"x", b""])
+    again, shares = model.predict(["x", ""])
+    assert (labels, [one.tolist() for one in probabilities]) == (again, [one.tolist() for one in shares])
+    vector = erya("fasttext", "print-word-vectors", "odd.bin", stdin=b"\xff\xfe\n").lines[0].split()[1:]
+    assert [float(number) for number in vector] == pytest.approx(model.original.word_vector(b"\xff\xfe"), rel=1e-4)
+
+
 def test_labels_each(erya, trained):
     found = erya("fasttext", "test-label", "model.bin", "train.txt")
     assert found.lines[0].split() == [

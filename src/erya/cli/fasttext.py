@@ -167,8 +167,8 @@ def _predict_prob(arguments: Sequence[str]) -> None:
 
 def _answers(verb: str, arguments: Sequence[str], *, with_probabilities: bool) -> None:
     model, path, k, threshold = _asked(verb, arguments)
-    for lines in _batches(_lines(path)):
-        labels, probabilities = model.predict(lines, k, threshold, "replace")
+    for lines in _batches(_raw_lines(path)):
+        labels, probabilities = model.predict_bytes(lines, k, threshold)
         for some, shares in zip(labels, probabilities, strict=True):
             if with_probabilities:
                 pairs = (f"{label} {_number(share)}" for label, share in zip(some, shares, strict=True))
@@ -179,9 +179,9 @@ def _answers(verb: str, arguments: Sequence[str], *, with_probabilities: bool) -
 
 def _word_vectors(arguments: Sequence[str]) -> None:
     model = _load("print-word-vectors", arguments, 1)
-    for line in _lines("-"):
+    for line in _raw_lines("-"):
         for word in line.split():
-            output.write(f"{word} {_row(model.get_word_vector(word))}")
+            output.write(f"{word.decode('utf-8', 'replace')} {_row(model.original.word_vector(word))}")
 
 
 def _sentence_vectors(arguments: Sequence[str]) -> None:
@@ -249,9 +249,13 @@ _VERBS: dict[str, Callable[[Sequence[str]], None]] = {
 
 def _load(verb: str, arguments: Sequence[str], least: int, most: int | None = None) -> Any:
     if not least <= len(arguments) <= (most or least):
+        number = f"{least}" if most is None else f"{least}–{most}"
         raise UsageError(
             "missing-argument",
-            say(f"fasttext {verb}: {least} to {most or least} arguments", f"fasttext {verb} 需要 {least} 个参数"),
+            say(
+                f"fasttext {verb} takes {number} arguments, not {len(arguments)}",
+                f"fasttext {verb} 需要 {number} 个参数，给了 {len(arguments)} 个",
+            ),
             help=f"erya fasttext {verb} {_ARGUMENTS[verb]}",
         )
     import erya.fasttext as module
@@ -300,18 +304,25 @@ def _labelled(path: str) -> Path | bytes:
 
 
 def _there(path: str) -> Path:
+    if Path(path).is_dir():
+        raise UsageError("no-file", say(f"{path} is a folder, not a file", f"{path} 是文件夹，不是文件"))
     if not Path(path).is_file():
         raise UsageError("no-file", say(f"there is no file {path}", f"没有文件 {path}"))
     return Path(path)
 
 
-def _lines(path: str) -> Iterator[str]:
-    """Lines without their ends, of a file or of standard input; bytes that are not UTF-8 are replaced."""
+def _raw_lines(path: str) -> Iterator[bytes]:
+    """Lines without their ends, of a file or of standard input."""
     if path == "-":
-        yield from (line.decode("utf-8", "replace").rstrip("\r\n") for line in sys.stdin.buffer)
+        yield from (line.rstrip(b"\r\n") for line in sys.stdin.buffer)
         return
     with _there(path).open("rb") as file:
-        yield from (line.decode("utf-8", "replace").rstrip("\r\n") for line in file)
+        yield from (line.rstrip(b"\r\n") for line in file)
+
+
+def _lines(path: str) -> Iterator[str]:
+    """The same as text; bytes that are not UTF-8 are replaced."""
+    yield from (line.decode("utf-8", "replace") for line in _raw_lines(path))
 
 
 def _questions(prompt: str) -> Iterator[str]:
@@ -324,7 +335,7 @@ def _questions(prompt: str) -> Iterator[str]:
         sys.stdout.flush()
 
 
-def _batches(lines: Iterable[str]) -> Iterator[list[str]]:
+def _batches(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
     lines = iter(lines)
     while some := list(islice(lines, AT_ONCE if not sys.stdin.isatty() else 1)):
         yield some

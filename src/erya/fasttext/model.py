@@ -10,13 +10,13 @@ from itertools import repeat
 from operator import contains
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from erya.atomic import atomic_write
-from erya.errors import ModelFileError, UsageError, quoted
+from erya.errors import ModelFileError, ResourceError, UsageError, quoted
 from erya.language import say
 from erya.models.fasttext import binary, making
 from erya.models.fasttext.arguments import Arguments
@@ -30,6 +30,9 @@ from erya.models.fasttext.small_models import Try
 from erya.progress import Report, quiet
 from erya.text.files import unreadable
 
+if TYPE_CHECKING:
+    from erya.models.fasttext.lines import Lines
+
 DEFAULT_RATE = 0.05  # of a model that was loaded: its file does not say
 
 Floats = NDArray[np.float32]
@@ -40,6 +43,10 @@ _DUMPED_MODELS = {"cbow": "cbow", "skipgram": "sg", "supervised": "sup"}
 
 class BadModelFile(ModelFileError, ValueError):
     """A model file that cannot be used; a ValueError, as in the original."""
+
+
+class BadPlace(ResourceError, ValueError):
+    """A place where no model can be written; a ValueError, as in the original."""
 
 
 # ---- models --------------------------------------------------------------------------------------------------------
@@ -267,7 +274,20 @@ class FastTextModel:
             _one_line("\n", "predict")
         return self._predict(text, k, threshold, on_unicode_error)
 
-    def _predict(self, texts: list[str], k: int, threshold: float, errors: str) -> tuple[list[list[str]], list[Floats]]:
+    def predict_bytes(self, lines: list[bytes], k: int = 1, threshold: float = 0.0) -> tuple[Any, Any]:
+        """``predict`` of lines as they lie in a file, without their ends, whatever their bytes.
+
+        Labels that are not UTF-8 are shown with replacement characters.
+        """
+        try:
+            return self._predict([line.decode() for line in lines], k, threshold, "replace")
+        except UnicodeDecodeError:  # words are bytes, and hashed as such
+            data = b"\n".join([*lines, b""])
+            return self._predict(self.original.dictionary.encode(data, whole=True), k, threshold, "replace")
+
+    def _predict(
+        self, texts: list[str] | Lines, k: int, threshold: float, errors: str
+    ) -> tuple[list[list[str]], list[Floats]]:
         answers = self.original.predict(texts, k, threshold)
         names = self.original.label_names(errors)
         if not len(names):
@@ -309,8 +329,15 @@ class FastTextModel:
     # ---- files ----------------------------------------------------------------------------------------------------
 
     def save_model(self, path: str | Path) -> None:
-        """Write the model so that the original reads it, too; whole or not at all."""
-        binary.write(Path(path), self.original)
+        """Write the model so that the original reads it, too; whole or not at all.
+
+        Raises:
+            ValueError: there is no such folder, no space, no permission.
+        """
+        try:
+            binary.write(Path(path), self.original)
+        except ResourceError as error:
+            raise BadPlace(error.code, error.message, where=error.where, help=error.help) from error
 
     def save_vectors(self, path: str | Path) -> None:
         """Write all words' vectors as text (``.vec``)."""

@@ -22,7 +22,7 @@ class Progress(Report):
 
     def __init__(self, verbose: int, *, tuning: bool) -> None:
         self.verbose, self.tuning, self.line, self.drawn = verbose, tuning, "", 0.0
-        self.begun = time.monotonic()
+        self.begun, self.trial = time.monotonic(), 0
 
     def note(self, sentence: str) -> None:
         if self.verbose > 0:
@@ -50,6 +50,9 @@ class Progress(Report):
             parts += [f"words/sec: {tokens_per_second:9.0f}"] if tokens_per_second is not None else []
             parts += [f"avg.loss: {loss:9.6f}"] if loss is not None else []
         self.line = " ".join([*parts, f"ETA: {self._left(done)}"])
+        if self.tuning and epoch != self.trial and not sys.stderr.isatty():
+            self.trial = epoch
+            self.close()  # a line a trial: a search takes minutes, and somebody waits
         if sys.stderr.isatty() and time.monotonic() - self.drawn >= DRAWN:
             self.drawn = time.monotonic()
             self._put(self.line)
@@ -65,6 +68,7 @@ class Progress(Report):
             self._put(self.line)
             sys.stderr.write("\n")
             sys.stderr.flush()
+            self.line = ""
 
     def _put(self, line: str) -> None:
         if self.verbose > 1 and (line or sys.stderr.isatty()):
