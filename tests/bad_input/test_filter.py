@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,56 @@ def test_killed_with_everything_at_random_moments(erya, shards):
     assert ended.document["rows"] == 36_000 == ended.document["kept"] + ended.document["dropped"]
     assert ended.document["files_done_before"] >= 3
     assert kept(out) == kept(erya.folder / "whole")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_one_large_file_killed_and_continued(erya, packed):
+    """Several pieces of 16 MiB: what is done of them is not done again."""
+    rows = "".join(json.dumps({"text": text, "id": number}) + "\n" for number, (text, _) in enumerate(reviews(4000)))
+    (erya.folder / "small.jsonl").write_text(rows, encoding="utf-8")
+    assert erya("filter", "m.erya", "small.jsonl", *OPTIONS, "-o", "small").code == 0
+    times = (40 << 20) // len(rows)
+    data = rows.encode() * times
+    name = "large.jsonl.gz" if packed else "large.jsonl"
+    (erya.folder / name).write_bytes(gzip.compress(data, 1) if packed else data)
+    command = ["filter", "m.erya", name, *OPTIONS, "-o", "kept"]
+    out, journal = erya.folder / "kept", erya.folder / "kept" / "erya-filter.journal"
+    process = erya.start(*command, env=TWO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+    while not journal.exists() or (journal.read_bytes().count(b'"part"') < 1 and process.poll() is None):
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not (out / name).exists()
+    before = journal.read_bytes()
+    ended = erya(*command, "--json", env=TWO)
+    assert ended.code == 0, ended.err
+    assert journal.read_bytes().startswith(before)
+    assert journal.read_bytes().count(b'"part"') == 3
+    kept_data = (out / name).read_bytes()
+    kept_data = gzip.decompress(kept_data) if packed else kept_data
+    assert kept_data == (erya.folder / "small" / "small.jsonl").read_bytes() * times
+    assert sorted(path.name for path in out.iterdir()) == sorted([name, "erya-filter.journal"])
+
+
+def test_between_pipes(erya):
+    """What nobody reads any more ends it quietly; a full disk behind it is an error."""
+    rows = "".join(json.dumps({"text": text}) + "\n" for text, _ in reviews(20_000))
+    (erya.folder / "rows.jsonl").write_text(rows, encoding="utf-8")
+    command = ["filter", "m.erya", "-", *OPTIONS, "-o", "-"]
+    with (erya.folder / "rows.jsonl").open("rb") as source:
+        process = erya.start(*command, env=TWO, stdin=source, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        first = process.stdout.readline()
+        process.stdout.close()
+        err = process.stderr.read().decode()
+        assert process.wait(30) == 0, err
+    assert first.decode() in rows.splitlines(keepends=True)[:20]
+    assert "error" not in err
+    with (erya.folder / "rows.jsonl").open("rb") as source, Path("/dev/full").open("wb") as full:
+        process = erya.start(*command, env=TWO, stdin=source, stdout=full, stderr=subprocess.PIPE)
+        err = process.communicate()[1].decode()
+    assert process.returncode == 5
+    assert "no space left" in err.lower()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
