@@ -119,3 +119,18 @@ def test_the_setting_of_other_packages_is_left_alone():
     before = numba.config.CACHE_DIR
     kernel(lambda x: x)
     assert before == numba.config.CACHE_DIR
+
+
+def test_a_kernel_runs_where_the_disk_is_full(monkeypatch):
+    """Numba writes what it has compiled; where it cannot, the kernel must run nevertheless."""
+    from numba.core.caching import IndexDataCacheFile
+
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    @kernel_cache.kernel
+    def twice(x: int) -> int:
+        return 2 * x
+
+    monkeypatch.setattr(IndexDataCacheFile, "save", refuse)
+    assert twice(21) == 42

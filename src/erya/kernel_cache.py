@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
@@ -49,9 +50,22 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
             if folder is not None:
                 _config.CACHE_DIR = str(folder)
             compiled = numba.njit(nogil=True, error_model="numpy", cache=folder is not None)(function)
+            if folder is not None:
+                _keep_if_possible(compiled)
             return cast(Callable[P, R], compiled)
         finally:
             _config.CACHE_DIR = before
+
+
+def _keep_if_possible(compiled: Any) -> None:
+    """A full disk, or a limit on files, keeps a kernel from the disk; it must not keep it from running."""
+    save = compiled._cache.save_overload
+
+    def save_or_not(*arguments: Any) -> None:
+        with suppress(OSError):
+            save(*arguments)
+
+    compiled._cache.save_overload = save_or_not
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:

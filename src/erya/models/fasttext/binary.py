@@ -29,6 +29,7 @@ from erya.models.fasttext import line_kernels as kernels
 from erya.models.fasttext.arguments import LOSSES, MODELS, Arguments
 from erya.models.fasttext.dictionary import Dictionary
 from erya.models.fasttext.line_kernels import PAD
+from erya.models.fasttext.mapped_rows import let_go
 from erya.models.fasttext.original import Original
 from erya.models.fasttext.product_quantizer import CENTROIDS, ProductQuantizer
 from erya.models.fasttext.quantized import Quantized
@@ -416,13 +417,15 @@ def _write_dense(stream: BinaryIO, matrix: Floats) -> None:
     stream.write(struct.pack("<2q", *matrix.shape))
     rows = max(1, BLOCK // (4 * max(1, matrix.shape[1])))
     for first in range(0, len(matrix), rows):
-        stream.write(np.ascontiguousarray(matrix[first : first + rows], dtype="<f4").tobytes())
+        block = matrix[first : first + rows]
+        stream.write(np.ascontiguousarray(block, dtype="<f4").data)
+        let_go(block)
 
 
 def _write_quantized(stream: BinaryIO, matrix: Quantized) -> None:
     stream.write(bytes([matrix.norm_codes is not None]))
     stream.write(struct.pack("<2qi", matrix.rows, matrix.columns, matrix.codes.size))
-    stream.write(np.ascontiguousarray(matrix.codes).tobytes())
+    stream.write(np.ascontiguousarray(matrix.codes).data)
     _write_quantizer(stream, matrix.quantizer)
     if matrix.norm_codes is not None and matrix.norm_quantizer is not None:
         stream.write(matrix.norm_codes.tobytes())

@@ -24,7 +24,7 @@ from erya.language import say
 from erya.models.fasttext import line_kernels as kernels
 from erya.models.fasttext.arguments import LABEL_PREFIX, Arguments
 from erya.models.fasttext.line_collection import Collection
-from erya.models.fasttext.line_kernels import ALL, FULL, NAMES, NONE, PAD, PRUNED
+from erya.models.fasttext.line_kernels import ALL, DONE, LONG, NAMES, NONE, PAD, PRUNED
 from erya.models.fasttext.lines import Lines, Room
 from erya.models.fasttext.name_counts import END as END  # whoever has a dictionary wants it
 from erya.models.fasttext.name_counts import count_names, power_above
@@ -421,9 +421,9 @@ class Dictionary:
                 status = kernels.encode_words(piece.data, piece.size, self._names, own.out, state)
             else:
                 status = kernels.encode(piece.data, piece.size, self._names, self._grams, whole, folded, own.out, state)
-            if status != FULL:
+            if status == DONE:
                 break
-            own.double()
+            own.double(only_hashes=status == LONG)
         return own.lines(state)
 
 

@@ -27,7 +27,7 @@ from erya.text.corpus_eight_kernels import eight, zeros_below
 
 CURSOR, LINES, ROWS, LABELS = range(4)  # places in the state of an encoding
 NAMES, ARENA, TOKENS, ENDS, FIRST_END = range(5)  # places in the state of a count
-DONE, FULL = range(2)  # why a kernel stopped
+DONE, FULL, LONG = range(3)  # why a kernel stopped
 ALL, PRUNED, NONE = range(3)  # which buckets have a row: each, those that are listed, not one
 LONGEST_LINE = 1024  # an unsupervised line is cut when it has more known tokens than this
 SPREAD = 0x9E3779B1  # an odd number that spreads neighbours
@@ -483,7 +483,7 @@ def encode(  # noqa: C901  (one loop: a call for each token would take as long a
         state: int64 (4,) CURSOR LINES ROWS LABELS.
 
     Returns:
-        DONE; FULL: the line at the cursor wants more room.
+        DONE; FULL: the line at the cursor wants more room; LONG: it has more words than there is room for their hashes.
     """
     slots, arena, starts, lengths, known = names.slots, names.arena, names.starts, names.lengths, names.hashes
     prefix, words, end = names.prefix, np.int64(names.words), np.int64(names.end)
@@ -538,7 +538,7 @@ def encode(  # noqa: C901  (one loop: a call for each token would take as long a
                     need = most_pieces(length, grams.min_n, max_n) if cut else 0
                     if said >= len(hashes) or row + 1 + need > len(rows):
                         state[CURSOR] = begin
-                        return FULL
+                        return LONG if said >= len(hashes) else FULL
                     if number >= 0:
                         rows[row] = number
                         row += 1

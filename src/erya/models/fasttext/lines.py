@@ -83,9 +83,13 @@ class Room:
         if len(self.out.rows) < rows or len(self.out.tokens) < rest:
             self.out = _room(rows, rest, rest, 1024)
 
-    def double(self) -> None:
-        """Twice the room; what is written stays."""
-        old, self.out = self.out, _room(*(2 * len(array) for array in (self.out.rows, *self.out[2:4], self.out.hashes)))
+    def double(self, only_hashes: bool) -> None:
+        """Twice the room, for everything or for the words of one line; what is written stays."""
+        old = self.out
+        if only_hashes:
+            self.out = old._replace(hashes=np.zeros(2 * len(old.hashes), dtype=np.int64))
+            return
+        self.out = _room(2 * len(old.rows), 2 * len(old.labels), 2 * len(old.starts), len(old.hashes))
         for name in kernels.Out._fields:
             before: NDArray[np.generic] = getattr(old, name)
             getattr(self.out, name)[: len(before)] = before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -289,3 +290,17 @@ def test_pruned_buckets():
             tokens=1,
             prune=(np.array([5, 5]), np.array([0, 1])),
         )
+
+
+def test_one_long_line_takes_memory_of_its_own_order():
+    """Room for the words of a line is not room for lines."""
+    arguments = Arguments(model="supervised", word_ngrams=2, min_n=0, max_n=0, buckets=100)
+    dictionary = Dictionary.of([b"a", b"b"], [3, 2], [b"__label__x"], [1], arguments)
+    text = "a b " * 150_000
+    dictionary.encode_texts([text[:1000]])
+    tracemalloc.start()
+    found = dictionary.encode_texts([text])
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert int(found.tokens[0]) == 300_001
+    assert most < 40 * len(text)
