@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya import machine
-from erya.errors import UsageError
+from erya.errors import DataError, UsageError
 from erya.language import say
 from erya.models.fasttext.arguments import LABEL_PREFIX, LOSSES, MODELS, Arguments
 from erya.models.fasttext.binary import MAGIC, read
@@ -185,6 +185,15 @@ def _unsupervised(path: Path, dictionary: Dictionary, how: How, report: Report) 
             "bad-setting",
             say(f"word vectors have no loss {arguments.loss}", f"词向量没有损失函数 {arguments.loss}"),
             help="-loss ns | hs",
+        )
+    if not dictionary.size:
+        raise DataError(
+            "no-words",
+            say(
+                f"no word occurs {arguments.min_count:,} times or more; labels are no words",
+                f"没有一个词出现 {arguments.min_count:,} 次以上；标签不算词",
+            ),
+            help="-minCount 1",
         )
     lines = dictionary.encode_file(path, how.workers)
     ids = np.full(len(lines.rows) + len(lines), -1, dtype=np.int32)

@@ -458,3 +458,14 @@ def test_the_original_s_training_begins_with_vectors_as_the_original_does(tmp_pa
     assert dictionary.counts[dictionary.row_of(b"zebra")] == 1
     assert np.allclose(found.input[dictionary.row_of(b"tea")], [1, 2, 3], atol=1e-5)
     assert np.allclose(found.input[dictionary.row_of(b"zebra")], [3, 2, 1], atol=1e-5)
+
+
+@pytest.mark.parametrize("lines", ["__label__a x y\n__label__a z\n", "__label__a\n__label__b\n" * 9])
+def test_a_text_without_a_frequent_word_is_refused(lines, tmp_path):
+    from erya.models.fasttext import making
+    from erya.models.fasttext.arguments import Arguments
+
+    (tmp_path / "t.txt").write_text(lines, encoding="utf-8")
+    arguments = Arguments(model="skipgram", loss="ns", dim=3, min_count=50, buckets=50, min_n=2, max_n=3)
+    with pytest.raises(DataError, match="no word"):
+        making.train(tmp_path / "t.txt", arguments, making.How())
