@@ -63,6 +63,21 @@ def test_bytes_that_are_no_text_are_words_like_others(erya, trained):
     assert [float(number) for number in vector] == pytest.approx(model.original.word_vector(b"\xff\xfe"), rel=1e-4)
 
 
+def test_advice_speaks_of_this_command_lines_options(erya, trained):
+    found = erya(*line("fasttext supervised -input train.txt -output z -dim 0"))
+    assert found.code == 2
+    assert "-dim" in found.err
+    assert "--set" not in found.err
+    assert "-epoch" in erya(*line("fasttext supervised -input train.txt -output z -epoch 0")).err
+    assert "folder" in erya(*line("fasttext predict model.bin .")).err
+    assert "takes 2 arguments, not 1" in erya(*line("fasttext dump model.bin")).err
+    Path("empty.txt").touch()
+    assert "is empty" in erya(*line("fasttext supervised -input empty.txt -output z")).err
+    Path("v.vec").write_text("1 3\ntea 1 2 3\n", encoding="utf-8")
+    told = erya(*line("fasttext supervised -input train.txt -output z -dim 7 -pretrainedVectors v.vec -verbose 1")).err
+    assert "dim is 3" in told
+
+
 def test_labels_each(erya, trained):
     found = erya("fasttext", "test-label", "model.bin", "train.txt")
     assert found.lines[0].split() == [

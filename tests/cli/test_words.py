@@ -251,7 +251,7 @@ def test_check_a_corpus_a_model_and_a_foreign_file(erya, words):
 def test_about_and_list(erya, words):
     assert "corpus.txt" in erya("about", WORDS).err
     assert WORDS in erya("list", "vectors").out
-    assert "convert" in erya("about", "vectors/keyed").err
+    assert "erya convert" in erya("about", "vectors/keyed").out
 
 
 # ---- compare ----------------------------------------------------------------------------------------------------

@@ -60,7 +60,11 @@ def fasttext(context: typer.Context) -> None:
             output.write(options.usage(verb))
             return
         chosen = options.parse(verb, rest)
-        _quantize(chosen) if verb == "quantize" else _train(verb, chosen)
+        try:
+            _quantize(chosen) if verb == "quantize" else _train(verb, chosen)
+        except UsageError as error:
+            error.help = options.as_flag(error.help)
+            raise
     else:
         _VERBS[verb](rest)
 

@@ -200,6 +200,28 @@ def _settle(verb: str, options: Options) -> None:
         raise UsageError("bad-setting", say("one-vs-all is for supervised models", "one-vs-all 只用于监督模型"))
 
 
+ERYA_NAMES = {
+    "window": "ws",
+    "epochs": "epoch",
+    "min_count": "minCount",
+    "negative": "neg",
+    "min_n": "minn",
+    "max_n": "maxn",
+    "word_ngrams": "wordNgrams",
+    "learning_rate": "lr",
+    "buckets": "bucket",
+    "sample": "t",
+}
+
+
+def as_flag(help: str | None) -> str | None:
+    """Advice on a setting of Erya's, ``--set window=…``, as an option of this command line."""
+    if help is None or not help.startswith("--set "):
+        return help
+    name, _, value = help.removeprefix("--set ").partition("=")
+    return f"-{ERYA_NAMES.get(name, name)} {value}"
+
+
 def usage(verb: str | None = None) -> str:
     """The program's usage, or that of a verb that takes options."""
     if verb is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from erya import machine
-from erya.errors import UsageError
+from erya.errors import DataError, UsageError
 from erya.fasttext.model import FastTextModel, bytes_of_file
 from erya.fasttext.progress import Progress, Within
 from erya.language import say
@@ -241,7 +241,16 @@ def _trained(
         pretrained=Path(vectors) if vectors else None,
         freeze=freeze,
     )
+    if path.is_file() and not path.stat().st_size:
+        raise DataError("empty-file", say(f"{path} is empty", f"{path} 是空文件"), where=str(path))
     made = making.train(path, arguments, how, report)
+    if vectors and made.arguments.dim != settings["dim"]:
+        report.note(
+            say(
+                f"dim is {made.arguments.dim}, as in {vectors}, not {settings['dim']}",
+                f"维数取 {vectors} 的 {made.arguments.dim}，而不是 {settings['dim']}",
+            )
+        )
     kept = dict(settings) | {"thread": settings["thread"] or machine.threads(), "bucket": arguments.buckets}
     return FastTextModel(original=made, settings=kept | {"dim": made.arguments.dim})
 
