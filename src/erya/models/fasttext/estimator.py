@@ -266,10 +266,13 @@ class FastText(Model):
         self, examples: classify.Examples, tokenizer: tokenizers.Tokenizer, report: Report, *, more: bool
     ) -> tuple[Features, Encoded, NDArray[np.int64], Start | None]:
         """Features, the texts as rows, their numbers of tokens, and what there is to begin with; sets ``coverage_``."""
-        from erya.models.fasttext import beginnings
+        from erya.kernel_cache import announce
+        from erya.models.fasttext import beginnings, gram_kernels
         from erya.models.fasttext.reading import Reader
         from erya.models.fasttext.supervised import Start
+        from erya.text.token_kernels import tokenize
 
+        announce(report, [tokenize, gram_kernels.encode])
         sizes = {"word_ngrams": self.word_ngrams, "min_n": self.min_n, "max_n": self.max_n, "buckets": self.buckets}
         like = self.features_ if more else Features([], np.zeros(0, np.int64), **sizes)
         given = None if more or self.pretrained is None else beginnings.read(Path(self.pretrained), tokenizer)

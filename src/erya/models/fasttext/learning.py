@@ -31,6 +31,7 @@ from erya.tasks import classify
 FEW = 5000  # texts; below, every text is held out once
 SMALLEST = 1e-15  # a probability of 0 would make the loss of all infinite
 DOUBT = 50  # held-out texts that a label must have for its threshold to be half its own
+HELD_SCORES = 1 << 26  # texts × labels that thresholds are learnt from, of many labels: bounds the memory
 FOLDS, SHARE = 5, 10  # helpers for few texts; the part that one helper leaves out of many
 
 Floats = NDArray[np.float32]
@@ -260,7 +261,8 @@ def out_of_fold(
     """
     count = len(examples)
     order = np.random.default_rng([pupil.plan.seed, 0]).permutation(count)
-    folds = np.array_split(order, FOLDS) if count < FEW else [order[: count // SHARE]]
+    most = max(FEW, HELD_SCORES // len(pupil.counts))
+    folds = np.array_split(order, FOLDS) if count < FEW else [order[: min(count // SHARE, most)]]
     found, truths = [], []
     for held in folds:
         kept = np.setdiff1d(order, held)
@@ -294,9 +296,10 @@ def _time_is_up(report: Report, state: State) -> bool:
 
 def _matrix(examples: classify.Examples, places: Integers) -> NDArray[np.bool_]:
     """(M, C) which labels these texts have."""
-    truth = np.zeros((len(examples), len(examples.classes)), dtype=np.bool_)
-    truth[np.repeat(np.arange(len(examples)), np.diff(examples.starts)), examples.labels] = True
-    return truth[places]
+    mine = chosen(Encoded(examples.labels.astype(np.int32), examples.starts), places)
+    truth = np.zeros((len(places), len(examples.classes)), dtype=np.bool_)
+    truth[np.repeat(np.arange(len(places)), np.diff(mine.starts)), mine.rows] = True
+    return truth
 
 
 def _only(documents: Encoded, met: NDArray[np.bool_]) -> Encoded:
