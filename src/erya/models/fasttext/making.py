@@ -225,6 +225,7 @@ def _spread(run: Run, words: int, rows: int) -> tuple[Floats, Floats]:
     run.ids = run.ids[:0].copy()  # the text has done its duty
     output = np.zeros((words, run.plan.dim), dtype=np.float32)
     output[: len(run.targets)] = run.targets  # of a tree there is a node less than words
+    forget(run.parameters[run.settings.inputs :])
     input = zeros(rows, run.plan.dim)
     places = np.concatenate([np.arange(words), words + run.subwords.kept])
     for first in range(0, len(places), ROWS_AT_ONCE):
