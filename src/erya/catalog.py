@@ -10,7 +10,7 @@ import os
 import struct
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import erya.models
 from erya.errors import ModelFileError, ResourceError, UsageError, nearest
 from erya.language import language, say
+from erya.parts.setting_ranges import Space, space_of
 
 if TYPE_CHECKING:
     from erya.contract import Model
@@ -37,7 +38,8 @@ _SUPERVISED = 3
 class TaskEntry:
     """What a room offers for one task: its class, in which file of the room (estimator.py), and settings by preset.
 
-    ``several`` and ``soft``: whether a classifier takes several labels a row, and shares of labels.
+    ``several`` and ``soft``: whether a classifier takes several labels a row, and shares of labels. ``space``: what ``erya tune``
+    may set, and to what; empty: it has nothing to search.
     """
 
     class_name: str
@@ -45,6 +47,7 @@ class TaskEntry:
     presets: dict[str, dict[str, Any]]
     several: bool = False
     soft: bool = False
+    space: Space = field(default_factory=dict)
 
     def takes(self, kind: str) -> bool:
         """Whether it learns from targets of this kind: ``"one"``, ``"several"``, ``"soft"``."""
@@ -182,6 +185,7 @@ def _read_card(path: Path) -> Card:
                 _presets(entry.get("presets", {})),
                 several=entry.get("several", False) is True,
                 soft=entry.get("soft", False) is True,
+                space=space_of(entry.get("space", {})),
             )
             for task, entry in data["tasks"].items()
         }

@@ -10,8 +10,6 @@ Not here: training and scoring a trial (the caller's), the original's metrics (`
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,57 +20,37 @@ import numpy as np
 
 from erya.errors import DataError, DivergedError, ResourceError
 from erya.language import say
+from erya.parts import explained_variance
+from erya.parts import journal as journals
+from erya.parts.setting_ranges import Range
 from erya.progress import Report
 
 WIDEST, NARROWEST = 1.0, 0.15  # of a setting's range: the standard deviation of a draw, at the beginning and at the end
 REDRAWN = 0.5  # how likely a setting is drawn anew
-LEAST_TRIALS = 6  # to say what mattered
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
-    """What a setting may be.
+class Option:
+    """A setting that is searched for.
 
     Attributes:
         first: the default, which the first trial takes.
-        low: least value.
-        high: greatest.
-        logarithmic: drawn evenly by orders of magnitude.
-        whole: a whole number.
+        range: what it may be.
     """
 
     first: float
-    low: float
-    high: float
-    logarithmic: bool = True
-    whole: bool = True
-
-    def place(self, value: float) -> float:
-        """Where ``value`` lies between low and high: 0 … 1."""
-        if self.logarithmic:
-            return math.log(value / self.low) / math.log(self.high / self.low)
-        return (value - self.low) / (self.high - self.low)
-
-    def value(self, place: float) -> float:
-        """The inverse of ``place``, which is brought between 0 and 1."""
-        place = min(1.0, max(0.0, place))
-        exact = (
-            self.low * (self.high / self.low) ** place
-            if self.logarithmic
-            else self.low + place * (self.high - self.low)
-        )
-        return round(exact) if self.whole else float(f"{exact:.4g}")
+    range: Range
 
 
-SPACE: dict[str, Range] = {
-    "epoch": Range(5, 1, 100),
-    "lr": Range(0.1, 0.01, 5.0, whole=False),
-    "dim": Range(100, 4, 300),
-    "wordNgrams": Range(1, 1, 5, logarithmic=False),
-    "minn": Range(0, 0, 3, logarithmic=False),
-    "bucket": Range(2_000_000, 10_000, 10_000_000),
+SPACE: dict[str, Option] = {
+    "epoch": Option(5, Range(1, 100)),
+    "lr": Option(0.1, Range(0.01, 5.0, whole=False)),
+    "dim": Option(100, Range(4, 300)),
+    "wordNgrams": Option(1, Range(1, 5, logarithmic=False)),
+    "minn": Option(0, Range(0, 3, logarithmic=False)),
+    "bucket": Option(2_000_000, Range(10_000, 10_000_000)),
 }
-WITH_SIZE: dict[str, Range] = {"dsub": Range(2, 2, 16)}
+WITH_SIZE: dict[str, Option] = {"dsub": Option(2, Range(2, 16))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +105,8 @@ class Search:
             self.space.pop("minn" if name in ("minn", "maxn") else name, None)
         self.by_hand, self.seed, self.max_bytes, self.journal = dict(by_hand), seed, max_bytes, journal
         self.trials: list[Trial] = []
-        if journal is not None and journal.exists():
+        if journal is not None:
             self.trials = _read(journal, self._heading())
-        elif journal is not None:
-            _append(journal, self._heading())
 
     def _heading(self) -> dict[str, Any]:
         return {"by_hand": self.by_hand, "seed": self.seed, "max_bytes": self.max_bytes}
@@ -152,16 +128,17 @@ class Search:
         """
         generator = np.random.default_rng([self.seed, len(self.trials)])
         best = self.best
-        places = {name: scale.place(max(scale.first, scale.low)) for name, scale in self.space.items()}
+        ranges = {name: option.range for name, option in self.space.items()}
+        places = {name: span.place(max(self.space[name].first, span.low)) for name, span in ranges.items()}
         if best is not None:
-            places = {name: scale.place(best.settings[name]) for name, scale in self.space.items()}
+            places = {name: span.place(best.settings[name]) for name, span in ranges.items()}
         if self.trials:
             spread = WIDEST * (NARROWEST / WIDEST) ** min(1.0, max(0.0, spent))
             drawn = [name for name in self.space if generator.random() < REDRAWN]
             drawn = drawn or [list(self.space)[int(generator.integers(len(self.space)))]] if self.space else []
             for name in drawn:
                 places[name] = _folded(places[name] + spread * generator.normal())
-        settings: dict[str, Any] = {name: scale.value(places[name]) for name, scale in self.space.items()}
+        settings: dict[str, Any] = {name: span.value(places[name]) for name, span in ranges.items()}
         return self._settled(settings | self.by_hand)
 
     def _settled(self, settings: dict[str, Any]) -> dict[str, Any]:
@@ -179,27 +156,23 @@ class Search:
         trial = Trial(len(self.trials), dict(settings), score, seconds, size, problem)
         self.trials.append(trial)
         if self.journal is not None:
-            _append(self.journal, asdict(trial))
+            journals.append(self.journal, asdict(trial))
         return trial
 
     def what_mattered(self) -> list[tuple[str, float]]:
         """Each searched setting and the share of the scores' variance that it explains by itself, largest first.
 
-        Measured by a curve of second degree over the setting's place in its range; empty with fewer than LEAST_TRIALS scores.
+        Measured by a curve of second degree over the setting's place in its range; empty with fewer than six scores.
         Settings are drawn together with others, so that the shares are a hint, no proof.
         """
         scored = [trial for trial in self.trials if trial.score is not None]
-        scores = np.array([trial.score for trial in scored], dtype=np.float64)
-        if len(scored) < LEAST_TRIALS or not np.ptp(scores):
+        scores = [float(trial.score) for trial in scored if trial.score is not None]
+        if len(scored) < explained_variance.LEAST or not np.ptp(scores):
             return []
         found = []
-        for name, scale in self.space.items():
-            places = np.array([scale.place(max(scale.low, trial.settings[name])) for trial in scored])
-            shape = np.vander(places, 3)
-            fitted = shape @ np.linalg.lstsq(shape, scores, rcond=None)[0]
-            found.append(
-                (name, float(max(0.0, 1 - ((scores - fitted) ** 2).sum() / ((scores - scores.mean()) ** 2).sum())))
-            )
+        for name, option in self.space.items():
+            places = [option.range.place(max(option.range.low, trial.settings[name])) for trial in scored]
+            found.append((name, explained_variance.by_parabola(places, scores)))
         return sorted(found, key=lambda pair: -pair[1])
 
 
@@ -264,38 +237,13 @@ def _folded(place: float) -> float:
     return 2 - place if place > 1 else place
 
 
-def _append(journal: Path, row: Mapping[str, Any]) -> None:
-    with journal.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n")
-
-
 def _read(journal: Path, heading: Mapping[str, Any]) -> list[Trial]:
-    """The trials of a journal. A last line that was cut off is left out.
+    """The trials of a journal.
 
     Raises:
         DataError: it belongs to a search with other settings, or is no journal.
     """
-    text = journal.read_bytes()
-    whole = text[: text.rfind(b"\n") + 1]
     try:
-        rows = [json.loads(line) for line in whole.splitlines()]
-    except ValueError:
-        raise _foreign(journal) from None
-    if len(whole) < len(text):
-        with journal.open("r+b") as file:
-            file.truncate(len(whole))
-    if not rows or rows[0] != dict(heading):
-        raise _foreign(journal)
-    try:
-        return [Trial(**row) for row in rows[1:]]
+        return [Trial(**row) for row in journals.opened(journal, heading)]
     except TypeError:
-        raise _foreign(journal) from None
-
-
-def _foreign(journal: Path) -> DataError:
-    return DataError(
-        "another-search",
-        say("this journal belongs to another search", "这份记录属于另一次搜索"),
-        where=str(journal),
-        help=say("another file, or remove it", "换一个文件，或删除它"),
-    )
+        raise journals.foreign(journal) from None

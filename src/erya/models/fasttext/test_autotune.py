@@ -32,7 +32,7 @@ def searched(seconds=300.0, **settings):
 
 def test_first_trial_is_the_default():
     first = Search({}).ask(0.0)
-    assert {name: first[name] for name in SPACE} == {name: scale.first for name, scale in SPACE.items()}
+    assert {name: first[name] for name in SPACE} == {name: option.first for name, option in SPACE.items()}
     assert first["maxn"] == 0
 
 
@@ -47,9 +47,9 @@ def test_finds_better_settings_than_the_default():
 def test_stays_in_its_ranges():
     search, _ = searched()
     for trial in search.trials:
-        for name, scale in SPACE.items():
+        for name, option in SPACE.items():
             if name != "minn":
-                assert scale.low <= trial.settings[name] <= scale.high
+                assert option.range.low <= trial.settings[name] <= option.range.high
         assert trial.settings["minn"] in (0, 2, 3)
         assert trial.settings["maxn"] == (trial.settings["minn"] + 3 if trial.settings["minn"] else 0)
     assert len({trial.settings["dim"] for trial in search.trials}) > 5
