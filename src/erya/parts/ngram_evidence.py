@@ -203,9 +203,16 @@ def class_number(classes: NDArray[Any], label: Any) -> int:
 
 
 def explanation(
-    model: str, evidence: Evidence, classes: NDArray[Any], probabilities: Floats, label: Any, words: dict[str, str]
+    model: str,
+    evidence: Evidence,
+    classes: NDArray[Any],
+    probabilities: Floats,
+    label: Any,
+    words: dict[str, str],
+    *,
+    several: bool = False,
 ) -> Trace:
-    """Why this label and not its strongest rival: the parts of their log-odds.
+    """Why this label and not its strongest rival: the parts of their log-odds. Of several labels: why this one or not.
 
     Args:
         model: the model's id.
@@ -214,23 +221,29 @@ def explanation(
         probabilities: (C,) the answer.
         label: the label to explain; None: the most probable.
         words: how the room calls its ``value``, ``weight`` and ``bias``.
+        several: each label is a question of its own, its rival is its absence: ln(p / (1 − p)) = logit.
     """
     chosen = int(probabilities.argmax()) if label is None else class_number(classes, label)
     rival = int(np.where(np.arange(len(classes)) == chosen, -1.0, probabilities).argmax())
     names = [str(name) for name in classes.tolist()]
-    differences = evidence.weights[:, chosen] - evidence.weights[:, rival]  # (m,)
+    differences, bias = evidence.weights[:, chosen], float(evidence.bias[chosen])  # (m,)
+    if several:
+        against = say(f"{names[chosen]}: yes or no", f"{names[chosen]}：有或没有")
+    else:
+        differences = differences - evidence.weights[:, rival]
+        bias = float(evidence.bias[chosen] - evidence.bias[rival])
+        against = say(f"{names[chosen]} against {names[rival]}", f"{names[chosen]} 对 {names[rival]}")
     parts = evidence.values * differences
     by_token, spans, by_character = laid_out(evidence, parts)
-    against = say(f"{names[chosen]} against {names[rival]}", f"{names[chosen]} 对 {names[rival]}")
+    odds = "ln(p / (1 − p))" if several else "ln(p / p′)"
     exact = say(
-        "parts of the log-odds ln(p / p′); an n-gram's part is shared out over its tokens",
-        "对数几率 ln(p / p′) 的各部分；n 元组的部分平分给它的各个词元",
+        f"parts of the log-odds {odds}; an n-gram's part is shared out over its tokens",
+        f"对数几率 {odds} 的各部分；n 元组的部分平分给它的各个词元",
     )
     views: list[View] = [TokenHeat(against, evidence.shown, evidence.spans, by_token, note=exact)]
     if any(one.characters for one in evidence.occurrences):
         views.append(TokenHeat(say("the same by character", "同上，细到字符"), evidence.shown, spans, by_character))
     views.append(Bars(say("probabilities", "概率"), names, probabilities, percent=True))
-    bias = float(evidence.bias[chosen] - evidence.bias[rival])
     views.append(_strongest(evidence, parts, differences, bias, against, words))
     return Trace(
         model,

@@ -2,7 +2,7 @@
 
 Berger, Della Pietra and Della Pietra 1996, "A Maximum Entropy Approach to Natural Language Processing" (the binary form:
 Cox 1958). The discriminative model: it describes p(label | text) and nothing else – its counterpart is ``naive_bayes``.
-How counts become features is in ``tfidf.py``, what is minimised in ``objective.py``, how in ``solver.py``.
+How counts become features is in ``parts/tfidf.py``, what is minimised in ``objective.py``, how in ``solver.py``.
 
 Not here: an L1 penalty, stochastic steps for data that does not fit into memory, several labels for one text.
 """
@@ -19,7 +19,7 @@ from erya.contract import Model
 from erya.errors import UsageError
 from erya.language import say
 from erya.models.logistic_regression.objective import softmax
-from erya.models.logistic_regression.tfidf import inverse_document_frequency, tfidf
+from erya.parts.tfidf import inverse_document_frequency, tfidf
 from erya.parts import settings
 from erya.parts.ngram_evidence import counted, evidence_of, explanation, logits, tokenized, trace_of
 from erya.parts.ngrams import Counts, Ngrams, check_settings

@@ -19,7 +19,7 @@ from erya.errors import DivergedError, Interrupted, UsageError
 from erya.models.logistic_regression.estimator import LogisticRegression
 from erya.models.logistic_regression.objective import objective, softmax
 from erya.models.logistic_regression.solver import Problem, minimise
-from erya.models.logistic_regression.tfidf import inverse_document_frequency, tfidf
+from erya.parts.tfidf import inverse_document_frequency, tfidf
 from erya.parts.ngrams import Ngrams, Tokens, pieces_of
 from erya.progress import Report, quiet
 from erya.state import State
