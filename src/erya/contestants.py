@@ -237,7 +237,7 @@ def _run_apart(
         else:
             job |= {"id": contestant.model, "wishes": {**settings, "seed": seed}}
         write_json(job_folder / "job.json", job)
-        result = _run_process(contestant.model, job_folder, job["budget_seconds"], watch)
+        result = run_process(contestant.model, job_folder, job["budget_seconds"], watch)
         contestant.results.append(result)
         if result["status"] == "failed":
             if result.get("code") and contestant.kind == "artefact":
@@ -258,12 +258,23 @@ def _as_error(result: dict[str, Any]) -> EryaError:
     return kind(result["code"], result["error"], where=result.get("where"), help=result.get("help"))
 
 
-def _run_process(model: str, job_folder: Path, budget: float | None, watch: Watch) -> dict[str, Any]:
-    """One contestant's process; its JSON lines go to ``watch``, its stderr is kept for the case that it dies."""
+def run_process(
+    model: str, job_folder: Path, budget: float | None, watch: Watch, *, limit: float | None = None
+) -> dict[str, Any]:
+    """One contestant's process, and its ``result.json``; what it dies of is a result, too.
+
+    Args:
+        model: what its events are called by.
+        job_folder: with ``job.json`` in it; ``data.json`` lies beside the folder.
+        budget: seconds of training that the job was given; None: as many as it takes.
+        watch: gets its JSON lines.
+        limit: seconds after which the process is killed; None: somewhat more than the budget, where there is one.
+    """
     command = [sys.executable, "-m", "erya.contest", str(job_folder), str(job_folder.parent / "data.json")]
     with (job_folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, env=_environment())
-        limit = None if budget is None else budget * GRACE + 20
+        if limit is None and budget is not None:
+            limit = budget * GRACE + 20
         killer = threading.Timer(limit or 0, process.kill) if limit is not None else None
         if killer:
             killer.daemon = True
@@ -282,7 +293,8 @@ def _run_process(model: str, job_folder: Path, budget: float | None, watch: Watc
         result: dict[str, Any] = json.loads((job_folder / "result.json").read_text(encoding="utf-8"))
         return result
     if limit is not None and process.returncode == -9:
-        reason = say(f"stopped: it did not end within its {budget:.0f} s", f"已停止：未能在 {budget:.0f} 秒内结束")
+        given = limit if budget is None else budget
+        reason = say(f"stopped: it did not end within its {given:.0f} s", f"已停止：未能在 {given:.0f} 秒内结束")
         return {"status": "failed", "error": reason}
     last = (job_folder / "stderr").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
     reason = say(f"its process ended with {process.returncode}", f"进程以 {process.returncode} 结束")
