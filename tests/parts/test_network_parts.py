@@ -11,7 +11,7 @@ from erya.errors import ResourceError, UsageError
 from erya.parts import torch_mode as torch_mode_module
 from erya.parts.adam import Adam
 from erya.parts.dropout import dropout
-from erya.parts.held_out import corpora
+from erya.parts.held_out import Reading, corpora
 from erya.parts.occlusion import log_odds, occlusion
 from erya.parts.token_batches import Corpus
 from erya.parts.torch_mode import need_torch, torch_mode
@@ -98,9 +98,9 @@ def test_a_tenth_is_held_out_of_every_class():
 
     def split(seed, **settings):
         options = {"min_count": 1, "patience": 2, **settings}
-        return corpora(examples, options.pop("validation", None), Words(), seed=seed, report=quiet, **options)
+        return corpora(examples, options.pop("validation", None), Words(), Reading(seed=seed, **options), quiet)
 
-    vocabulary, learned, listened = split(0)
+    vocabulary, learned, listened, _ = split(0)
     assert np.bincount(listened.targets.numpy(), minlength=3).tolist() == [15, 4, 0]
     assert len(learned) + len(listened) == 200
     held = {vocabulary.tokens[0]} | set(vocabulary.tokens)
@@ -118,7 +118,7 @@ def test_a_tenth_is_held_out_of_every_class():
 
 def test_few_rows_are_all_learned_from():
     examples = classify.examples(["x", "y"] * 20, ["a", "b"] * 20)
-    assert corpora(examples, None, Words(), min_count=1, patience=2, seed=0, report=quiet)[2] is None
+    assert corpora(examples, None, Words(), Reading(1, 2, 0), quiet)[2] is None
 
 
 def test_what_is_held_out_is_said():
@@ -129,7 +129,7 @@ def test_what_is_held_out_is_said():
             self.sentences.append(sentence)
 
     examples = classify.examples(["x", "y"] * 100, ["a", "b"] * 100)
-    corpora(examples, None, Words(), min_count=1, patience=2, seed=0, report=Listening())
+    corpora(examples, None, Words(), Reading(1, 2, 0), Listening())
     assert "20 of 200" in Listening.sentences[0]
 
 
@@ -212,7 +212,7 @@ def test_very_long_texts_are_learned_from_in_pieces_and_none_is_cut(monkeypatch)
 
     X = ["one two three four five six seven eight nine", "one", ""]
     examples = classify.examples(X, ["a", "b", "a"], sample_weight=[3.0, 1.0, 1.0])
-    _, learned, _ = corpora(examples, None, Words(), min_count=1, patience=2, seed=0, report=Listening())
+    _, learned, _, _ = corpora(examples, None, Words(), Reading(1, 2, 0), Listening())
     assert learned.lengths.tolist() == [4, 4, 1, 1, 0]
     assert learned.targets.tolist() == [0, 0, 0, 1, 0]
     np.testing.assert_allclose(learned.weights.numpy(), np.ones(5))

@@ -60,6 +60,9 @@ class Standing:
         steps: gradient steps so far.
         loss: sum over the texts of this epoch so far.
         texts: of this epoch so far.
+        norms: sum over the steps of this epoch of the gradient's length, before clipping.
+        longest: the longest of them.
+        clipped: steps of this epoch whose gradient was longer than ``clip_norm``.
         best_epoch: the epoch after which the held-out score was best.
         curve: one row an epoch.
         best: the weights after that epoch.
@@ -70,6 +73,9 @@ class Standing:
     steps: int = 0
     loss: float = 0.0
     texts: int = 0
+    norms: float = 0.0
+    longest: float = 0.0
+    clipped: int = 0
     best_epoch: int = 0
     curve: list[dict[str, Any]] = field(default_factory=list)
     best: Arrays | None = None
@@ -81,19 +87,22 @@ def learn(network: Any, corpus: Corpus, listened: Corpus | None, plan: Plan, rep
     Args:
         network: a torch module, see ``Learner``; changed in place.
         corpus: N texts with targets and weights.
-        listened: texts for early stopping: after ``patience`` epochs without a better accuracy (a lower loss, where
-            accuracies are equal) training ends.
+        listened: texts for early stopping: after ``patience`` epochs without a better accuracy, of several labels a better
+            micro F1 (a lower loss, where these are equal), training ends.
         plan: the settings.
         report: told after every step.
 
     Returns:
-        The curve, one row an epoch.
+        The curve, one row an epoch: ``epoch``, ``step``, ``loss``, ``gradient_norm`` and ``gradient_norm_max`` (mean and
+        largest length of a step's gradient before clipping), ``clipped`` (steps that were clipped; only with ``clip_norm``),
+        and what ``network_answers.evaluate`` gives.
 
     Raises:
         DivergedError: loss or gradient not finite; the weights are those of the last good step.
         Interrupted: the report asked to stop; a checkpoint was saved.
     """
-    optimizer = Adam(network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
+    learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    optimizer = Adam(learned, plan.learning_rate, weight_decay=plan.weight_decay)
     generator = torch.Generator().manual_seed(plan.seed)
     now = Standing()
     saved = report.load_checkpoint()
@@ -108,6 +117,8 @@ def learn(network: Any, corpus: Corpus, listened: Corpus | None, plan: Plan, rep
             number = now.epoch + 1
             now.loss += step.loss * len(order[now.position])
             now.texts += len(order[now.position])
+            now.norms, now.longest = now.norms + step.norm, max(now.longest, step.norm)
+            now.clipped += plan.clip_norm is not None and step.norm > plan.clip_norm
             now.position, now.steps = now.position + 1, now.steps + 1
             mean = now.loss / now.texts
             if now.position == len(order):
@@ -133,18 +144,26 @@ def _close_epoch(now: Standing, network: Any, listened: Corpus | None, plan: Pla
     """Write the curve's row, keep the best weights, go on to the next epoch – or to the end."""
     now.epoch += 1
     row: dict[str, Any] = {"epoch": now.epoch, "step": now.steps, "loss": now.loss / now.texts}
+    row |= {"gradient_norm": now.norms / now.position, "gradient_norm_max": now.longest}
+    if plan.clip_norm is not None:
+        row["clipped"] = now.clipped
     now.position, now.loss, now.texts = 0, 0.0, 0
+    now.norms, now.longest, now.clipped = 0.0, 0.0, 0
     if listened is not None:
         row |= evaluate(network, listened, plan.classes)
     now.curve.append(row)
     report.record(dict(row))
     if listened is None or plan.patience is None:
         return
-    standing = [(past["validation_accuracy"], -past["validation_loss"]) for past in now.curve]
+    standing = [(_score(past), -past["validation_loss"]) for past in now.curve]
     if standing[-1] > max(standing[:-1], default=(-1.0, 0.0)):
         now.best, now.best_epoch = weights_of(network), now.epoch
     if now.epoch - now.best_epoch >= plan.patience:
         now.epoch = plan.epochs
+
+
+def _score(row: dict[str, Any]) -> float:
+    return float(row.get("validation_accuracy", row.get("validation_micro_f1")))
 
 
 def _tell(report: Report, now: Standing, plan: Plan, epoch: int, loss: float, step: Step, batches: int) -> None:
@@ -154,7 +173,7 @@ def _tell(report: Report, now: Standing, plan: Plan, epoch: int, loss: float, st
         done=(now.epoch + now.position / batches) / plan.epochs,
         loss=loss,
         tokens_per_second=step.tokens / max(step.seconds, 1e-9),
-        score=now.curve[-1].get("validation_accuracy") if now.curve else None,
+        score=_score(now.curve[-1]) if now.curve and "validation_loss" in now.curve[-1] else None,
     )
 
 
@@ -168,6 +187,9 @@ def _checkpoint(now: Standing, network: Any, optimizer: Adam, generator: torch.G
         "steps": now.steps,
         "loss": now.loss,
         "texts": now.texts,
+        "norms": now.norms,
+        "longest": now.longest,
+        "clipped": now.clipped,
         "best_epoch": now.best_epoch,
         "curve": [dict(row) for row in now.curve],
     }

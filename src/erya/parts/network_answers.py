@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from erya.parts import label_thresholds
 from erya.parts.token_batches import Corpus, TokenBatch
 from erya.state import Arrays
 
@@ -45,20 +46,53 @@ def probabilities(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return answer
 
 
-def evaluate(network: Classifier, corpus: Corpus, classes: int) -> dict[str, float]:
-    """Weighted accuracy and log loss (nats) of a corpus with targets.
+def independent(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, C) σ of each logit: every label is a question of its own."""
+    answer: NDArray[np.float64] = np.exp(-np.logaddexp(0.0, -values))
+    return answer
 
-    A target of −1 is a class that the network does not have: a wrong answer, and left out of the loss.
+
+def evaluate(network: Classifier, corpus: Corpus, classes: int) -> dict[str, float]:
+    """How good a network's answers to a corpus with targets are, weighted: ``validation_accuracy`` and ``validation_loss``.
+
+    The loss is that of ``network_loss.mean_loss``, in nats. A target of −1 is a class that the network does not have: a wrong
+    answer, and left out of the loss. Of shares of labels the accuracy is the mean share of the answered label. Of
+    several labels there is ``validation_micro_f1`` instead, at the one threshold that makes it largest.
     """
+    found = logits(network, corpus, classes)
+    weights = np.ones(len(corpus)) if corpus.weights is None else corpus.weights.double().numpy()
+    if corpus.goals is not None:
+        goals = corpus.goals.dense(np.arange(len(corpus)))
+        return _several(found, goals, corpus.goals.missing) if corpus.goals.several else _shares(found, goals, weights)
     assert corpus.targets is not None
     targets = corpus.targets.numpy()
-    weights = np.ones(len(targets)) if corpus.weights is None else corpus.weights.double().numpy()
-    shares = log_softmax(logits(network, corpus, classes))
+    shares = log_softmax(found)
     known = targets >= 0
     losses = -shares[known, targets[known]]
     return {
         "validation_accuracy": float(np.average(shares.argmax(axis=1) == targets, weights=weights)),
         "validation_loss": float(np.average(losses, weights=weights[known])) if known.any() else 0.0,
+    }
+
+
+def _shares(found: NDArray[np.float64], goals: NDArray[np.float32], weights: NDArray[np.float64]) -> dict[str, float]:
+    hits = goals[np.arange(len(found)), found.argmax(axis=1)]
+    losses = -(goals * log_softmax(found)).sum(axis=1)
+    return {
+        "validation_accuracy": float(np.average(hits, weights=weights)),
+        "validation_loss": float(np.average(losses, weights=weights)),
+    }
+
+
+def _several(found: NDArray[np.float64], goals: NDArray[np.float32], missing: int) -> dict[str, float]:
+    truth = goals > 0
+    threshold = label_thresholds.best(found.ravel(), truth.ravel()) if truth.any() else 0.0
+    answered = found >= threshold
+    right = int((answered & truth).sum())
+    losses = np.logaddexp(0.0, found) - goals * found
+    return {
+        "validation_micro_f1": 2 * right / max(1, int(answered.sum()) + int(truth.sum()) + missing),
+        "validation_loss": float(losses.mean()),
     }
 
 

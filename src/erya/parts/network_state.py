@@ -3,56 +3,106 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from erya.parts.network_answers import set_weights, weights_of
+from erya.parts.settings import LARGEST
 from erya.state import State
 from erya.tasks import classify
 from erya.text import tokenizers
 from erya.text.vocabulary import Vocabulary
 
 
-def to_state(
-    network: torch.nn.Module,
-    vocabulary: Vocabulary,
-    tokenizer: tokenizers.Tokenizer,
-    classes: classify.Labels,
-    curve: list[dict[str, Any]],
-) -> State:
-    """Weights and vocabulary as arrays; classes, tokenizer and curve as data."""
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """All that a fitted classifier is, besides its settings.
+
+    Attributes:
+        network: with its weights.
+        vocabulary: of V tokens; padding is 0, the unknown token 1.
+        tokenizer: how text becomes tokens.
+        classes: (C,) labels, sorted.
+        several: whether a text has several labels.
+        thresholds: (C,) where it has; else (0,).
+        dim: D, width of a word vector.
+        coverage: what the vectors that it began with knew of the text; empty: it began at random.
+        curve: one row an epoch.
+    """
+
+    network: Any
+    vocabulary: Vocabulary
+    tokenizer: tokenizers.Tokenizer
+    classes: classify.Labels
+    several: bool
+    thresholds: NDArray[np.float64]
+    dim: int
+    coverage: dict[str, float] = field(default_factory=dict)
+    curve: list[dict[str, Any]] = field(default_factory=list)
+
+
+def to_state(learned: Learned) -> State:
+    """Weights, vocabulary and thresholds as arrays; the rest as data."""
     return State(
-        {**weights_of(network), **vocabulary.to_arrays("vocabulary")},
-        {"classes": classes.tolist(), "tokenizer": tokenizer.to_plain(), "curve": [dict(row) for row in curve]},
+        {
+            **weights_of(learned.network),
+            **learned.vocabulary.to_arrays("vocabulary"),
+            "thresholds": learned.thresholds,
+        },
+        {
+            "classes": learned.classes.tolist(),
+            "tokenizer": learned.tokenizer.to_plain(),
+            "several": learned.several,
+            "dim": learned.dim,
+            "coverage": dict(learned.coverage),
+            "curve": [dict(row) for row in learned.curve],
+        },
     )
 
 
-def from_state(
-    state: State, build: Callable[[int, int], torch.nn.Module]
-) -> tuple[Any, Vocabulary, tokenizers.Tokenizer, classify.Labels, list[dict[str, Any]]]:
+def from_state(state: State, build: Callable[[int, int, int], torch.nn.Module]) -> Learned:
     """The inverse of ``to_state``.
 
     Args:
-        build: V and C → a network without weights; called on torch's ``meta`` device, where any size costs nothing, so that
+        build: V, D and C → a network without weights; called on torch's ``meta`` device, where any size costs nothing, so that
             a hostile file's sizes are compared before memory is taken.
 
     Raises:
         KeyError: something is missing.
         ValueError: shapes, numbers or values that do not fit one another.
     """
-    classes = np.array(state.data["classes"])
+    data = state.data
+    classes = np.array(data["classes"])
     if classes.ndim != 1 or len(classes) < 2 or classes.tolist() != np.unique(classes).tolist():
         raise ValueError("the classes are not two or more sorted labels")
     vocabulary = Vocabulary.from_arrays("vocabulary", state.arrays)
     if vocabulary.specials != 2 or vocabulary.unknown != 1:
         raise ValueError("the vocabulary does not begin with padding and the unknown token")
+    several, dim, thresholds = data["several"], data["dim"], state.arrays["thresholds"]
+    if type(several) is not bool or type(dim) is not int or not 1 <= dim <= LARGEST:
+        raise ValueError("several and dim are a truth value and a width")
+    if thresholds.dtype != np.float64 or thresholds.shape != ((len(classes),) if several else (0,)):
+        raise ValueError("the thresholds do not fit the labels")
+    if not np.isfinite(thresholds).all():
+        raise ValueError("a threshold is not finite")
     try:
         with torch.device("meta"):
-            network = build(len(vocabulary), len(classes))
+            network = build(len(vocabulary), dim, len(classes))
     except RuntimeError as problem:  # a size that torch cannot even write down
         raise ValueError(str(problem)) from problem
     set_weights(network, state.arrays)
-    tokenizer = tokenizers.from_plain(state.data["tokenizer"])
-    return network, vocabulary, tokenizer, classes, [dict(row) for row in state.data["curve"]]
+    coverage = {str(name): float(share) for name, share in data["coverage"].items()}
+    curve = [dict(row) for row in data["curve"]]
+    tokenizer = tokenizers.from_plain(data["tokenizer"])
+    return Learned(network, vocabulary, tokenizer, classes, several, thresholds, dim, coverage, curve)
+
+
+def upgraded(state: State) -> State:
+    """The state of version 1, which knew one label a text and vectors that begin random, as one of today's."""
+    dim = int(state.arrays["network.embedding"].shape[1])
+    data = {"several": False, "dim": dim, "coverage": {}, **state.data}
+    return State({**state.arrays, "thresholds": np.zeros(0)}, data)

@@ -16,7 +16,7 @@ from erya.errors import UsageError, quoted
 from erya.language import say
 from erya.tasks import classify
 from erya.text.tokenizers import Tokenizer, located
-from erya.trace import Bars, Table, TokenHeat, Trace
+from erya.trace import Bars, Table, TokenHeat, Trace, View
 
 MOST_PIECES = 400  # of a longer text, runs of tokens are left out together
 STRONGEST = 12  # rows of the table
@@ -25,7 +25,14 @@ Answer = Callable[[Sequence[Sequence[str]]], NDArray[np.float64]]
 
 
 def occlusion(
-    model: str, tokenizer: Tokenizer, document: classify.Document, classes: classify.Labels, label: Any, answer: Answer
+    model: str,
+    tokenizer: Tokenizer,
+    document: classify.Document,
+    classes: classify.Labels,
+    label: Any,
+    answer: Answer,
+    *,
+    several: bool = False,
 ) -> Trace:
     """What each token adds to the log odds of a label.
 
@@ -37,7 +44,8 @@ def occlusion(
         document: one text or pair.
         classes: (C,) the labels.
         label: one of them; None: the predicted one.
-        answer: lists of tokens → log probabilities (N, C).
+        answer: lists of tokens → log probabilities (N, C); with ``several`` log odds.
+        several: whether each label is a question of its own.
 
     Raises:
         UsageError: no such label.
@@ -47,33 +55,59 @@ def occlusion(
     whole = answer([tokens])[0]  # (C,)
     chosen = int(whole.argmax()) if label is None else class_number(classes, label)
     values = np.zeros(len(tokens))
+
+    def odds(found: NDArray[np.float64]) -> NDArray[np.float64]:
+        return found[:, chosen] if several else log_odds(found, chosen)
+
     if pieces:
         left = [[*tokens[: piece[0]], *tokens[piece[-1] + 1 :]] for piece in pieces]
-        lost = log_odds(whole[None], chosen) - log_odds(answer(left), chosen)  # (pieces,)
+        lost = odds(whole[None]) - odds(answer(left))  # (pieces,)
         for piece, loss in zip(pieces, lost.tolist(), strict=True):
             values[piece] = loss / len(piece)
-    strongest = np.argsort(-np.abs(values), kind="stable")[:STRONGEST].tolist()
-    name = str(classes[chosen])
+    shares = np.exp(-np.logaddexp(0.0, -whole)) if several else np.exp(whole)
     return Trace(
         model=model,
         input=shown,
-        arrays={"contributions": values, "probabilities": np.exp(whole)},  # (T,), (C,)
-        views=[
+        arrays={"contributions": values, "probabilities": shares},  # (T,), (C,)
+        views=drawn(
             TokenHeat(
-                say(f"what speaks for “{name}”", f"支持“{name}”的依据"),
+                say(f"what speaks for “{classes[chosen]}”", f"支持“{classes[chosen]}”的依据"),
                 shown,
                 spans,
                 values,
                 say("log odds lost when the token is left out", "去掉该词后，对数几率的减少量"),
             ),
-            Bars(say("probabilities", "概率"), [str(one) for one in classes.tolist()], np.exp(whole), percent=True),
-            Table(
-                say("strongest tokens", "影响最大的词"),
-                [say("token", "词"), say("log odds", "对数几率")],
-                [[tokens[place], float(values[place])] for place in strongest],
-            ),
-        ],
+            tokens,
+            say("log odds", "对数几率"),
+            classes,
+            shares,
+        ),
     )
+
+
+def drawn(
+    heat: TokenHeat, tokens: Sequence[str], unit: str, classes: classify.Labels, probabilities: NDArray[np.float64]
+) -> list[View]:
+    """The pictures of an explanation: the coloured text, the probabilities (C,), and the tokens that matter most.
+
+    Args:
+        heat: the text with what each token adds.
+        tokens: T of them.
+        unit: what the numbers are.
+        classes: (C,) the labels.
+        probabilities: (C,) of them.
+    """
+    values = np.asarray(heat.values)
+    strongest = np.argsort(-np.abs(values), kind="stable")[:STRONGEST].tolist()
+    return [
+        heat,
+        Bars(say("probabilities", "概率"), [str(one) for one in classes.tolist()], probabilities, percent=True),
+        Table(
+            say("strongest tokens", "影响最大的词"),
+            [say("token", "词"), unit],
+            [[tokens[place], float(values[place])] for place in strongest],
+        ),
+    ]
 
 
 def log_odds(shares: NDArray[np.float64], chosen: int) -> NDArray[np.float64]:

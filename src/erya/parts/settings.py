@@ -48,7 +48,6 @@ def no_weights(sample_weight: Any, sentence: str) -> None:
 
 def gradient_settings(model: Any) -> None:
     """The settings that every network trained by ``parts.epochs`` has."""
-    whole("dim", model.dim)
     whole("min_count", model.min_count)
     whole("epochs", model.epochs)
     whole("batch_size", model.batch_size)

@@ -8,7 +8,7 @@ a batch stand longest first, so that those which are still unfinished at step t 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,8 +29,10 @@ class TokenBatch:
         tokens: (U,) the distinct ids, ascending; the first is the padding.
         places: (B, T) where in ``tokens`` each token stands; 0 beyond a text's end.
         lengths: (B,) tokens of each text, descending.
-        targets: (B,) class numbers; None when predicting.
+        targets: (B,) class numbers; None when predicting, and where there are goals.
         weights: (B,) weight of each text in the loss; None when predicting.
+        goals: (B, C) what each label's probability should be, where a text has shares of labels or several of them.
+        several: whether each label is a question of its own; otherwise a row of ``goals`` sums to 1.
     """
 
     rows: NDArray[np.int64]
@@ -39,11 +41,56 @@ class TokenBatch:
     lengths: torch.Tensor
     targets: torch.Tensor | None = None
     weights: torch.Tensor | None = None
+    goals: torch.Tensor | None = None
+    several: bool = False
 
     @property
     def token_count(self) -> int:
         """Tokens in it, padding not counted."""
         return int(self.lengths.sum())
+
+
+@dataclass(frozen=True, slots=True)
+class Goals:
+    """What N texts should be answered with, where that is more than one class a text. Sparse: L entries in all.
+
+    Attributes:
+        starts: (N+1,) where each text's entries begin.
+        labels: (L,) class numbers.
+        shares: (L,) 1 for each of several labels; of shares what sums to 1 in a text.
+        classes: C.
+        several: whether each label is a question of its own.
+        smoothing: ε: goals are drawn towards knowing nothing, (1 − ε) y + ε / C; of several labels (1 − ε) y + ε / 2.
+        missing: labels given that are none of the classes: never answered, and counted as missed.
+    """
+
+    starts: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    shares: NDArray[np.float64]
+    classes: int
+    several: bool
+    smoothing: float = 0.0
+    missing: int = 0
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def chosen(self, rows: NDArray[np.int64]) -> Goals:
+        """Those of some texts, in this order; one may be asked for twice."""
+        sizes = np.diff(self.starts)[rows]
+        starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        places = np.arange(int(starts[-1])) + np.repeat(self.starts[rows] - starts[:-1], sizes)
+        return replace(self, starts=starts, labels=self.labels[places], shares=self.shares[places])
+
+    def dense(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(B, C) of the texts ``rows`` (B,)."""
+        some = self.chosen(rows)
+        found = np.zeros((len(rows), self.classes), dtype=np.float32)
+        found[np.repeat(np.arange(len(rows)), np.diff(some.starts)), some.labels] = some.shares
+        if self.smoothing:
+            found *= np.float32(1 - self.smoothing)
+            found += np.float32(self.smoothing / (2 if self.several else self.classes))
+        return found
 
 
 class Corpus:
@@ -54,6 +101,7 @@ class Corpus:
         vocabulary: V.
         targets: (N,) class numbers.
         weights: (N,) weights in the loss; their scale does not matter, since they are brought to a mean of 1.
+        goals: instead of ``targets``, where texts have shares of labels or several of them.
 
     Attributes:
         lengths: (N,) tokens of each text.
@@ -65,7 +113,9 @@ class Corpus:
         vocabulary: int,
         targets: NDArray[np.int64] | None = None,
         weights: NDArray[np.float64] | None = None,
+        goals: Goals | None = None,
     ) -> None:
+        self.goals = goals
         self.vocabulary = vocabulary
         self.lengths = np.fromiter((len(sequence) for sequence in sequences), dtype=np.int64, count=len(sequences))
         self.starts = np.concatenate([[0], np.cumsum(self.lengths)])  # (N + 1,)
@@ -100,6 +150,8 @@ class Corpus:
             torch.from_numpy(lengths),
             None if self.targets is None else self.targets[chosen],
             None if self.weights is None else self.weights[chosen],
+            None if self.goals is None else torch.from_numpy(self.goals.dense(rows)),
+            self.goals is not None and self.goals.several,
         )
 
     def in_order(self, batch_size: int, max_tokens: int | None = None) -> Iterator[TokenBatch]:

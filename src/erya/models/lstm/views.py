@@ -14,36 +14,27 @@ from numpy.typing import NDArray
 
 from erya.language import say
 from erya.models.lstm.network import BiLSTM, cell
-from erya.parts.network_answers import probabilities
-from erya.parts.token_batches import Corpus
-from erya.trace import Bars, Lines, Matrix, TokenHeat, Trace, View
+from erya.parts.network_text import OneText
+from erya.trace import Lines, Matrix, TokenHeat, Trace, View
 
 MOST_UNITS = 16  # rows of the picture of hidden states
 NAMES = ("input", "forget", "output", "candidate", "cell", "hidden")
 
 
-def trace(
-    model: str,
-    network: BiLSTM,
-    corpus: Corpus,
-    shown: str,
-    tokens: Sequence[str],
-    spans: Sequence[tuple[int, int]],
-    classes: NDArray[Any],
-) -> Trace:
-    """All steps for the one text of ``corpus``, in the order of the text for both readers.
+def trace(network: BiLSTM, text: OneText) -> Trace:
+    """All steps for one text, in the order of the text for both readers.
 
     Arrays: vectors (T, D); for each direction input, forget, output, candidate, cell and hidden (T, H); place (2H,) the token at
     which each unit was strongest; features (2H,); weights (2H,) of the answered class; contributions (2H,); logits (C,);
     probabilities (C,).
     """
-    batch = corpus.batch(np.zeros(1, dtype=np.int64))
+    batch, tokens = text.batch, text.tokens
     with torch.no_grad():
         logits = network(batch)[0].double().numpy()
         vectors = network.embedding[batch.tokens[batch.places[0]]]  # (T, D)
         readers = [_read(network, vectors, direction) for direction in (0, 1)]
-    answer = probabilities(logits[None])[0]
-    chosen = int(answer.argmax())
+    answer, bars = text.answer(logits)
+    chosen = int(logits.argmax())
     arrays: dict[str, NDArray[Any]] = {"vectors": vectors.numpy()}
     for direction, reader in zip(("forward", "backward"), readers, strict=True):
         arrays |= {f"{direction}_{name}": values for name, values in zip(NAMES, reader, strict=True)}
@@ -55,19 +46,13 @@ def trace(
     contributions = features * weights
     heat = np.bincount(place, weights=None if empty else contributions, minlength=len(tokens)).astype(np.float64)
     arrays |= {"place": place, "features": features, "weights": weights, "contributions": contributions}
-    arrays |= {"logits": logits, "probabilities": answer}
-    labels = [str(label) for label in classes.tolist()]
-    name = labels[chosen]
+    name = text.names[chosen]
     title = say(f"where the units that decide for “{name}” were strongest", f"决定“{name}”的单元在何处最强")
-    views: list[View] = [TokenHeat(title, shown, spans, heat)]
+    views: list[View] = [TokenHeat(title, text.shown, text.spans, heat)]
     if not empty:
         views += _gates(tokens, readers)
         views.append(_units(tokens, hidden, contributions))
-    views += [
-        Bars(say("logits", "未归一化得分"), labels, logits),
-        Bars(say("probabilities", "概率"), labels, answer, percent=True),
-    ]
-    return Trace(model, shown, arrays, views)
+    return Trace(text.model, text.shown, arrays | answer, [*views, *bars])
 
 
 def _read(network: BiLSTM, vectors: torch.Tensor, direction: int) -> list[NDArray[np.float32]]:

@@ -27,6 +27,7 @@ from torch import nn
 from torch.nn import functional
 
 from erya.parts.dropout import dropout
+from erya.parts.network_loss import mean_loss
 from erya.parts.token_batches import TokenBatch
 
 PLACES_AT_ONCE = 16_384  # bounds the memory of a long text
@@ -79,11 +80,8 @@ class TextCNN(nn.Module):
         self.output.normal_(0, len(self.output) ** -0.5, generator=generator)
 
     def loss(self, batch: TokenBatch, generator: torch.Generator | None = None) -> torch.Tensor:
-        """Weighted mean cross-entropy of the batch, a number. With a generator, dropout is on."""
-        assert batch.targets is not None
-        assert batch.weights is not None
-        each = functional.cross_entropy(self(batch, generator), batch.targets, reduction="none")  # (B,)
-        return (each * batch.weights).mean()
+        """The mean loss of the batch, see ``network_loss.py``. With a generator, dropout is on."""
+        return mean_loss(self(batch, generator), batch)
 
     def forward(self, batch: TokenBatch, generator: torch.Generator | None = None) -> torch.Tensor:
         """Logits (B, C)."""

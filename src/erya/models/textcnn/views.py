@@ -12,35 +12,26 @@ from torch.nn import functional
 
 from erya.language import say
 from erya.models.textcnn.network import TextCNN, window_rows
-from erya.parts.network_answers import probabilities
-from erya.parts.token_batches import Corpus
-from erya.trace import Bars, Table, TokenHeat, Trace, View
+from erya.parts.network_text import OneText
+from erya.trace import Table, TokenHeat, Trace, View
 
 MOST_NGRAMS = 12
 NOTHING = "·"  # stands for a place beyond the text's end
 
 
-def trace(
-    model: str,
-    network: TextCNN,
-    corpus: Corpus,
-    shown: str,
-    tokens: Sequence[str],
-    spans: Sequence[tuple[int, int]],
-    classes: NDArray[Any],
-) -> Trace:
-    """All steps for the one text of ``corpus``.
+def trace(network: TextCNN, text: OneText) -> Trace:
+    """All steps for one text.
 
     Arrays: vectors (T, D); for each window w responses (P, F), place (F,) and pooled (F,); features (ΣF,); weights (ΣF,)
     of the answered class; contributions (ΣF,) = features · weights; logits (C,); probabilities (C,).
     """
-    batch = corpus.batch(np.zeros(1, dtype=np.int64))
+    batch, tokens = text.batch, text.tokens
     with torch.no_grad():
         logits = network(batch)[0].double().numpy()
         features = network.features(batch)[0].numpy()
         vectors = network.embedding[batch.tokens]  # (U, D)
-    answer = probabilities(logits[None])[0]
-    chosen = int(answer.argmax())
+    answer, bars = text.answer(logits)
+    chosen = int(logits.argmax())
     weights = network.output.detach().numpy()[:, chosen]
     contributions = features * weights
     arrays: dict[str, NDArray[Any]] = {"vectors": vectors[batch.places[0]].numpy()}
@@ -55,17 +46,11 @@ def trace(
         arrays[f"pooled_{window}"] = features[number * count : (number + 1) * count]
         views.append(_table(window, place, mine, tokens))
         _share_out(heat, place, mine, window)
-    labels = [str(label) for label in classes.tolist()]
-    name = labels[chosen]
+    name = text.names[chosen]
     arrays |= {"features": features, "weights": weights, "contributions": contributions}
-    arrays |= {"logits": logits, "probabilities": answer}
     title = say(f"what the chosen n-grams add to “{name}”", f"被选中的 n 元组对“{name}”的贡献")
-    views.insert(0, TokenHeat(title, shown, spans, heat))
-    views += [
-        Bars(say("logits", "未归一化得分"), labels, logits),
-        Bars(say("probabilities", "概率"), labels, answer, percent=True),
-    ]
-    return Trace(model, shown, arrays, views)
+    views.insert(0, TokenHeat(title, text.shown, text.spans, heat))
+    return Trace(text.model, text.shown, arrays | answer, [*views, *bars])
 
 
 def _responses(network: TextCNN, number: int, vectors: torch.Tensor, places: torch.Tensor) -> NDArray[np.float32]:

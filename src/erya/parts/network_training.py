@@ -1,0 +1,147 @@
+"""One training of a network that classifies: texts to ids, first weights, epochs, thresholds."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from erya.errors import UsageError
+from erya.language import say
+from erya.parts import label_thresholds
+from erya.parts.epochs import Plan, learn
+from erya.parts.held_out import Corpora, Reading, corpora
+from erya.parts.network_answers import independent, logits
+from erya.parts.network_state import Learned
+from erya.parts.pretrained_vectors import WordVectors
+from erya.parts.token_batches import Corpus
+from erya.progress import Report
+from erya.tasks import classify
+from erya.text import tokenizers
+from erya.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from erya.parts.network_classifier import NetworkClassifier
+
+
+def trained(
+    model: NetworkClassifier,
+    examples: classify.Examples,
+    validation: Any,
+    report: Report,
+    before: Learned | None,
+    given: WordVectors | None,
+    dim: int,
+) -> Learned:
+    """Learn from examples; the model's settings are checked, and nothing of the model is changed.
+
+    Args:
+        model: whose settings and network.
+        examples: what from.
+        validation: as in ``fit``.
+        report: told how it goes.
+        before: what to go on from; None: from the beginning.
+        given: word vectors to begin with.
+        dim: D; of ``before``, its own.
+    """
+    tokenizer = tokenizers.make(model.tokenizer) if before is None else before.tokenizer
+    reading = Reading(
+        min_count=model.min_count,
+        patience=model.patience,
+        seed=model.seed,
+        smoothing=float(model.label_smoothing),
+        longest=model.most_tokens,
+        vocabulary=None if before is None else before.vocabulary,
+        vectors=given,
+        extra_words=model.extra_words,
+        min_coverage=float(model.min_coverage),
+    )
+    found = corpora(examples, validation, tokenizer, reading, report)
+    network = (
+        _first(model, found, len(examples.classes), given, dim) if before is None else copy.deepcopy(before.network)
+    )
+    for name, moves in model._tables().items():
+        getattr(network, name).requires_grad_(moves)
+    plan = Plan(
+        classes=len(examples.classes),
+        epochs=model.epochs,
+        batch_size=model.batch_size,
+        learning_rate=float(model.learning_rate),
+        weight_decay=float(model.weight_decay),
+        clip_norm=model.clip_norm,
+        patience=model.patience,
+        seed=model.seed,
+    )
+    curve = learn(network, found.learned, found.listened, plan, report)
+    thresholds = _thresholds(network, found.listened, examples, before)
+    return Learned(
+        network,
+        found.vocabulary,
+        tokenizer,
+        examples.classes,
+        examples.kind == "several",
+        thresholds,
+        dim if before is None else before.dim,
+        found.coverage if before is None else before.coverage,
+        curve,
+    )
+
+
+def check_unchanged(model: NetworkClassifier, before: Learned) -> None:
+    """Raises UsageError where the settings are no longer those that the network was made with."""
+    with torch.device("meta"):
+        asked = model._network(len(before.vocabulary), before.dim, len(before.classes))
+    shapes = [
+        {name: tuple(one.shape) for name, one in network.named_parameters()} for network in (asked, before.network)
+    ]
+    if shapes[0] != shapes[1] or (model.dim not in (None, before.dim)):
+        raise UsageError(
+            "other-settings",
+            say("the network's sizes cannot change once it is fitted", "模型训练之后，网络的大小不能再改"),
+            help="fit(X, y)",
+        )
+
+
+def _first(
+    model: NetworkClassifier, found: Corpora, classes: int, given: WordVectors | None, dim: int
+) -> torch.nn.Module:
+    """A network with its first weights."""
+    generator = torch.Generator().manual_seed(model.seed)
+    network: torch.nn.Module = model._network(len(found.vocabulary), dim, classes, generator)
+    if given is not None:
+        for name in model._tables():
+            begin_with(getattr(network, name), given, found.vocabulary)
+    return network
+
+
+@torch.no_grad()
+def begin_with(table: torch.Tensor, given: WordVectors, vocabulary: Vocabulary) -> None:
+    """Put vectors into a table (V, D) of random rows.
+
+    Rows of words that have no vector are stretched to the variance of those that have, as Kim 2014 does (section 3.1): the
+    network cannot tell from the length which is which.
+    """
+    ids, vectors = given.table(vocabulary)
+    if not len(ids):
+        return
+    random = np.setdiff1d(np.arange(1, len(vocabulary)), ids)
+    spread = float(table[random].std()) if len(random) and table.shape[1] > 1 else 0.0
+    if spread > 0:
+        table[random] *= float(vectors.std()) / spread
+    table[ids] = torch.from_numpy(vectors)
+
+
+def _thresholds(
+    network: Any, listened: Corpus | None, examples: classify.Examples, before: Learned | None
+) -> NDArray[np.float64]:
+    """(C,) from the held-out texts; where there are none, as they were, or 0.5. (0,) of one label a text."""
+    if examples.kind != "several":
+        return np.zeros(0)
+    if listened is None or listened.goals is None:
+        return np.full(len(examples.classes), label_thresholds.DEFAULT) if before is None else before.thresholds
+    goals = listened.goals
+    found = independent(logits(network, listened, len(examples.classes)))
+    return label_thresholds.learn(found, goals.starts, goals.labels)
