@@ -42,6 +42,10 @@ def register(app: typer.Typer) -> None:
                 'erya explain m.erya "play some jazz" --label PlayMusic',
                 say("why not that label?", "为什么不是这个标签？"),
             ),
+            (
+                'erya explain m.erya "play some jazz" --method integrated_gradients',
+                say("networks: asked from inside", "神经网络：从内部求解"),
+            ),
             ("erya explain m.erya 春眠不觉晓，处处闻啼鸟。 -o why.html", say("as a page", "存成网页")),
         ],
     )
@@ -76,6 +80,15 @@ def explain(
         str | None,
         option("--label", "LABEL", "explain this label (default: the answer)", "解释这个标签（默认：模型的回答）"),
     ] = None,
+    method: Annotated[
+        str | None,
+        option(
+            "--method",
+            "METHOD",
+            "networks: occlusion (default) or integrated_gradients",
+            "神经网络：occlusion（逐词遮挡，默认）或 integrated_gradients（积分梯度）",
+        ),
+    ] = None,
     out: Annotated[str | None, option("-o --output", "FILE", "write a page (.html)", "写成网页（.html）")] = None,
 ) -> None:
     """Draw which words decided."""
@@ -89,7 +102,8 @@ def explain(
             say(f"{loaded.id} does not explain its answers", f"{loaded.id} 不解释自己的回答"),
             help=f"erya show {shown_path(model)}{words}",
         )
-    trace = loaded.explain(_input(text, text2), _known_label(loaded, label))
+    how = {} if method is None else {"method": _known_method(loaded, method)}
+    trace = loaded.explain(_input(text, text2), _known_label(loaded, label), **how)
     _present(trace, out, manner)
     manner.next(f"erya show {shown_path(model)} {shown_text(text)}", f"erya about {loaded.id}")
 
@@ -289,6 +303,20 @@ def _known_label(model: Any, label: str | None) -> Any:
         if guess
         else ", ".join(quoted(one, 20) for one in list(known)[:8]),
     )
+
+
+def _known_method(model: Any, method: str) -> str:
+    """A way of explaining that this model has. Raises UsageError with those it has."""
+    known = getattr(model, "explain_methods", ())
+    name = method.replace("-", "_")
+    if name in known:
+        return name
+    sentence = (
+        say(f"there is no method '{quoted(method, 40)}'", f"没有名为“{quoted(method, 40)}”的方法")
+        if known
+        else say(f"{model.id} explains itself in one way only", f"{model.id} 只有一种解释方法")
+    )
+    raise UsageError("unknown-method", sentence, help=" · ".join(f"--method {one}" for one in known) or None)
 
 
 def _present(trace: Trace, out: str | None, manner: Manner, document: dict[str, Any] | None = None) -> None:

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from erya.trace import Trace
 
 KINDS: tuple[classify.Kind, ...] = ("one", "several", "soft")
-METHODS = ("occlusion", "integrated_gradients")
 
 
 class NetworkClassifier(Model):
@@ -61,6 +60,7 @@ class NetworkClassifier(Model):
     state_version: ClassVar[int] = 2  # 1 knew one label a text and vectors that begin random
     default_dim: ClassVar[int] = 128  # where neither ``dim`` nor ``vectors`` says another
     most_tokens: ClassVar[int] = 100_000  # that the network reads at once; a longer text is read in windows
+    explain_methods: ClassVar[tuple[str, ...]] = ("occlusion", "integrated_gradients")
     vectors_modes: ClassVar[tuple[str, ...]] = ("non-static", "static")
 
     # settings that a room may leave out
@@ -312,7 +312,7 @@ class NetworkClassifier(Model):
             UsageError: no such label or method.
         """
         self._check_fitted()
-        require(method in METHODS, "method", method, " | ".join(METHODS))
+        require(method in self.explain_methods, "method", method, " | ".join(self.explain_methods))
         document = classify.documents([x])[0]
         if method == "integrated_gradients":
             from erya.parts.network_gradients import integrated_gradients
