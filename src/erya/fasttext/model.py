@@ -5,9 +5,9 @@ The mathematics is ``erya.models.fasttext.original``'s. Not here: training (``tr
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping
-from itertools import repeat
-from operator import contains
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -270,8 +270,6 @@ class FastTextModel:
             answers = self.original.predict([text], k, threshold)
             names, count = self.original.label_names(on_unicode_error), int(answers.counts[0])
             return tuple([names[i] for i in answers.labels[0, :count].tolist()]), answers.probabilities[0, :count]
-        if any(map(contains, text, repeat("\n"))):  # at once: a call a line is a twentieth of the time
-            _one_line("\n", "predict")
         return self._predict(text, k, threshold, on_unicode_error)
 
     def predict_bytes(self, lines: list[bytes], k: int = 1, threshold: float = 0.0) -> tuple[Any, Any]:
@@ -292,7 +290,8 @@ class FastTextModel:
         names = self.original.label_names(errors)
         if not len(names):
             return [[] for _ in texts], [np.zeros(0, dtype=np.float32) for _ in texts]
-        labels, probabilities = names[answers.labels].tolist(), list(answers.probabilities)
+        with without_collecting():
+            labels, probabilities = names[answers.labels].tolist(), list(answers.probabilities)
         for place in np.flatnonzero(answers.counts < answers.labels.shape[1]).tolist():
             count = int(answers.counts[place])
             labels[place], probabilities[place] = labels[place][:count], probabilities[place][:count]
@@ -504,6 +503,18 @@ def tokenize(text: str) -> list[str]:
 
 
 # ---- helpers -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """While many small lists are made, of which none is garbage: the collector would look through the whole program meanwhile."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _one_line(text: str, who: str) -> None:

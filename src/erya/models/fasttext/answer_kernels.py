@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.kernel_cache import inlined, kernel
-from erya.parts.simd import CACHE_LINE, prefetch
+from erya.parts.simd import CACHE_LINE, LANES, load, plus, prefetch, spread, store, times
 
 SIGMOID_PLACES, SIGMOID_END = 512, 8
 SOFTMAX, SIGMOID = range(2)
@@ -50,6 +50,9 @@ def ask(matrix: Any, row: Any) -> Any:
 @kernel
 def means(input: Floats, rows: Ids, starts: Longs, first: Int, last: Int, hidden: Floats) -> None:
     """The mean of each line's rows, for the lines from ``first`` to ``last``; zeros where there are none."""
+    if input.shape[1] <= LANES and input.size >= LANES:
+        narrow_means(input, rows, starts, first, last, hidden)
+        return
     width, end_of_all = input.shape[1], starts[last]
     for line in range(first, last):
         here = hidden[line]
@@ -65,6 +68,27 @@ def means(input: Floats, rows: Ids, starts: Longs, first: Int, last: Int, hidden
             share = np.float32(1.0 / (end - begin))
             for k in range(width):
                 here[k] *= share
+
+
+@kernel
+def narrow_means(input: Floats, rows: Ids, starts: Longs, first: Int, last: Int, hidden: Floats) -> None:
+    """The same for rows that fit into one register: their sum stays there. What it reads behind a row is not used."""
+    width = input.shape[1]
+    whole = (input.size - LANES) // width  # behind later rows there is too little to read
+    room = np.zeros((1, LANES), dtype=np.float32)
+    for line in range(first, last):
+        begin, end = starts[line], starts[line + 1]
+        sum = spread(np.float32(0.0))
+        for place in range(begin, end):
+            row = np.int64(rows[place])
+            if row <= whole:
+                sum = plus(sum, load(input, row, 0))
+            else:
+                room[0, :width] = input[row]
+                sum = plus(sum, load(room, 0, 0))
+        store(room, 0, 0, times(sum, spread(np.float32(1.0 / max(1, end - begin)))))
+        for k in range(width):
+            hidden[line, k] = room[0, k]
 
 
 @kernel

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from erya.errors import DataError
+from erya.errors import DataError, UsageError
 from erya.language import say
 from erya.models.fasttext import line_kernels as kernels
 from erya.models.fasttext.arguments import LABEL_PREFIX, Arguments
@@ -379,10 +379,16 @@ class Dictionary:
             texts: any number.
             folded: a known word gives its own row alone, its character n-grams are left to the reader.
             room: used again and again, where the lines are done with before the next call.
+
+        Raises:
+            UsageError: a line end within a text.
         """
         data = "\n".join([*texts, _PADDING]).encode()
         piece = Piece(0, 0, np.frombuffer(data, dtype=np.uint8), len(data) - PAD)
-        return self._encode_piece(piece, True, folded, room)
+        found = self._encode_piece(piece, True, folded, room)
+        if self.arguments.supervised and len(found) != len(texts):
+            raise _line_end()
+        return found
 
     def blocks(self, path: Path | str, *, folded: bool = False) -> Iterator[Lines]:
         """The lines of a file, some megabytes of text at a time; ``folded`` as in ``encode_texts``."""
@@ -459,4 +465,12 @@ def _no_words(min_count: int) -> DataError:
             f"没有任何词或标签出现得足够多（min_count 为 {min_count}）",
         ),
         help="-minCount 1",
+    )
+
+
+def _line_end() -> UsageError:
+    return UsageError(
+        "line-end",
+        say("predict processes one line at a time (remove '\\n')", "predict 每次只处理一行（请去掉 '\\n'）"),
+        help="text.replace('\\n', ' ')",
     )

@@ -423,6 +423,13 @@ def token_at(data: Any, i: Any, last: Any) -> Any:
     return i, settled(h, i - start), first
 
 
+@inlined
+def room_for_tokens() -> Any:
+    """Room for what ``scan`` reads."""
+    numbers, hashes = np.empty((3, HELD), dtype=np.int64), np.empty((2, HELD), dtype=np.uint64)
+    return Held(numbers[0], numbers[1], hashes[0], hashes[1], numbers[2])
+
+
 @kernel
 def scan(data: Bytes, i: Int, last: Int, whole: bool, slots: NDArray[np.uint64], held: Held) -> tuple[Int, Int]:
     """Read tokens until ``held`` is full, and ask for their slots, which are far apart: by the time they are looked up, they are here.
@@ -489,13 +496,7 @@ def encode(  # noqa: C901  (one loop: a call for each token would take as long a
     prefix, words, end = names.prefix, np.int64(names.words), np.int64(names.end)
     rows, labels, hashes = out.rows, out.labels, out.hashes
     max_n, word_ngrams = np.int64(grams.max_n), np.int64(grams.word_ngrams)
-    held = Held(
-        np.empty(HELD, dtype=np.int64),
-        np.empty(HELD, dtype=np.int64),
-        np.empty(HELD, dtype=np.uint64),
-        np.empty(HELD, dtype=np.uint64),
-        np.empty(HELD, dtype=np.int64),
-    )
+    held = room_for_tokens()
     line, written, found = state[LINES], state[ROWS], state[LABELS]
     i = begin = state[CURSOR]
     plain = folded or max_n == 0  # a known word is one row: most tokens are
@@ -635,37 +636,37 @@ def count(data: Bytes, last: Int, origin: Int, table: Counts, used: Longs, state
     slots, arena, starts, lengths, counts = table.slots, table.arena, table.starts, table.lengths, table.counts
     i, names, taken = state[CURSOR], used[NAMES], used[ARENA]
     tokens, ends = np.int64(0), np.int64(0)
-    status = DONE
+    held = room_for_tokens()
     while i < last:
-        byte = data[i]
-        if separates(byte):
-            if byte == 10:
+        i, size = scan(data, i, last, False, slots, held)
+        for place in range(size):
+            start, length = held.starts[place], held.lengths[place]
+            if length == 0:
                 if used[FIRST_END] < 0:
-                    used[FIRST_END] = origin + i
+                    used[FIRST_END] = origin + held.afters[place] - 1
                 ends += 1
-            i += 1
-            continue
-        start = i
-        i, h, first = token_at(data, i, last)
-        length = i - start
-        number, slot = find(slots, arena, starts, lengths, data, start, length, h, first)
-        if number < 0:
-            if names >= len(starts) or 2 * names >= len(slots) or taken + length + PAD > len(arena):
-                i, status = start, FULL
-                break
-            slots[slot, 0] = tag_of(h, length) << _HALF | np.uint64(names + 1)
-            slots[slot, 1] = first
-            for k in range(length):
-                arena[taken + k] = data[start + k]
-            starts[names], lengths[names], counts[names] = taken, length, 0
-            table.firsts[names] = origin + start
-            number, names, taken = names, names + 1, taken + length
-        counts[number] += 1
-        tokens += 1
+                continue
+            h, first = held.hashes[place], held.firsts[place]
+            number, slot = find(slots, arena, starts, lengths, data, start, length, h, first)
+            if number < 0:
+                if names >= len(starts) or 2 * names >= len(slots) or taken + length + PAD > len(arena):
+                    state[CURSOR], used[NAMES], used[ARENA] = start, names, taken
+                    used[TOKENS] += tokens
+                    used[ENDS] += ends
+                    return FULL
+                slots[slot, 0] = tag_of(h, length) << _HALF | np.uint64(names + 1)
+                slots[slot, 1] = first
+                for k in range(length):
+                    arena[taken + k] = data[start + k]
+                starts[names], lengths[names], counts[names] = taken, length, 0
+                table.firsts[names] = origin + start
+                number, names, taken = names, names + 1, taken + length
+            counts[number] += 1
+            tokens += 1
     state[CURSOR], used[NAMES], used[ARENA] = i, names, taken
     used[TOKENS] += tokens
     used[ENDS] += ends
-    return status
+    return DONE
 
 
 @kernel

@@ -216,7 +216,7 @@ class Run:
         self.draw()
 
         rows_each = max(1, len(lines.rows) // max(1, self.count))
-        self.pace = Pace(max(1, FIRST_BLOCK_ROWS // rows_each), plan.threads, plan.deterministic)
+        self.pace = Pace(max(1, FIRST_BLOCK_ROWS // rows_each), plan.threads, choice=True)
         self.epoch, self.position, self.halved = 0, 0, 0
         self.totals = np.zeros(2)  # weighted loss and weight of this epoch so far
         self.curve: list[dict[str, Any]] = []

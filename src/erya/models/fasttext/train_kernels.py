@@ -34,6 +34,7 @@ from erya.parts.lockstep import ABORT, atomic_load, atomic_store, barrier
 from erya.parts.simd import LANES, fma, load, plus, prefetch_to_write, spread, store
 
 OWNERS = 64  # rows are dealt to this many, whatever the number of threads; a power of two
+DEALT = 3  # bits: eight input rows that stand side by side have the same owner
 AHEAD = 12  # rows that are asked for before they are changed
 
 
@@ -157,7 +158,7 @@ def step_owned_input(
         if desks.counts[slot, 0] > 0:
             for place in range(data.starts[line], data.ends[line]):  # collected without a branch
                 row = data.rows[place]
-                owner = row & (OWNERS - 1)
+                owner = (row >> DEALT) & (OWNERS - 1)
                 desks.owned[thread, 0, count] = row
                 desks.owned[thread, 1, count] = slot
                 count += (low <= owner) & (owner < high) & (row < free)
@@ -171,10 +172,13 @@ def step_owned_input(
         for k in range(0, width, LANES):
             if number + AHEAD < count:
                 prefetch_to_write(input, desks.owned[thread, 0, number + AHEAD], k)
-        for k in range(0, whole, LANES):
+        # the last group reaches into the next row and leaves it as it is – unless another owner changes it meanwhile
+        mine = (row & ((1 << DEALT) - 1)) < (1 << DEALT) - 1
+        for k in range(0, width if mine else whole, LANES):
             store(input, row, k, plus(load(input, row, k), load(desks.gradient, slot, k)))
-        for k in range(whole, width):  # the next row may have another owner
-            input[row, k] += desks.gradient[slot, k]
+        if not mine:
+            for k in range(whole, width):
+                input[row, k] += desks.gradient[slot, k]
 
 
 @kernel
