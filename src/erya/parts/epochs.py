@@ -94,7 +94,7 @@ def learn(network: Any, corpus: Corpus, listened: Corpus | None, plan: Plan, rep
 
     Returns:
         The curve, one row an epoch: ``epoch``, ``step``, ``loss``, ``gradient_norm`` and ``gradient_norm_max`` (mean and
-        largest length of a step's gradient before clipping), ``clipped`` (steps that were clipped; only with ``clip_norm``),
+        largest length of a step's gradient before clipping), ``clipped`` (share of the steps that were clipped; only with ``clip_norm``),
         and what ``network_answers.evaluate`` gives.
 
     Raises:
@@ -146,7 +146,7 @@ def _close_epoch(now: Standing, network: Any, listened: Corpus | None, plan: Pla
     row: dict[str, Any] = {"epoch": now.epoch, "step": now.steps, "loss": now.loss / now.texts}
     row |= {"gradient_norm": now.norms / now.position, "gradient_norm_max": now.longest}
     if plan.clip_norm is not None:
-        row["clipped"] = now.clipped
+        row["clipped"] = now.clipped / now.position
     now.position, now.loss, now.texts = 0, 0.0, 0
     now.norms, now.longest, now.clipped = 0.0, 0.0, 0
     if listened is not None:

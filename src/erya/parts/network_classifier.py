@@ -8,7 +8,6 @@ methods that need it, so that settings can be listed where it is not installed.
 from __future__ import annotations
 
 import copy
-import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,15 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.contract import Model
-from erya.errors import UsageError, quoted
-from erya.language import say
-from erya.parts import label_thresholds, pretrained_vectors
+from erya.parts import label_thresholds, network_checks, pretrained_vectors
+from erya.parts.long_texts import read_in_windows
 from erya.parts.settings import gradient_settings, number, require, whole
 from erya.parts.torch_mode import need_torch, torch_mode
 from erya.progress import Report, quiet
 from erya.state import State
 from erya.tasks import classify
-from erya.tasks._targets import is_several, listed
 from erya.text import tokenizers
 from erya.text.vocabulary import Vocabulary
 
@@ -149,7 +146,7 @@ class NetworkClassifier(Model):
         """
         self._check_settings()
         need_torch(self.id)
-        self._check_mode()
+        network_checks.check_vectors(self)
         examples = classify.examples(X, y, sample_weight=sample_weight, class_weight=self.class_weight, kinds=KINDS)
         self._learn(examples, validation, report, None)
         return self
@@ -186,10 +183,10 @@ class NetworkClassifier(Model):
         need_torch(self.id)
         before = self._learned() if self.__sklearn_is_fitted__() else None
         if before is None:
-            self._check_mode()
+            network_checks.check_vectors(self)
+        else:
+            network_checks.check_labels(before.classes, y, classes)
         known = classes if before is None else before.classes
-        if before is not None:
-            self._check_labels(y, classes)
         examples = classify.examples(
             X, y, sample_weight=sample_weight, class_weight=self.class_weight, kinds=KINDS, classes=known
         )
@@ -200,42 +197,11 @@ class NetworkClassifier(Model):
         from erya.parts import network_training
 
         if before is not None:
-            if before.several != (examples.kind == "several"):
-                raise classify.not_taken("one" if before.several else "several")
-            network_training.check_unchanged(self, before)
+            network_checks.check_unchanged(self, before, examples)
         given = None if before is not None or self.vectors is None else pretrained_vectors.opened(self.vectors)
         dim = self.dim or self.default_dim if given is None else pretrained_vectors.width(given, self.dim)
         with torch_mode():
             self._take(network_training.trained(self, examples, validation, report, before, given, dim))
-
-    def _check_mode(self) -> None:
-        if self.vectors is None and self.vectors_mode != "non-static":
-            raise UsageError(
-                "no-vectors",
-                say(
-                    f"vectors_mode={self.vectors_mode} needs vectors to begin with",
-                    f"vectors_mode={self.vectors_mode} 需要预先给定词向量",
-                ),
-                help="--set vectors=vectors.vec",
-            )
-
-    def _check_labels(self, y: Any, classes: Any) -> None:
-        """A network has as many outputs as it was made with."""
-        known = {str(label) for label in self.classes_.tolist()}
-        given = [] if y is None else listed(y)
-        flat = [
-            one for target in given for one in (target if is_several(target) or isinstance(target, dict) else [target])
-        ]
-        new = next((label for label in [*flat, *([] if classes is None else classes)] if str(label) not in known), None)
-        if new is not None:
-            raise UsageError(
-                "unknown-label",
-                say(
-                    f"this model has no label '{quoted(new, 30)}', and cannot grow one",
-                    f"这个模型没有标签“{quoted(new, 30)}”，也无法再添加",
-                ),
-                help=say("fit(X, y) with texts of all labels", "用包含全部标签的文本重新 fit(X, y)"),
-            )
 
     # ---- answering --------------------------------------------------------------------------------------------
 
@@ -262,40 +228,19 @@ class NetworkClassifier(Model):
         from erya.parts.network_windows import Windows
 
         windows = Windows([self.vocabulary_.ids(tokens) for tokens in token_lists], self.most_tokens)
-        if windows.long and self.most_tokens == NetworkClassifier.most_tokens:
-            self._warn(windows.long)
+        if windows.long:
+            read_in_windows(windows.long, self.most_tokens)
         with torch_mode():
             return windows.means(logits(self.network_, windows.corpus(len(self.vocabulary_)), len(self.classes_)))
-
-    def _warn(self, long: int) -> None:
-        warnings.warn(
-            say(
-                f"{long} texts of more than {self.most_tokens:,} tokens are read in windows; the answer is the mean of theirs",
-                f"{long} 条文本超过 {self.most_tokens:,} 个词，分窗阅读，答案取各窗的平均",
-            ),
-            stacklevel=4,
-        )
 
     # ---- looking inside ---------------------------------------------------------------------------------------
 
     def _read(self, x: Any) -> OneText:
         """One text or pair, as a trace needs it; of a text of more than ``most_tokens`` the first window."""
         from erya.parts.network_text import OneText
-        from erya.parts.token_batches import Corpus
 
         self._check_fitted()
-        shown, tokens, spans = tokenizers.located(self.tokenizer_, classify.documents([x])[0])
-        if len(tokens) > self.most_tokens:
-            warnings.warn(
-                say(
-                    f"the trace shows the first {self.most_tokens:,} of {len(tokens):,} tokens",
-                    f"只显示前 {self.most_tokens:,} 个词（共 {len(tokens):,} 个）",
-                ),
-                stacklevel=3,
-            )
-            tokens, spans = tokens[: self.most_tokens], spans[: self.most_tokens]
-        corpus = Corpus([self.vocabulary_.ids(tokens)], len(self.vocabulary_))
-        return OneText(self.id, shown, tokens, spans, corpus, self.classes_, self.several_)
+        return OneText.of(self, classify.documents([x])[0])
 
     def explain(self, x: Any, label: Any = None, method: str = "occlusion", *, steps: int = 64) -> Trace:
         """Why this label: what each token adds to it.
@@ -334,22 +279,11 @@ class NetworkClassifier(Model):
     def _learned(self) -> Learned:
         from erya.parts.network_state import Learned
 
-        return Learned(
-            self.network_,
-            self.vocabulary_,
-            self.tokenizer_,
-            self.classes_,
-            self.several_,
-            self.thresholds_,
-            self.dim_,
-            self.coverage_,
-            self.curve_,
-        )
+        return Learned(**{name: getattr(self, f"{name}_") for name in Learned.__slots__})
 
     def _take(self, learned: Learned) -> None:
-        self.network_, self.vocabulary_, self.tokenizer_ = learned.network, learned.vocabulary, learned.tokenizer
-        self.classes_, self.several_, self.thresholds_ = learned.classes, learned.several, learned.thresholds
-        self.dim_, self.coverage_, self.curve_ = learned.dim, learned.coverage, learned.curve
+        for name in learned.__slots__:
+            setattr(self, f"{name}_", getattr(learned, name))
 
     def state(self) -> State:
         """Weights, vocabulary, thresholds; classes, tokenizer and the curve."""

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from erya.language import say
+from erya.parts.long_texts import shown_in_part
 from erya.parts.network_answers import independent, probabilities
 from erya.parts.token_batches import Corpus, TokenBatch
 from erya.state import Arrays
 from erya.tasks import classify
+from erya.text.tokenizers import located
 from erya.trace import Bars, View
+
+if TYPE_CHECKING:
+    from erya.parts.network_classifier import NetworkClassifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,16 @@ class OneText:
     corpus: Corpus
     classes: classify.Labels
     several: bool
+
+    @classmethod
+    def of(cls, model: NetworkClassifier, document: classify.Document) -> Self:
+        """A text or pair before a fitted model; of more tokens than it reads at once the first ones, with a warning."""
+        shown, tokens, spans = located(model.tokenizer_, document)
+        most = model.most_tokens
+        if len(tokens) > most:
+            shown_in_part(len(tokens), most)
+        corpus = Corpus([model.vocabulary_.ids(tokens[:most])], len(model.vocabulary_))
+        return cls(model.id, shown, tokens[:most], spans[:most], corpus, model.classes_, model.several_)
 
     @property
     def batch(self) -> TokenBatch:

@@ -9,8 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from erya.errors import UsageError
-from erya.language import say
 from erya.parts import label_thresholds
 from erya.parts.epochs import Plan, learn
 from erya.parts.held_out import Corpora, Reading, corpora
@@ -88,21 +86,6 @@ def trained(
         found.coverage if before is None else before.coverage,
         curve,
     )
-
-
-def check_unchanged(model: NetworkClassifier, before: Learned) -> None:
-    """Raises UsageError where the settings are no longer those that the network was made with."""
-    with torch.device("meta"):
-        asked = model._network(len(before.vocabulary), before.dim, len(before.classes))
-    shapes = [
-        {name: tuple(one.shape) for name, one in network.named_parameters()} for network in (asked, before.network)
-    ]
-    if shapes[0] != shapes[1] or (model.dim not in (None, before.dim)):
-        raise UsageError(
-            "other-settings",
-            say("the network's sizes cannot change once it is fitted", "模型训练之后，网络的大小不能再改"),
-            help="fit(X, y)",
-        )
 
 
 def _first(
