@@ -42,6 +42,7 @@ FLOORS = {
             "runs",
             "trial_rows",
             "trial_words",
+            "tuning",
             "classify",
             "vectors",
         ],

@@ -1,6 +1,6 @@
 """Erya 尔雅 – every classic language model, from counts to BERT: train it, compare it, look inside it, ship it.
 
-The front door: ``erya.read``, ``erya.compare``, ``erya.model``, ``erya.load`` and one lazy module per task
+The front door: ``erya.read``, ``erya.compare``, ``erya.tune``, ``erya.model``, ``erya.load`` and one lazy module per task
 (``erya.classify.FastText``, ``erya.vectors.Word2Vec``). Nothing is imported before it is named.
 """
 
@@ -17,12 +17,19 @@ if TYPE_CHECKING:
     from erya.catalog import model as model
     from erya.leaderboard import compare as compare
     from erya.text.read import read as read
+    from erya.tuning import tune as tune
 
 __version__ = "0.1.0"
 
-_WHERE = {"read": "erya.text.read", "load": "erya.catalog", "model": "erya.catalog", "compare": "erya.leaderboard"}
+_WHERE = {
+    "read": "erya.text.read",
+    "load": "erya.catalog",
+    "model": "erya.catalog",
+    "compare": "erya.leaderboard",
+    "tune": "erya.tuning",
+}
 
-__all__ = ["__version__", "classify", "compare", "load", "model", "read", "vectors"]
+__all__ = ["__version__", "classify", "compare", "load", "model", "read", "tune", "vectors"]
 
 
 def __getattr__(name: str) -> Any:

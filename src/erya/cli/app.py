@@ -20,6 +20,7 @@ from erya.language import say
 VERB_FILES = (
     "compare",
     "train",
+    "tune",
     "check",
     "evaluate",
     "predict",

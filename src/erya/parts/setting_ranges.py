@@ -133,4 +133,4 @@ def _hashable(value: Any) -> Any:
 
 
 def _bad(name: str, rule: str) -> ValueError:
-    return ValueError(say(f"space.{name}: {rule}", f"space.{name}：{rule}"))
+    return ValueError(f"space.{name}: {rule}")

@@ -1,0 +1,348 @@
+"""``tune``: good settings within a budget, the best model in one file, and a report of what was tried."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from erya.cli import output
+from erya.cli.config import settings_in
+from erya.cli.flat import flat
+from erya.cli.frame import add
+from erya.cli.options import (
+    Columns,
+    Fitting,
+    Manner,
+    Parts,
+    argument,
+    complete_data,
+    complete_model,
+    option,
+    training_panel,
+)
+from erya.cli.reading import any_line, how_to_read, shown_path, tell_notes
+from erya.cli.settings import parse_settings
+from erya.cli.targets import write_rejects
+from erya.cli.values import chosen, seconds, whole
+from erya.errors import UsageError, quoted
+from erya.language import say
+
+if TYPE_CHECKING:
+    from erya.tuning import Tuned
+
+FOLDER = "tuned"
+PLAIN_SECONDS = 10.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb."""
+    add(
+        app,
+        "tune",
+        flat(tune),
+        group=say("Train and compare", "训练与比较"),
+        summary=say("search for good settings within a budget", "在预算内搜索好的设置"),
+        examples=[
+            ("erya tune sample:poetry --budget 10m", say("all models of the task", "该任务的全部模型")),
+            (
+                "erya tune reviews.csv classify/textcnn classify/lstm --text review --label stars -o tuned/",
+                say("two models, your columns", "两个模型，指明列名"),
+            ),
+            (
+                "erya tune sample:snips classify/fasttext --trials 30 --set dim=64",
+                say("30 trials; what is set by hand stays", "30 次试验；手动设置的保持不变"),
+            ),
+            (
+                "erya tune sample:poetry --budget 1h",
+                say("again with a larger budget: goes on where it ended", "加大预算再运行：从上次结束处继续"),
+            ),
+        ],
+        more=say(
+            "Random search with successive halving: trials begin on few rows, the better third goes on to more. The first trials are the "
+            "default settings. The best settings are trained once more and judged once on the test rows, beside the defaults. Ctrl-C keeps "
+            "all trials; the same command goes on.",
+            "随机搜索加逐次减半：试验先用较少的行，较好的三分之一再用更多的行。最先试的是默认设置。最好的设置最后再训练一次，"
+            "与默认设置一起在测试数据上评判一次。Ctrl-C 会保留全部试验，再运行同一命令即可继续。",
+        ),
+    )
+
+
+def tune(
+    columns: Columns,
+    parts: Parts,
+    fitting: Fitting,
+    manner: Manner,
+    data: Annotated[
+        str,
+        argument(
+            "DATA", "a file, a folder, a pattern or sample:NAME", "文件、文件夹、通配符或 sample:名称", complete_data
+        ),
+    ],
+    models: Annotated[
+        list[str] | None,
+        argument(
+            "MODEL",
+            "ids such as classify/fasttext; none: all of the task that declare what may be searched",
+            "模型名，如 classify/fasttext；不写则为该任务中声明了搜索空间的全部模型",
+            complete_model,
+        ),
+    ] = None,
+    budget: Annotated[
+        str | None,
+        option(
+            "--budget",
+            "TIME",
+            "for everything, the last training too: 90s, 10m, 1h (default 5m, without --trials)",
+            "全部用时，包括最后的训练：90s、10m、1h（未给 --trials 时默认 5m）",
+            panel=training_panel(),
+        ),
+    ] = None,
+    trials: Annotated[
+        str | None,
+        option(
+            "--trials",
+            "N",
+            "settings that are tried at most, the defaults among them",
+            "最多试多少组设置，包括默认设置",
+            panel=training_panel(),
+        ),
+    ] = None,
+    score: Annotated[
+        str | None,
+        option(
+            "--score",
+            "NAME",
+            "what ranks trials: accuracy (default), macro_f1, log_loss, …; of several labels micro_f1",
+            "按什么排名：accuracy（默认）、macro_f1、log_loss 等；多标签默认 micro_f1",
+            panel=training_panel(),
+        ),
+    ] = None,
+    refit: Annotated[
+        str | None,
+        option(
+            "--refit",
+            "train+dev|train",
+            "rows of the last training (default train+dev)",
+            "最后一次训练所用的数据（默认 train+dev，即训练加验证）",
+            panel=training_panel(),
+        ),
+    ] = None,
+    out: Annotated[
+        str | None,
+        option(
+            "-o --output",
+            "FOLDER",
+            "for journal, model.erya, report.html and tune.json (default tuned)",
+            "存放记录、model.erya、report.html 与 tune.json 的文件夹（默认 tuned）",
+        ),
+    ] = None,
+    restart: Annotated[
+        bool, option("--restart", "", "throw an earlier search in this folder away", "放弃该文件夹里以前的搜索")
+    ] = False,
+) -> None:
+    """Search, train the best, judge it, write everything."""
+    from erya import runs, tuning
+
+    fitting.use_machine()
+    budget_seconds = seconds("--budget", budget)
+    most = None if trials is None else whole("--trials", trials, default=1, least=2)
+    rows = chosen("--refit", refit or "train+dev", ["train+dev", "train"])
+    folder = Path(out or FOLDER)
+    _check_folder(folder)
+    settings = _settings(models or [], fitting)
+    dataset = runs.read_rows(how_to_read(data, "classify", columns, parts))
+    manner.talk(output.fact(say("data", "数据"), any_line(dataset)))
+    tell_notes(dataset.reading, manner)
+    write_rejects(dataset.reading, folder, manner, [data, parts.validation, parts.test, fitting.config])
+    with _Watcher(silent=manner.quiet) as watcher:
+        tuned = tuning.tune(
+            models or None,
+            dataset,
+            budget=budget_seconds,
+            trials=most,
+            settings=settings,
+            score=score,
+            seed=parts.seed_number(),
+            refit=rows,
+            folder=folder,
+            restart=restart,
+            watch=watcher.watch,
+        )
+    if manner.json:
+        output.write_document(tuned.document)
+        return
+    _show(tuned, folder, data, manner)
+
+
+def _check_folder(folder: Path) -> None:
+    """Refused before anything long begins: a file of that name, a folder that holds other things."""
+    if folder.is_dir():
+        others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+        if others and "journal.jsonl" not in others and "model.erya.run" not in others:
+            raise UsageError(
+                "output-in-the-way",
+                say(
+                    f"{quoted(folder)} holds other files ({quoted(others[0], 40)}) and no search",
+                    f"{quoted(folder)} 里是别的文件（{quoted(others[0], 40)}），没有搜索记录",
+                ),
+                help=f"-o {shown_path(folder.parent / (folder.name + '-new'))}",
+            )
+    elif folder.exists():
+        raise UsageError(
+            "output-not-a-folder",
+            say(f"{quoted(folder)} is a file; a folder is needed", f"{quoted(folder)} 是文件；这里需要文件夹"),
+            help=f"-o {FOLDER}",
+        )
+
+
+def _settings(models: Sequence[str], fitting: Fitting) -> dict[str, Any]:
+    """Settings by hand, parsed by the first model that has one of that name. Raises UsageError where none has it."""
+    from erya import catalog, tasks
+
+    pairs = [*(f"{name}={value}" for name, value in settings_in(fitting.config).items()), *(fitting.set or [])]
+    if not pairs:
+        return {}
+    named = [id for id in models if id not in tasks.names()] or catalog.ids("classify")
+    kinds = [catalog.find(id) for id in named if catalog.card_of(id).installed]
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name = pair.partition("=")[0].strip().replace("-", "_")
+        having = [kind for kind in kinds if name in kind.parameters()]
+        found |= parse_settings((having or kinds)[0], [pair])
+    return found
+
+
+# ---- what is shown ----------------------------------------------------------------------------------------------
+
+
+def _show(tuned: Tuned, folder: Path, data: str, manner: Manner) -> None:
+    for line in tuned.table(output.columns() if sys.stdout.isatty() else None).split("\n"):
+        for piece in output.wrapped(line, output.columns()) if line and line[-1] in ".。" else [line]:
+            output.write(piece)
+    sys.stdout.flush()
+    manner.talk("")
+    model, report = folder / "model.erya", folder / "report.html"
+    manner.talk(output.fact(say("model", "模型"), f"{model}  {output.size(model.stat().st_size)}"))
+    manner.talk(output.fact(say("report", "报告"), f"{report}  {output.size(report.stat().st_size)}"))
+    name = shown_path(model)
+    manner.next(f'erya predict {name} --input "…"', f"erya evaluate {name} {shown_path(data)}")
+
+
+class _Watcher:
+    """What a search shows while it runs: one line that changes on a terminal, a line a training elsewhere."""
+
+    def __init__(self, *, silent: bool) -> None:
+        self.silent, self.live = silent, sys.stderr.isatty() and not silent
+        self.began: dict[str, Any] = {}
+        self.best: float | None = None
+        self.left, self.since = float("inf"), time.monotonic()
+        self._standing, self._drawn, self._trainings = "", 0.0, 0
+
+    def __enter__(self) -> _Watcher:
+        return self
+
+    def __exit__(self, *ending: object) -> None:
+        self._wipe()
+
+    def watch(self, event: dict[str, Any]) -> None:
+        """One event of ``tuning.tune``."""
+        kind = event["event"]
+        if kind == "begin":
+            self._begin(event)
+        elif kind == "start":
+            self.left, self.since = event["left"], time.monotonic()
+            self._standing = f"{event['model']} {self._rows(event['rung'])}"
+            self._draw(0.0)
+        elif kind == "progress":
+            self._draw(float(event.get("done") or 0.0))
+        elif kind == "done":
+            self._done(event)
+        elif kind == "refit":
+            self._standing = (
+                say(f"last training: {event['model']}", f"最后的训练：{event['model']}")
+                if event["which"] == "winner"
+                else say("the default settings beside it", "再训练默认设置作比较")
+            )
+            self._say(self._standing)
+        elif kind == "note" and not self.live:
+            self._say(f"{event.get('model', '')}: {event['sentence']}")
+
+    def _begin(self, event: dict[str, Any]) -> None:
+        self.began = event
+        rungs = say(" → ", " → ").join(f"{rows:,}" for rows in event["rows"])
+        if not self.silent:
+            names = ", ".join(event["models"])
+            output.talk(output.fact(say("search", "搜索"), say(f"{names}; rows {rungs}", f"{names}；行数 {rungs}")))
+            for one in event["left_out"]:
+                output.talk(output.fact("", say("left out: ", "未参加：") + f"{one['model']}（{one['reason']}）"))
+        for attempt in event["before"]:
+            self._note_best(attempt)
+        if event["before"]:
+            count = len({attempt["trial"] for attempt in event["before"]})
+            self._say(say(f"goes on after {count} trials", f"从第 {count} 次试验之后继续"))
+
+    def _note_best(self, attempt: dict[str, Any]) -> bool:
+        """Whether this one is the best on all rows so far."""
+        full = attempt["rung"] == len(self.began["rows"]) - 1 and attempt["status"] == "ok"
+        if not full or attempt["score"] is None:
+            return False
+        if self.best is None or self.began["sign"] * (attempt["score"] - self.best) > 0:
+            self.best = attempt["score"]
+            return True
+        return False
+
+    def _done(self, event: dict[str, Any]) -> None:
+        better = self._note_best(event)
+        self.left, self.since = event["left"], time.monotonic()
+        self._trainings += 1
+        if event["score"] is None:
+            word = say("failed", "失败") if event["status"] == "failed" else say("no time", "时间不够")
+            told = f"{word}: {quoted(event['error'] or '', 100)}"
+        else:
+            told = f"{event['score']:.4f}" + (" ▲" if better else "") + (" ◷" if event["status"] == "cut" else "")
+        if event["score"] is None or better or not self.live:
+            settings = " ".join(f"{name}={_plain(value)}" for name, value in event["settings"].items())
+            default = say("default", "默认") if event["trial"] < len(self.began["models"]) else settings
+            self._say(
+                f"{event['trial']:>3}  {event['model']} {self._rows(event['rung'])}  {told}  {output.duration(event['seconds'])}  {default}"
+            )
+        self._draw(1.0)
+
+    def _rows(self, rung: int) -> str:
+        count = self.began["rows"][rung]
+        return say(f"{count:,} rows", f"{count:,} 行")
+
+    def _say(self, sentence: str) -> None:
+        self._wipe()
+        if not self.silent:
+            output.talk(output.cut(f"  {sentence}", output.columns()) if self.live else f"  {sentence}")
+
+    def _draw(self, done: float) -> None:
+        now = time.monotonic()
+        if not self.live or now - self._drawn < 0.1:
+            return
+        self._drawn = now
+        pieces = [self._standing, f"{done:.0%}"]
+        if self.best is not None:
+            pieces.append(say(f"best {self.best:.4f}", f"最好 {self.best:.4f}"))
+        if self.left != float("inf"):
+            left = max(0, round(self.left - (now - self.since)))
+            pieces.append(say(f"{left // 60}:{left % 60:02} left", f"剩余 {left // 60}:{left % 60:02}"))
+        sys.stderr.write("\r\x1b[2K" + output.cut("  " + " · ".join(pieces), output.columns() - 1))
+        sys.stderr.flush()
+
+    def _wipe(self) -> None:
+        if self.live:
+            sys.stderr.write("\r\x1b[2K")
+            sys.stderr.flush()
+
+
+def _plain(value: Any) -> str:
+    from erya.tuning.outcome import shown
+
+    return shown(value)

@@ -1,0 +1,378 @@
+"""What a search found, as one document: every trial, what mattered, the winner, and how it does on rows nothing was chosen by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from erya import catalog
+from erya.board_table import seconds
+from erya.drawing.markup import Say
+from erya.language import language, say
+from erya.leaderboard import environment
+from erya.parts import explained_variance
+from erya.parts.setting_ranges import Choice
+from erya.run_recipe import name_only
+from erya.tasks import classify
+from erya.trial_rows import RowsTrial
+from erya.tuning.clock import Clock
+from erya.tuning.entrants import Entrant, described
+from erya.tuning.schedule import Attempt, Schedule
+
+if TYPE_CHECKING:
+    from erya.tuning.search import _Search
+    from erya.tuning.trainings import Judged
+
+
+def document(
+    search: _Search, plan: Schedule, best: Attempt, winner: Judged, default: Judged | None, why_not: str | None
+) -> dict[str, Any]:
+    """The ``erya.tune/1`` document, but for the seconds of it all.
+
+    Args:
+        search: what was asked for.
+        plan: what was done.
+        best: the attempt with the best validation score.
+        winner: its settings, trained once more.
+        default: the same model's default settings, trained on the same rows; None where they are the winner, or missing.
+        why_not: why they are missing.
+    """
+    place = next(place for place, one in enumerate(plan.entrants) if one.model == best.model)
+    entrant, own = plan.entrants[place], plan.at(place, plan.top)
+    changed = {
+        name: {"from": entrant.default[name], "to": value}
+        for name, value in sorted(best.settings.items())
+        if value != entrant.default[name]
+    }
+    return {
+        "schema": "erya.tune/1",
+        "language": language(),
+        "task": search.dataset.task,
+        "data": RowsTrial(search.dataset).facts(),
+        "score": search.metric,
+        "sign": plan.sign,
+        "seed": search.seed,
+        "budget_seconds": search.budget,
+        "trials_asked": search.trials,
+        "ended": next((row["ended"] for row in reversed(search.rows) if "ended" in row), None),
+        "rungs": [
+            {"share": share, "rows": rows}
+            for share, rows in zip(search.trainings.shares, search.trainings.rows(), strict=True)
+        ],
+        "models": [_model(one, plan, search) for one in plan.entrants],
+        "left_out": search.left_out,
+        "trials": _trials(plan),
+        "mattered": mattered(plan),
+        "winner": {
+            "trial": best.trial,
+            "model": best.model,
+            "name": _name(best.model),
+            "settings": best.settings,
+            "frozen": dict(entrant.frozen),
+            "changed": changed,
+            "is_default": best.trial == place,
+            "validation": _scored(best),
+            "default_validation": None if own is None or own.status != "ok" else _scored(own),
+            "cut": best.status == "cut",
+        },
+        "refit": {
+            "parts": ["train"] if search.refit == "train" else ["train", "dev"],
+            "rows": len(search.last.train),
+            "seconds": winner.result["train_seconds"],
+            "bytes": winner.result["model_bytes"],
+            "texts_per_second": winner.result.get("predictions_per_second"),
+            "stopped_at_step": winner.result.get("stopped_at_step"),
+        },
+        "test": _test(search, winner, default, why_not),
+        "environment": environment(),
+    }
+
+
+def _scored(attempt: Attempt) -> dict[str, Any]:
+    return {"value": attempt.score, "low": attempt.low, "high": attempt.high}
+
+
+def _name(model: str) -> str:
+    card = catalog.card_of(model)
+    return card.said(card.title)
+
+
+def _model(entrant: Entrant, plan: Schedule, search: _Search) -> dict[str, Any]:
+    """One model of the search: its space, and how it did; ``needed``: seconds for its defaults, where they were not finished."""
+    own = [one for one in plan.attempts if one.model == entrant.model]
+    place = list(plan.entrants).index(entrant)
+    default = plan.at(place, plan.top)
+    full = [one for one in own if one.rung == plan.top and one.status == "ok"]
+    best = max(full, key=lambda one: (plan.merit(one), -one.trial), default=None)
+    needed = Clock(None, 0, 1, search.trainings.shares).estimate(plan.attempts, entrant.model, plan.top)
+    return {
+        "model": entrant.model,
+        "name": _name(entrant.model),
+        "space": described(entrant.space),
+        "default": dict(entrant.default),
+        "frozen": dict(entrant.frozen),
+        "trials": len({one.trial for one in own}),
+        "failed": sum(one.status == "failed" for one in own),
+        "seconds": sum(one.seconds for one in own),
+        "default_score": None if default is None or default.status != "ok" else _scored(default),
+        "needed": None if best is not None else needed,
+        "default_status": None if default is None else default.status,
+        "best_score": None if best is None else _scored(best),
+        "best_trial": None if best is None else best.trial,
+    }
+
+
+def _trials(plan: Schedule) -> list[dict[str, Any]]:
+    """Every trial with its attempts; the times are seconds of searching after which each ended."""
+    found: dict[int, dict[str, Any]] = {}
+    clock = 0.0
+    for one in plan.attempts:
+        clock += one.seconds
+        trial = found.setdefault(
+            one.trial,
+            {
+                "trial": one.trial,
+                "model": one.model,
+                "settings": one.settings,
+                "is_default": one.trial < len(plan.entrants),
+                "attempts": [],
+            },
+        )
+        trial["attempts"].append(
+            {
+                "rung": one.rung,
+                "status": one.status,
+                **_scored(one),
+                "seconds": one.seconds,
+                "train_seconds": one.train_seconds,
+                "ended_at": clock,
+                "stopped_at_step": one.stopped_at_step,
+                "error": one.error,
+                "bytes": one.bytes,
+            }
+        )
+    for trial in found.values():
+        trial["attempts"].sort(key=lambda attempt: attempt["rung"])
+    return [found[number] for number in sorted(found)]
+
+
+def mattered(plan: Schedule) -> list[dict[str, Any]]:
+    """For each model and setting the share of the variance of the scores on the lowest rung that it explains by itself.
+
+    What chance alone would explain is taken off. Models with fewer than six scores say nothing.
+    """
+    found = []
+    for entrant in plan.entrants:
+        own = [one for one in plan.attempts if one.model == entrant.model and one.rung == 0 and one.status == "ok"]
+        for name, span in entrant.space.items():
+            placed = [(entrant.place(name, one.settings[name]), one) for one in own]
+            kept = [(place, one) for place, one in placed if place is not None]
+            scores = [float(one.score or 0.0) for _, one in kept]
+            if len(kept) < explained_variance.LEAST or len(set(scores)) < 2:
+                continue
+            if isinstance(span, Choice):
+                groups = [repr(one.settings[name]) for _, one in kept]
+                share, freedom = explained_variance.by_groups(groups, scores), len(set(groups)) - 1
+            else:
+                share, freedom = explained_variance.by_parabola([place for place, _ in kept], scores), 2
+            share = explained_variance.beyond_chance(share, len(kept), freedom)
+            found.append({"model": entrant.model, "setting": name, "share": share, "trials": len(kept)})
+    return sorted(found, key=lambda one: -float(str(one["share"])))
+
+
+def _test(search: _Search, winner: Judged, default: Judged | None, why_not: str | None) -> dict[str, Any]:
+    """Both models on the test rows, and whether their difference is more than luck."""
+    targets = search.dataset.test.targets if search.dataset.test else []
+    label, share = classify.majority(search.dataset.train.targets or [], targets or [])
+    pair = None
+    if default is not None:
+        test = classify.paired_test(targets, winner.answers.predictions, default.answers.predictions, seed=search.seed)
+        pair = {
+            "difference": test.difference,
+            "low": test.low,
+            "high": test.high,
+            "p_value": test.p_value,
+            "significant": test.significant,
+        }
+    return {
+        "rows": len(targets or []),
+        "headline": classify.headline_of(search.dataset.kind),
+        "tuned": _all_scores(targets, winner, search.seed),
+        "default": None if default is None else _all_scores(targets, default, search.seed),
+        "default_seconds": None if default is None else default.result["train_seconds"],
+        "default_stopped_at_step": None if default is None else default.result.get("stopped_at_step"),
+        "pair": pair,
+        "why_no_pair": why_not,
+        "baseline": {"label": label, "majority": share},
+    }
+
+
+def _all_scores(targets: Any, judged: Judged, seed: int) -> dict[str, Any]:
+    return {name: score.to_plain() for name, score in classify.scores(targets, [judged.answers], seed=seed).items()}
+
+
+# ---- what goes into the model file ------------------------------------------------------------------------------
+
+
+def training(document: dict[str, Any], fitted: dict[str, Any]) -> dict[str, Any]:
+    """The model file's account of its training: as ``erya train`` writes it, and how the settings were found."""
+    data, winner = document["data"], document["winner"]
+    return {
+        "seed": document["seed"],
+        "data": {"source": name_only(str(data["source"])), "digest": data["digest"], "rows": data["rows"]},
+        "threads": document["environment"]["threads"],
+        "stopped_at_step": document["refit"]["stopped_at_step"],
+        "scored_on": "test",
+        "scores": document["test"]["tuned"],
+        "curve": fitted.get("curve", []),
+        "tuning": {
+            "trials": len(document["trials"]),
+            "score": document["score"],
+            "settings": winner["settings"],
+            "validation": winner["validation"],
+            "trained_on": document["refit"]["parts"],
+        },
+    }
+
+
+def card(document: dict[str, Any]) -> str:
+    """The page inside the file, in both languages."""
+    winner, headline = document["winner"], document["test"]["headline"]
+    score = document["test"]["tuned"][headline]
+    settings = " ".join(f"{name}={value}" for name, value in winner["settings"].items())
+    rows = " · ".join(f"{name} {count:,}" for name, count in document["data"]["rows"].items())
+    return (
+        f"# {winner['model']}\n\n"
+        f"Data 数据: {name_only(str(document['data']['source']))} ({rows})\n\n"
+        f"Settings 设置 (erya tune, {len(document['trials'])} trials 次试验): {settings}\n\n"
+        f"| test | | 95 % |\n|---|---|---|\n| {headline} | {score['value']:.4f} | {score['low']:.4f} – {score['high']:.4f} |\n"
+    )
+
+
+# ---- sentences that table and report share ----------------------------------------------------------------------
+
+
+def verdict(document: dict[str, Any], speak: Say = say) -> list[str]:
+    """What came of it: what won, whether it is better than the defaults, and how far the scores can be trusted."""
+    winner, test, sign = document["winner"], document["test"], document["sign"]
+    name, trials = winner["name"], len(document["trials"])
+    headline = test["headline"]
+    score, validation = test["tuned"][headline], winner["validation"]
+    found = []
+    if winner["is_default"]:
+        found.append(
+            speak(
+                f"None of {trials - len(document['models'])} other settings did better on the validation rows than the defaults of {name}.",
+                f"其余 {trials - len(document['models'])} 组设置在验证数据上都没有超过{name}的默认设置。",
+            )
+        )
+    elif test["pair"] is not None:
+        found.append(_compared(test["pair"], name, headline, speak))
+    else:
+        found.append(
+            speak(
+                f"Not compared with the default settings on the test rows: {test['why_no_pair']}.",
+                f"没有在测试数据上与默认设置比较：{test['why_no_pair']}。",
+            )
+        )
+    if document["score"] in test["tuned"]:
+        there = test["tuned"][document["score"]]["value"]
+        apart = sign * (validation["value"] - there)
+        found.append(
+            speak(
+                f"The winner's validation score, {validation['value']:.4f}, is that of the best of {trials} trials and so too "
+                f"optimistic; the test rows, asked once, say {there:.4f}"
+                + (f" ({100 * apart:.1f} points less)." if apart > 0 else "."),
+                f"胜者的验证分数 {validation['value']:.4f} 是 {trials} 次试验中最好的一次，因此偏乐观；"
+                f"只用了一次的测试数据给出 {there:.4f}"
+                + (f"（低 {100 * apart:.1f} 个百分点）。" if apart > 0 else "。"),
+            )
+        )
+    if score["low"] <= test["baseline"]["majority"]:
+        found.append(
+            speak("That is no better than always answering the most frequent label.", "这并不比总猜最常见的标签更好。")
+        )
+    slow = [one for one in document["models"] if one["best_score"] is None and one["failed"] < one["trials"]]
+    if slow and not winner["cut"]:
+        english = ", ".join(
+            one["name"] + (f" (about {seconds(one['needed'])})" if one["needed"] else "") for one in slow
+        )
+        chinese = "、".join(one["name"] + (f"（约 {seconds(one['needed'])}）" if one["needed"] else "") for one in slow)
+        found.append(
+            speak(
+                f"Too slow for this budget, on all rows even once: {english}.",
+                f"在此预算内用全部行训练一次都来不及：{chinese}。",
+            )
+        )
+    if winner["cut"]:
+        found.append(
+            speak(
+                "The budget ended every training before its time: more of it would help.",
+                "预算使每次训练都提前结束：增加预算会有帮助。",
+            )
+        )
+    return found
+
+
+def _compared(pair: dict[str, Any], name: str, headline: str, speak: Say) -> str:
+    measure = {"accuracy": speak("accuracy", "准确率")}.get(headline, "F1")
+    points = f"{100 * pair['difference']:+.1f} [{100 * pair['low']:+.1f}, {100 * pair['high']:+.1f}]"
+    luck = f"p = {pair['p_value']:.3f}" if pair["p_value"] >= 0.001 else "p < 0.001"
+    if not pair["significant"]:
+        return speak(
+            f"On the test rows the tuned {name} differs from its defaults by {points} points of {measure}: that may be luck ({luck}).",
+            f"在测试数据上，调参后的{name}与默认设置的{measure}相差 {points} 个百分点：可能只是运气（{luck}）。",
+        )
+    better = pair["difference"] > 0
+    return speak(
+        f"On the test rows the tuned {name} is {'better' if better else 'worse'} than its defaults: {points} points of {measure} ({luck}).",
+        f"在测试数据上，调参后的{name}比默认设置{'好' if better else '差'}：{measure} {points} 个百分点（{luck}）。",
+    )
+
+
+def shown(value: Any) -> str:
+    """A setting's value as one types it behind ``--set name=``."""
+    if isinstance(value, list | tuple):
+        return ",".join(shown(item) for item in value)
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def ranked(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """The trials, the best first: those on all rows by score, then the others by how far they came."""
+
+    def key(trial: dict[str, Any]) -> tuple[Any, ...]:
+        last = trial["attempts"][-1]
+        score = last["value"]
+        return (
+            last["status"] != "ok",
+            -last["rung"],
+            score is None,
+            -document["sign"] * (score or 0.0),
+            trial["trial"],
+        )
+
+    return sorted(document["trials"], key=key)
+
+
+def command(document: dict[str, Any], parts: Sequence[str] = ()) -> str:
+    """The command line that repeats the search."""
+    import shlex
+
+    budget = document["budget_seconds"]
+    models = document["models"] if len(document["models"]) < 20 else []
+    pieces = ["erya tune", shlex.quote(str(document["data"]["source"]))]
+    pieces += [str(one["model"]) for one in models]
+    pieces += [*parts]
+    pieces += [f"--budget {budget:g}s"] if budget is not None else []
+    pieces += [f"--trials {document['trials_asked']}"] if document["trials_asked"] is not None else []
+    frozen = {name: value for one in document["models"] for name, value in one["frozen"].items()}
+    sample = str(document["data"]["source"]).startswith("sample:")
+    pieces += [
+        f"--set {shlex.quote(f'{name}={shown(value)}')}"
+        for name, value in sorted(frozen.items())
+        if not (sample and name == "tokenizer")
+    ]
+    pieces += [f"--seed {document['seed']}"] if document["seed"] else []
+    return " ".join([*pieces, "-o tuned"])
