@@ -280,10 +280,10 @@ def verdict(document: dict[str, Any], speak: Say = say) -> list[str]:
         apart = sign * (validation["value"] - there)
         found.append(
             speak(
-                f"The winner's validation score, {validation['value']:.4f}, is that of the best of {trials} trials and so too "
-                f"optimistic; the test rows, asked once, say {there:.4f}"
+                f"The validation score of the winner, {validation['value']:.4f}, was picked as the best of {trials} trials and is "
+                f"optimistic for that reason; the test rows, asked once, say {there:.4f}"
                 + (f" ({100 * apart:.1f} points less)." if apart > 0 else "."),
-                f"胜者的验证分数 {validation['value']:.4f} 是 {trials} 次试验中最好的一次，因此偏乐观；"
+                f"胜者的验证分数 {validation['value']:.4f} 是从 {trials} 次试验里挑出的最好一次，因此偏乐观；"
                 f"只用了一次的测试数据给出 {there:.4f}"
                 + (f"（低 {100 * apart:.1f} 个百分点）。" if apart > 0 else "。"),
             )
@@ -375,4 +375,4 @@ def command(document: dict[str, Any], parts: Sequence[str] = ()) -> str:
         if not (sample and name == "tokenizer")
     ]
     pieces += [f"--seed {document['seed']}"] if document["seed"] else []
-    return " ".join([*pieces, "-o tuned"])
+    return " ".join([*pieces, f"-o {shlex.quote(str(document.get('folder', 'tuned')))}"])

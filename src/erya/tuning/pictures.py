@@ -12,8 +12,8 @@ from erya.parts.setting_ranges import Choice, Range, space_of
 from erya.tuning.outcome import shown
 
 HEIGHT = 300.0
+OUTLYING = 3.0  # times the distance from the best value to the middle one; what lies further down is drawn at the edge
 PANEL, PANEL_HEIGHT = 330.0, 200.0  # CSS pixels of one setting's picture
-NAMES = 11  # characters of a choice under its column
 
 
 def over_time(document: Mapping[str, Any], colors: Mapping[str, int], width: float, say: Say) -> str:
@@ -28,11 +28,14 @@ def over_time(document: Mapping[str, Any], colors: Mapping[str, int], width: flo
         return ""
     top = len(document["rungs"]) - 1
     end = max(attempt["ended_at"] for attempt, _ in dots)
-    low, high = plots.padded([attempt["value"] for attempt, _ in dots], 0.06, 0.02)
+    low, high, below = _span_of(document, [attempt["value"] for attempt, _ in dots])
     ticks = svg.round_ticks(low, high, 5)
     left = 14 + max(svg.text_width(_tick(document, tick), plots.SMALL) for tick in ticks)
     title = say("Validation score over time", "验证分数随时间的变化")
     canvas = svg.Canvas(width, HEIGHT, title, say(f"{len(dots)} trainings", f"{len(dots)} 次训练"))
+    if below:
+        told = say(f"{below} much worse, at the edge", f"另有 {below} 次差得多，画在边缘")
+        canvas.add(svg.words(width - 6, HEIGHT - 40, told, "t soft", "end"))
     unit, divisor = (say("min", "分"), 60.0) if end > 180 else (say("s", "秒"), 1.0)
     across, up = plots.Scale(0, end, left, width - 14), plots.Scale(low, high, HEIGHT - 34, 12)
     for tick in ticks:
@@ -48,7 +51,7 @@ def over_time(document: Mapping[str, Any], colors: Mapping[str, int], width: flo
         canvas.add(
             svg.dot(
                 across(attempt["ended_at"]),
-                up(attempt["value"]),
+                _held(attempt["value"], up),
                 5 if full else 3.5,
                 "solid" if full else "bubble",
                 color,
@@ -56,6 +59,22 @@ def over_time(document: Mapping[str, Any], colors: Mapping[str, int], width: flo
             )
         )
     return canvas.close()
+
+
+def _span_of(document: Mapping[str, Any], values: Sequence[float]) -> tuple[float, float, int]:
+    """The range of an axis, and how many values lie outside: far worse ones would press all others together."""
+    sign = document["sign"]
+    good = sorted(sign * value for value in values)
+    best, middle = good[-1], good[len(good) // 2]
+    floor = best - max(OUTLYING * (best - middle), 0.02)
+    kept = [sign * value for value in good if value >= floor]
+    low, high = plots.padded(kept, 0.08, 0.02)
+    return low, high, len(values) - len(kept)
+
+
+def _held(value: float, scale: plots.Scale) -> float:
+    """Where a value is drawn: at the edge, if it lies outside."""
+    return scale(min(scale.high, max(scale.low, value)))
 
 
 def _staircase(
@@ -104,7 +123,7 @@ def by_setting(
             ]
     if not dots:
         return ""
-    low, high = plots.padded([attempt["value"] for _, attempt, _ in dots], 0.08, 0.02)
+    low, high, _ = _span_of(document, [attempt["value"] for _, attempt, _ in dots])
     ticks = svg.round_ticks(low, high, 3)
     left = 12 + max(svg.text_width(_tick(document, tick), plots.SMALL) for tick in ticks)
     canvas = svg.Canvas(width, PANEL_HEIGHT, say(f"Score over {setting}", f"分数与 {setting}"), model["model"])
@@ -117,7 +136,7 @@ def by_setting(
         canvas.add(svg.words(across(place), PANEL_HEIGHT - 10, name, "t soft", "middle"))
     for place, attempt, trial in sorted(dots, key=lambda dot: dot[1]["rung"]):
         full = attempt["rung"] == top
-        x, y = across(place), up(attempt["value"])
+        x, y = across(place), _held(attempt["value"], up)
         canvas.add(
             svg.dot(x, y, 4.5 if full else 3, "solid" if full else "bubble", color, _tip(document, trial, attempt))
         )

@@ -7,7 +7,7 @@ import shlex
 from typing import Any
 
 from erya import charts
-from erya.board_table import seconds, size
+from erya.board_table import score_title, seconds, size
 from erya.drawing import plots
 from erya.drawing.markup import Cell, Say, data, details, figure, percent, plain, shown, speaker, table
 from erya.drawing.style import rules
@@ -19,6 +19,7 @@ from erya.tuning.outcome import shown as typed
 
 TRIALS = 15  # in sight; the others unfold
 STYLE = ".erya .ring{fill:none;stroke:var(--ink);stroke-width:1.5}.erya .settings{font-size:12.5px}"
+STYLE += ".erya #trials th,.erya #trials td:nth-child(2),.erya #settings th{white-space:nowrap}"
 Document = dict[str, Any]
 
 
@@ -70,11 +71,18 @@ def _top(document: Document, sections: str, say: Say) -> str:
         f"挑选 {found['rows']['dev']:,} 行，评判 {found['rows']['test']:,} 行",
     )
     name = winner["name"]
-    title = (
-        say(f"Keep the defaults of {name}", f"保留{name}的默认设置")
-        if winner["is_default"]
-        else say(f"{name}, with other settings", f"{name}，换了设置")
-    )
+    pair = document["test"]["pair"]
+    title = say(f"{name}, with other settings", f"{name}，换了设置")
+    if winner["is_default"]:
+        title = say(f"Keep the defaults of {name}", f"保留{name}的默认设置")
+    elif pair is not None and not pair["significant"]:
+        title = say(f"{name}: tuning changed little", f"{name}：调参收效不大")
+    elif pair is not None:
+        title = (
+            say(f"{name}: better than its defaults", f"{name}：胜过默认设置")
+            if pair["difference"] > 0
+            else say(f"{name}: the defaults are better", f"{name}：默认设置更好")
+        )
     first, *rest = verdict(document, say)
     reasons = "".join(f"<li>{shown(sentence)}</li>" for sentence in rest)
     return (
@@ -184,7 +192,7 @@ def _settings(document: Document, say: Say) -> str:
             Cell(f'<code class="mono">{shown(name)}</code>', header=True),
             Cell(shown(typed(value)), "num"),
             Cell("–", "num"),
-            Cell(shown(say("set by hand", "手动固定"))),
+            Cell(shown(say("fixed", "固定"))),
         ]
         for name, value in sorted(winner["frozen"].items())
     ]
@@ -212,8 +220,8 @@ def _search(document: Document, colors: dict[str, int], say: Say) -> str:
     drawing = plots.responsive(lambda width: pictures.over_time(document, colors, width, say), plots.WIDE + 240)
     keys = " ".join(f'<span class="voter">{_key(document, one["model"], colors)}</span>' for one in document["models"])
     lead = say(
-        f"Validation {document['score']} of every training.",
-        f"每次训练在验证数据上的分数（{document['score']}）。",
+        f"Every training by its {score_title(document['score'])} on the validation rows.",
+        f"每次训练在验证数据上的{score_title(document['score'])}。",
     )
     body = f"<p>{keys}</p>{figure(drawing, pictures.legend(document, say))}"
     return section("search", say("How the search went", "搜索过程"), lead, body)
@@ -345,8 +353,8 @@ def _trials(document: Document, colors: dict[str, int], say: Say) -> str:
 
 
 def _next(document: Document, say: Say) -> str:
-    winner = document["winner"]
-    source = shlex.quote(str(document["data"]["source"]))
+    winner, source = document["winner"], shlex.quote(str(document["data"]["source"]))
+    model = shlex.quote(f"{document['folder']}/model.erya")
     sets = {**winner["frozen"], **winner["settings"]}
     if str(document["data"]["source"]).startswith("sample:"):
         sets.pop("tokenizer", None)
@@ -354,11 +362,11 @@ def _next(document: Document, say: Say) -> str:
     steps = [
         (
             say("Ask the model for an answer.", "让模型回答一条文本。"),
-            "erya predict tuned/model.erya --input TEXT --top 3",
+            f"erya predict {model} --input TEXT --top 3",
         ),
         (
             say("Score it on data it has never seen.", "在它没见过的数据上评分。"),
-            "erya evaluate tuned/model.erya new.csv",
+            f"erya evaluate {model} new.csv",
         ),
         (
             say("Train with these settings on other data.", "用这些设置在别的数据上训练。"),

@@ -215,7 +215,7 @@ class _Search:
         except KeyboardInterrupt:
             raise self._interrupted(plan) from None
         document = outcome.document(self, plan, best, winner, default, why_not)
-        document |= {"seconds": clock.passed(), "search_seconds": searched}
+        document |= {"folder": str(self.folder), "seconds": clock.passed(), "search_seconds": searched}
         self._keep(document, winner)
         return document
 
