@@ -74,3 +74,19 @@ def test_labels_that_do_not_fit():
         label_thresholds.learn(np.zeros((2, 2)), np.array([0, 1, 2]), np.array([0, 2]))
     with pytest.raises(ValueError, match="do not fit"):
         label_thresholds.learn(np.zeros((2, 2)), np.array([0, 1]), np.array([0]))
+
+
+def test_labels_of_a_few_rows_are_drawn_towards_the_common_threshold():
+    generator = np.random.default_rng(0)
+    truth = generator.random((400, 12)) < np.array([0.3, *[0.01] * 11])
+    probabilities = np.clip(0.35 * truth + generator.random(truth.shape) * 0.6, 0, 1)
+    held, test = slice(0, 200), slice(200, 400)
+    own = label_thresholds.learn(probabilities[held], *sparse(truth[held]), fewest=1)
+    drawn = label_thresholds.drawn_together(probabilities[held], *sparse(truth[held]))
+    common = label_thresholds.best(probabilities[held].ravel(), truth[held].ravel())
+    assert f1(probabilities[test], truth[test], drawn) > f1(probabilities[test], truth[test], own)
+    assert (np.abs(np.log(drawn / common)) <= np.abs(np.log(own / common)) + 1e-9).all()
+    known = truth[held].sum(axis=0)
+    assert np.log(drawn / common)[0] == pytest.approx(np.log(own / common)[0] * known[0] / (known[0] + 50))
+    nothing = label_thresholds.drawn_together(probabilities, *sparse(np.zeros_like(truth)))
+    assert nothing.tolist() == [label_thresholds.DEFAULT] * 12

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 FEWEST_POSITIVES = 3
+DOUBT = 50  # rows that a label must have for its threshold to be half its own, where thresholds are drawn together
+SMALLEST = 1e-15  # a probability of 0 has no logarithm
 DEFAULT = 0.5  # where there is nothing to learn from
 
 
@@ -46,6 +48,30 @@ def learn(
     for label in np.flatnonzero(truth.sum(axis=0) >= fewest):
         found[label] = best(probabilities[:, label], truth[:, label])
     return found
+
+
+def drawn_together(
+    probabilities: NDArray[np.floating[Any]], starts: NDArray[np.int64], labels: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """(C,) each label's own best threshold, drawn towards the one that is best for all labels together.
+
+    A threshold fitted to a handful of rows is chance, and of hundreds of labels most have a handful: with thresholds of their own
+    a network over recipes with 735 labels had a micro F1 of 0.02, where one threshold for all had 0.16. Here a label that
+    K rows have goes K / (K + 50) of the way to its own, between logarithms.
+
+    Args:
+        probabilities: as ``learn``, likewise the others.
+    """
+    own = learn(probabilities, starts, labels, fewest=1)
+    if not len(labels):
+        return own
+    truth = np.zeros(probabilities.shape, dtype=bool)
+    truth[np.repeat(np.arange(len(truth)), np.diff(starts)), labels] = True
+    common = best(probabilities.ravel(), truth.ravel())
+    known = truth.sum(axis=0)
+    parts = known / (known + DOUBT)
+    logs = parts * np.log(np.maximum(own, SMALLEST)) + (1 - parts) * np.log(max(common, SMALLEST))
+    return np.asarray(np.exp(logs), dtype=np.float64)
 
 
 def best(probabilities: NDArray[np.floating[Any]], truth: NDArray[np.bool_]) -> float:

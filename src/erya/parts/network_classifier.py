@@ -100,13 +100,20 @@ class NetworkClassifier(Model):
         It is a torch module without buffers. ``network(batch, generator=None)`` gives logits (B, C) of a ``TokenBatch`` – with a
         generator, dropout is on – and ``network.loss(batch, generator=None)`` is ``network_loss.mean_loss`` of them.
         Its word vectors are a parameter of its own (not of a module within) named ``embedding``, (V, D), looked up with
-        ``batch.tokens`` and nothing else; row 0 is the padding and stays zero.
+        ``batch.tokens`` and nothing else; row 0 is the padding and stays zero. A parameter named ``output_bias``, (C,), begins
+        as the labels' log odds where a text has several labels.
 
         Args:
             vocabulary: V.
             dim: D.
             classes: C.
             generator: where the first weights come from; None: none are needed, they will be loaded.
+        """
+
+    def _introduce(self, network: Any, vocabulary: Vocabulary) -> None:
+        """Tell a new network what it must know of the vocabulary besides its size; a room may have something to say.
+
+        It must stay with the network, as a parameter that does not learn (``requires_grad=False``), so that it is saved.
         """
 
     def _check_settings(self) -> None:

@@ -15,7 +15,7 @@ from erya.parts.held_out import Corpora, Reading, corpora
 from erya.parts.network_answers import independent, logits
 from erya.parts.network_state import Learned
 from erya.parts.pretrained_vectors import WordVectors
-from erya.parts.token_batches import Corpus
+from erya.parts.token_batches import Corpus, Goals
 from erya.progress import Report
 from erya.tasks import classify
 from erya.text import tokenizers
@@ -88,16 +88,29 @@ def trained(
     )
 
 
-def _first(
-    model: NetworkClassifier, found: Corpora, classes: int, given: WordVectors | None, dim: int
-) -> torch.nn.Module:
+def _first(model: NetworkClassifier, found: Corpora, classes: int, given: WordVectors | None, dim: int) -> Any:
     """A network with its first weights."""
     generator = torch.Generator().manual_seed(model.seed)
-    network: torch.nn.Module = model._network(len(found.vocabulary), dim, classes, generator)
+    network: Any = model._network(len(found.vocabulary), dim, classes, generator)
+    model._introduce(network, found.vocabulary)
+    if found.learned.goals is not None and found.learned.goals.several and hasattr(network, "output_bias"):
+        begin_seldom(network.output_bias, found.learned.goals)
     if given is not None:
         for name in model._tables():
             begin_with(getattr(network, name), given, found.vocabulary)
     return network
+
+
+@torch.no_grad()
+def begin_seldom(bias: torch.Tensor, goals: Goals) -> None:
+    """Set the output's biases (C,) so that each label begins as probable as it is frequent.
+
+    Else a network of hundreds of labels answers each of them with 1/2 at first, and spends its first epochs on unlearning that
+    (Lin et al. 2017, "Focal loss", section 3.3). One row in doubt keeps the logarithm finite.
+    """
+    counts = np.bincount(goals.labels, weights=goals.shares, minlength=goals.classes)
+    frequent = (counts + 0.5) / (len(goals) + 1)
+    bias.copy_(torch.from_numpy(np.log(frequent / (1 - frequent))))
 
 
 @torch.no_grad()
@@ -127,4 +140,4 @@ def _thresholds(
         return np.full(len(examples.classes), label_thresholds.DEFAULT) if before is None else before.thresholds
     goals = listened.goals
     found = independent(logits(network, listened, len(examples.classes)))
-    return label_thresholds.learn(found, goals.starts, goals.labels)
+    return label_thresholds.drawn_together(found, goals.starts, goals.labels)
