@@ -23,6 +23,7 @@ VERBS = [
     "compare",
     "train",
     "resume",
+    "tune",
     "check",
     "evaluate",
     "predict",

@@ -148,13 +148,14 @@ def tune(
     """Search, train the best, judge it, write everything."""
     from erya import runs, tuning
 
+    data, models = _in_order(data, models or [])
     fitting.use_machine()
     budget_seconds = seconds("--budget", budget)
     most = None if trials is None else whole("--trials", trials, default=1, least=2)
     rows = chosen("--refit", refit or "train+dev", ["train+dev", "train"])
     folder = Path(out or FOLDER)
     _check_folder(folder)
-    settings = _settings(models or [], fitting)
+    settings = _settings(models, fitting)
     dataset = runs.read_rows(how_to_read(data, "classify", columns, parts))
     manner.talk(output.fact(say("data", "数据"), any_line(dataset)))
     tell_notes(dataset.reading, manner)
@@ -177,6 +178,17 @@ def tune(
         output.write_document(tuned.document)
         return
     _show(tuned, folder, data, manner)
+
+
+def _in_order(data: str, models: list[str]) -> tuple[str, list[str]]:
+    """Data and models, also where they were typed as behind ``train``: the model first."""
+    from erya import catalog
+
+    known = catalog.ids()
+    others = [name for name in models if name not in known and (":" in name or Path(name).exists())]
+    if data in known and len(others) == 1:
+        return others[0], [data, *(name for name in models if name != others[0])]
+    return data, models
 
 
 def _check_folder(folder: Path) -> None:

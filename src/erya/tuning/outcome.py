@@ -262,7 +262,7 @@ def verdict(document: dict[str, Any], speak: Say = say) -> list[str]:
     if winner["is_default"]:
         found.append(
             speak(
-                f"None of {trials - len(document['models'])} other settings did better on the validation rows than the defaults of {name}.",
+                f"Not one of {trials - len(document['models'])} other settings did better on the validation rows than the defaults of {name}.",
                 f"其余 {trials - len(document['models'])} 组设置在验证数据上都没有超过{name}的默认设置。",
             )
         )

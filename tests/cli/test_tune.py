@@ -1,0 +1,68 @@
+"""``erya tune`` from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.html_checks import checked
+
+MODEL = "classify/naive_bayes"
+QUICK = ("--text", "review", "--label", "stars", "--trials", "3")
+
+
+def test_one_command_gives_model_report_and_a_table(erya, reviews, tmp_path):
+    done = erya("tune", "reviews.csv", MODEL, *QUICK)
+    assert done.code == 0, done.err
+    assert "optimistic" in " ".join(done.out.split())
+    assert "always “" in done.out
+    assert "(default)" in done.out
+    assert "erya predict tuned/model.erya" in done.err
+    assert sorted(path.name for path in (tmp_path / "tuned").iterdir()) == [
+        "journal.jsonl",
+        "model.erya",
+        "report.html",
+        "tune.json",
+    ]
+    checked((tmp_path / "tuned" / "report.html").read_text(encoding="utf-8"))
+    assert erya("predict", "tuned/model.erya", "--input", "tasty soup").code == 0
+    again = erya("tune", "reviews.csv", MODEL, *QUICK, lang="zh")
+    assert again.code == 0
+    assert "偏乐观" in again.out.replace("\n", "")
+    assert "从第 3 次试验之后继续" in again.err
+
+
+def test_json_is_one_document(erya, reviews, tmp_path):
+    done = erya("tune", MODEL, "reviews.csv", *QUICK, "--set", "word_ngrams=1", "--json", "-q", "-o", "out")
+    assert done.code == 0, done.err
+    assert done.err == ""
+    document = done.document
+    assert document["schema"] == "erya.tune/1"
+    assert document["winner"]["frozen"] == {"word_ngrams": 1}
+    kept = json.loads((tmp_path / "out" / "tune.json").read_text(encoding="utf-8"))
+    assert kept["trials"] == document["trials"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("missing.csv", MODEL), 3, "missing.csv"),
+        (("reviews.csv", "classify/naive_bays"), 2, "naive_bayes"),
+        (("reviews.csv", "vectors/word2vec"), 2, "no model for the task"),
+        (("reviews.csv", MODEL, "--trials", "1"), 2, "--trials"),
+        (("reviews.csv", MODEL, "--budget", "soon"), 2, "--budget"),
+        (("reviews.csv", MODEL, "--set", "smothing=1"), 2, "smoothing"),
+        (("reviews.csv", MODEL, "--score", "acuracy"), 2, "accuracy"),
+        (("reviews.csv", MODEL, "--refit", "all"), 2, "train+dev"),
+        (("reviews.csv", MODEL, "--split", "0.8/0/0.2"), 3, "validation"),
+        (("reviews.csv", MODEL, "-o", "reviews.csv"), 2, "is a file"),
+        (("reviews.csv", MODEL, "-o", "."), 2, "holds other files"),
+    ],
+)
+def test_mistakes_are_said_before_anything_long_begins(erya, reviews, arguments, code, told):
+    columns = ("--text", "review", "--label", "stars")
+    done = erya("tune", *arguments, *columns)
+    assert done.code == code, done.err
+    assert told in done.err
+    assert "Traceback" not in done.err
