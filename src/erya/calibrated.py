@@ -122,12 +122,19 @@ class Calibrated(Model):
         picture = Bars(say("calibrated probabilities", "校准后的概率"), names, found)
         return Trace(self.id, inner.input, {**inner.arrays, "calibrated": found}, [*inner.views, picture])
 
-    def explain(self, x: Any, label: Any = None) -> Trace:
+    @property
+    def explain_methods(self) -> tuple[str, ...]:
+        """The ways in which the model inside explains itself, where it has several."""
+        found: tuple[str, ...] = getattr(self.model_, "explain_methods", ())
+        return found
+
+    def explain(self, x: Any, label: Any = None, method: str | None = None) -> Trace:
         """What the model inside says of an answer, with the probabilities as they are given here, (C,), and as they were.
 
         Args:
             x: one text or pair.
             label: one of ``classes_``; None: the answer given here.
+            method: one of ``explain_methods``; None: the model's own choice.
 
         Raises:
             UsageError: that model does not explain itself, or has no such label.
@@ -140,7 +147,8 @@ class Calibrated(Model):
             )
         found = self.predict_proba([x])[0]
         # isotonic curves may change the answer: the one explained is the one given
-        inner: Trace = self.model_.explain(x, self.classes_[found.argmax()] if label is None else label)
+        asked = self.classes_[found.argmax()] if label is None else label
+        inner: Trace = self.model_.explain(x, asked) if method is None else self.model_.explain(x, asked, method=method)
         names = [str(one) for one in self.classes_.tolist()]
         picture = Bars(say("calibrated probabilities", "校准后的概率"), names, found, percent=True)
         views: list[View] = []

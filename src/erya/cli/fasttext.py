@@ -190,8 +190,8 @@ def _word_vectors(arguments: Sequence[str]) -> None:
 
 def _sentence_vectors(arguments: Sequence[str]) -> None:
     model = _load("print-sentence-vectors", arguments, 1)
-    for line in _lines("-"):
-        output.write(_row(model.get_sentence_vector(line)))
+    for line in _raw_lines("-"):
+        output.write(_row(model.original.sentence_vector(line)))
 
 
 def _ngrams(arguments: Sequence[str]) -> None:

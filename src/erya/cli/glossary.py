@@ -68,6 +68,16 @@ def _common() -> dict[str, str]:
         "loss": "auto · softmax · one_vs_all · hierarchical_softmax · negative_sampling",
         "pretrained": say("a file of word vectors to begin with", "用作起点的词向量文件"),
         "freeze": say("these vectors stay as they are", "预训练词向量保持不变"),
+        "vectors": say("word vectors to begin with: a file, or an .erya", "用作起点的词向量：文件或 .erya"),
+        "vectors_mode": say(
+            "non-static: they go on learning; static: they stay", "non-static：继续学习；static：保持不变"
+        ),
+        "min_coverage": say("share of the running text that the vectors must know", "词向量至少要覆盖的词次比例"),
+        "extra_words": say(
+            "words of the vectors that get a row though no training text has them",
+            "训练文本没有、但仍从词向量中收入的词数",
+        ),
+        "label_smoothing": say("share of the aim spread evenly over all labels", "均分给所有标签的目标份额"),
     }
 
 

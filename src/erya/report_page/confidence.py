@@ -110,6 +110,10 @@ def _word(facts: Facts, name: str) -> str:
         "loss": say("training loss", "训练损失"),
         "validation_loss": say("validation loss", "验证损失"),
         "validation_accuracy": say("validation accuracy", "验证准确率"),
+        "validation_micro_f1": say("validation micro F1", "验证 Micro F1"),
+        "gradient_norm": say("gradient length", "梯度范数"),
+        "gradient_norm_max": say("longest gradient", "最大梯度范数"),
+        "clipped": say("steps clipped", "被裁剪的步数"),
         "validation_macro_f1": say("validation macro F1", "验证宏 F1"),
     }
     return known.get(name, name.replace("_", " "))

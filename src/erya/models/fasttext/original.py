@@ -260,13 +260,17 @@ class Original:
             found[begin - first : end - first] = self._means(*self.dictionary.rows_of_known(begin, end))
         return found
 
-    def sentence_vector(self, text: str) -> Floats:
-        """(D,) of a classifier the mean of all rows of a line; else the mean of its words' vectors at length 1."""
+    def sentence_vector(self, text: str | bytes) -> Floats:
+        """(D,) of a classifier the mean of all rows of a line; else the mean of its words' vectors at length 1.
+
+        Args:
+            text: a line without its end; as bytes, it need not be UTF-8.
+        """
         if self.arguments.supervised:
-            lines = self.dictionary.encode_texts([text])
+            lines = self.dictionary.encode(_bytes(text) + b"\n", whole=True)
             hidden: Floats = self._means(lines.rows, lines.starts)[0]
             return hidden
-        vectors = self.word_vectors([word for word in text.encode().split() if word])
+        vectors = self.word_vectors([word for word in _bytes(text).split() if word])
         norms = np.sqrt((vectors * vectors).sum(axis=1, dtype=np.float32))
         some = norms > 0
         if not some.any():
