@@ -123,6 +123,18 @@ def test_killed_and_resumed_the_same_bits(id):
         assert again.fingerprint() == whole.fingerprint()
 
 
+@each_network
+def test_several_labels_are_traced_and_explained(id):
+    X, y = classify.toy_several(seed=1, rows=90)
+    model = small_model(id, epochs=2).fit(X, y)
+    for text in ("the soup and the song", ""):
+        last = list(model.trace(text).arrays.values())[-1]
+        np.testing.assert_allclose(np.asarray(last).ravel(), model.predict_proba([text])[0], atol=1e-6)
+        explained = model.explain(text, label="music")
+        np.testing.assert_allclose(explained.arrays["probabilities"], model.predict_proba([text])[0], atol=1e-6)
+    assert ("integrated_gradients" in model.explain_methods) == bool(model._tables())
+
+
 # ---- what is learned towards ---------------------------------------------------------------------------------------
 
 

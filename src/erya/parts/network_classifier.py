@@ -127,7 +127,10 @@ class NetworkClassifier(Model):
         require(self.vectors_mode in modes, "vectors_mode", self.vectors_mode, " | ".join(modes))
 
     def _tables(self) -> dict[str, bool]:
-        """The network's parameters that hold word vectors, (V, D) each, and whether training moves them."""
+        """The network's parameters that hold word vectors, (V, D) each, and whether training moves them.
+
+        A room without any leaves integrated gradients out of its ``explain_methods``.
+        """
         return {"embedding": self.vectors_mode != "static"}
 
     # ---- learning ---------------------------------------------------------------------------------------------
