@@ -15,6 +15,7 @@ import torch
 
 from erya.errors import Interrupted
 from erya.language import say
+from erya.parts.adadelta import Adadelta
 from erya.parts.adam import Adam
 from erya.parts.network_answers import evaluate, weights_of
 from erya.parts.token_batches import Corpus, TokenBatch
@@ -22,9 +23,15 @@ from erya.progress import Report
 from erya.state import Arrays, State
 from erya.training import Step, descend, pack, unpack
 
+OPTIMIZERS: dict[str, type[Adam] | type[Adadelta]] = {"adam": Adam, "adadelta": Adadelta}
+
 
 class Learner(Protocol):
-    """A torch module that has a loss and answers logits."""
+    """A torch module that has a loss and answers logits.
+
+    It may also have ``after_step()``, which is called after each step, to hold weights within bounds, and ``optimizer``, the
+    name of the one that it wants (``"adam"``).
+    """
 
     def loss(self, batch: TokenBatch, generator: torch.Generator | None = None) -> torch.Tensor:
         """The number to bring down. With a generator, dropout is on."""
@@ -102,7 +109,9 @@ def learn(network: Any, corpus: Corpus, listened: Corpus | None, plan: Plan, rep
         Interrupted: the report asked to stop; a checkpoint was saved.
     """
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer = Adam(learned, plan.learning_rate, weight_decay=plan.weight_decay)
+    kind = OPTIMIZERS[getattr(network, "optimizer", "adam")]
+    optimizer = kind(learned, plan.learning_rate, weight_decay=plan.weight_decay)
+    after_step = getattr(network, "after_step", None)
     generator = torch.Generator().manual_seed(plan.seed)
     now = Standing()
     saved = report.load_checkpoint()
@@ -114,6 +123,8 @@ def learn(network: Any, corpus: Corpus, listened: Corpus | None, plan: Plan, rep
         for step in descend(
             network, optimizer, rest, clip_norm=plan.clip_norm, generator=generator, steps_before=now.steps
         ):
+            if after_step is not None:
+                after_step()
             number = now.epoch + 1
             now.loss += step.loss * len(order[now.position])
             now.texts += len(order[now.position])
@@ -177,7 +188,7 @@ def _tell(report: Report, now: Standing, plan: Plan, epoch: int, loss: float, st
     )
 
 
-def _checkpoint(now: Standing, network: Any, optimizer: Adam, generator: torch.Generator) -> State:
+def _checkpoint(now: Standing, network: Any, optimizer: torch.optim.Optimizer, generator: torch.Generator) -> State:
     arrays = pack(network, optimizer, generator)
     if now.best is not None:
         arrays |= {f"best.{name}": array for name, array in now.best.items()}
@@ -196,7 +207,9 @@ def _checkpoint(now: Standing, network: Any, optimizer: Adam, generator: torch.G
     return State(arrays, data)
 
 
-def _resumed(state: State, plan: Plan, network: Any, optimizer: Adam, generator: torch.Generator) -> Standing:
+def _resumed(
+    state: State, plan: Plan, network: Any, optimizer: torch.optim.Optimizer, generator: torch.Generator
+) -> Standing:
     unpack(state.arrays, network, optimizer, generator)
     best = {name[len("best.") :]: np.array(array) for name, array in state.arrays.items() if name.startswith("best.")}
     data = dict(state.data)

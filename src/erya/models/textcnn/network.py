@@ -1,36 +1,52 @@
 """TextCNN: filters slide over a text's word vectors, each keeps its strongest response, a softmax over those answers.
 
-Kim 2014, "Convolutional Neural Networks for Sentence Classification" – the variant CNN-rand, whose word vectors begin random.
-Not here: static and multichannel vectors, the norm constraint on the output weights, text, files, the training loop.
+Kim 2014, "Convolutional Neural Networks for Sentence Classification", in all four variants: what the word vectors begin with is put into
+``embedding`` from outside (rand, static, non-static), and with two channels (multichannel) ``fixed`` holds a second copy that never moves.
+The choices that Zhang & Wallace 2015, "A Sensitivity Analysis of (and Practitioners' Guide to) Convolutional Neural Networks for Sentence
+Classification", vary are arguments: windows, filters, activation, pooling, dropout, max norm. Not here: text, files, the training loop.
 
     symbol   name         shape         what
-    k        dim          D             width of a word vector
+    k        dim          D             width of a word vector; of two channels 2D, one behind the other
     n        lengths      T             tokens of a text
     h        window       w             tokens that a filter sees
     w        filters      (D, w, F)     F filters of one window
     b        bias         (F,)          their thresholds
     c_i      responses    (B, P, F)     a filter's response at each of P places
-    ĉ        pooled       (B, F)        its strongest response
-    z        features     (B, ΣF)       pooled responses of all windows
+    ĉ        pooled       (B, F)        its strongest response; of ``strongest`` K > 1 kept ones (B, K, F)
+    z        features     (B, K·ΣF)     pooled responses of all windows
     y        logits       (B, C)        scores of the classes
+    s        max_norm                   what the norm of a class's output weights is held down to
 
-Shapes: B texts, T tokens, U distinct tokens in the batch, V vocabulary, D word vector, F filters of a window, C classes.
+Shapes: B texts, T tokens, U distinct tokens in the batch, V vocabulary, D word vector, F filters of a window, K responses kept, C classes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from erya.models.textcnn.pooling import KStrongest, mean_response
+from erya.models.textcnn.windows import PLACES_AT_ONCE, window_rows
 from erya.parts.dropout import dropout
 from erya.parts.network_loss import mean_loss
 from erya.parts.token_batches import TokenBatch
 
-PLACES_AT_ONCE = 16_384  # bounds the memory of a long text
+Activation = Callable[[torch.Tensor], torch.Tensor]
+
+# All of them rise with their argument, so it is the same whether the strongest response is chosen before or after.
+ACTIVATIONS: dict[str, Activation] = {
+    "relu": functional.relu,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+    "softplus": functional.softplus,
+    "cube": lambda values: values**3,
+    "tanh_cube": lambda values: torch.tanh(values**3 + values),  # Pei, Ge & Chang 2015
+    "identity": lambda values: values,
+}
 
 
 class TextCNN(nn.Module):
@@ -47,6 +63,12 @@ class TextCNN(nn.Module):
         classes: C.
         dropout_rate: share of the features dropped while learning.
         generator: where the first weights come from; None: zeros, for weights that are loaded.
+        activation: one of ``ACTIVATIONS``.
+        pooling: ``"max"``, or ``"mean"`` over the windows that hold at least one token (0 of an empty text).
+        strongest: K, how many of its responses a filter keeps, in the order of the text (k-max pooling, Kalchbrenner 2014).
+        channels: 1; or 2: beside the vectors that learn stands a copy that does not.
+        max_norm: s; None: the output weights may be as long as they like.
+        optimizer: which one ``parts/epochs.py`` shall take.
     """
 
     def __init__(
@@ -58,14 +80,25 @@ class TextCNN(nn.Module):
         classes: int,
         dropout_rate: float = 0.0,
         generator: torch.Generator | None = None,
+        *,
+        activation: str = "relu",
+        pooling: str = "max",
+        strongest: int = 1,
+        channels: int = 1,
+        max_norm: float | None = None,
+        optimizer: str = "adam",
     ) -> None:
         super().__init__()
+        self.optimizer = optimizer
         self.windows = tuple(windows)
-        self.dropout_rate = dropout_rate
+        self.dropout_rate, self.max_norm = dropout_rate, max_norm
+        self.activation, self.pooling, self.strongest, self.channels = activation, pooling, strongest, channels
         self.embedding = nn.Parameter(torch.zeros(vocabulary, dim))
-        self.filters = nn.ParameterList(torch.zeros(dim, window, filters) for window in self.windows)
+        if channels == 2:
+            self.fixed = nn.Parameter(torch.zeros(vocabulary, dim))
+        self.filters = nn.ParameterList(torch.zeros(channels * dim, window, filters) for window in self.windows)
         self.biases = nn.ParameterList(torch.zeros(filters) for _ in self.windows)
-        self.output = nn.Parameter(torch.zeros(filters * len(self.windows), classes))
+        self.output = nn.Parameter(torch.zeros(strongest * filters * len(self.windows), classes))
         self.output_bias = nn.Parameter(torch.zeros(classes))
         if generator is not None:
             self._start(generator)
@@ -74,6 +107,8 @@ class TextCNN(nn.Module):
     def _start(self, generator: torch.Generator) -> None:
         """Small random word vectors, and weights of a size that keeps the signal's variance; the padding stays zero."""
         self.embedding[1:].normal_(0, 0.1, generator=generator)
+        if self.channels == 2:
+            self.fixed.copy_(self.embedding)
         for filters in self.filters:
             dim, window, _ = filters.shape
             filters.normal_(0, (dim * window) ** -0.5, generator=generator)
@@ -88,16 +123,40 @@ class TextCNN(nn.Module):
         features = dropout(self.features(batch), self.dropout_rate, generator)  # (B, ΣF)
         return features @ self.output + self.output_bias  # (B, C)
 
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Shorten each class's output weights to ``max_norm`` where they have grown longer (Kim 2014, section 2.1; s = 3 there)."""
+        if self.max_norm is not None:
+            norms = self.output.norm(dim=0)  # (C,)
+            self.output.mul_((self.max_norm / norms.clamp(min=1e-12)).clamp(max=1))
+
     def features(self, batch: TokenBatch) -> torch.Tensor:
-        """z: every filter's strongest response in each text, (B, ΣF)."""
-        vectors = functional.embedding(batch.tokens, self.embedding, padding_idx=0, sparse=True)  # (U, D)
+        """z: every filter's K strongest responses, or its mean response, in each text, (B, K·ΣF)."""
+        vectors = self.vectors(batch.tokens)  # (U, D)
         pooled = []
         for window, filters, bias in zip(self.windows, self.filters, self.biases, strict=True):
             # what each token adds to each filter at each of its w positions, once per distinct token
             shares = vectors @ filters.flatten(1)  # (U, w·F)
+            pooled.append(self._pooled(shares, bias, window, batch))
+        return torch.cat(pooled, dim=1)  # (B, K·ΣF)
+
+    def vectors(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Word vectors of the ids ``tokens`` (U,): (U, D); of two channels (U, 2D), those that learn first."""
+        learning = functional.embedding(tokens, self.embedding, padding_idx=0, sparse=True)  # (U, D)
+        if self.channels == 1:
+            return learning
+        return torch.cat([learning, functional.embedding(tokens, self.fixed, padding_idx=0)], dim=1)  # (U, 2D)
+
+    def _pooled(self, shares: torch.Tensor, bias: torch.Tensor, window: int, batch: TokenBatch) -> torch.Tensor:
+        """(B, K·F) of one window; K responses stand one behind the other, each of F filters."""
+        activation = ACTIVATIONS[self.activation]
+        if self.pooling == "mean":
+            return mean_response(shares, bias, window, batch, activation)
+        if self.strongest == 1:
             strongest: torch.Tensor = StrongestResponse.apply(shares, batch.places, window)  # type: ignore[no-untyped-call]  # (B, F)
-            pooled.append(functional.relu(strongest + bias))
-        return torch.cat(pooled, dim=1)  # (B, ΣF)
+            return activation(strongest + bias)
+        kept: torch.Tensor = KStrongest.apply(shares, batch.places, window, self.strongest)  # type: ignore[no-untyped-call]
+        return activation(kept + bias).flatten(1)
 
 
 class StrongestResponse(torch.autograd.Function):
@@ -139,12 +198,3 @@ def _strongest(table: torch.Tensor, windows: torch.Tensor) -> tuple[torch.Tensor
     responses = functional.embedding_bag(windows.flatten(0, 1), table, mode="sum")  # (B·P, F)
     strongest, place = responses.view(*windows.shape[:2], -1).max(dim=1)
     return strongest, place
-
-
-def window_rows(places: torch.Tensor, window: int) -> torch.Tensor:
-    """Which rows of the table of shares each window adds up, (B, P, w) with P = T + w + 1.
-
-    The text is laid between w zeros on either side, so that the first and the last window hold nothing but padding.
-    """
-    padded = functional.pad(places, (window, window))  # (B, T + 2w)
-    return padded.unfold(1, window, 1) * window + torch.arange(window)  # (B, P, w)

@@ -9,7 +9,10 @@ from erya import catalog
 from erya.errors import DivergedError, Interrupted, UsageError
 from erya.models.textcnn import network as network_module
 from erya.models.textcnn.estimator import TextCNN
-from erya.models.textcnn.network import StrongestResponse, window_rows
+from erya.models.textcnn.network import StrongestResponse
+from erya.models.textcnn.pooling import KStrongest
+from erya.models.textcnn.windows import window_rows
+from erya.parts.keyed_vectors import KeyedVectors
 from erya.parts.token_batches import Corpus
 from erya.progress import Report
 from erya.tasks import classify
@@ -200,3 +203,198 @@ def test_long_texts_are_read_in_pieces_with_the_same_answer_and_gradient(monkeyp
     torch.testing.assert_close(pieces, whole, atol=1e-12, rtol=0)
     for one, other in zip(torch.autograd.grad(pieces, [*net.filters]), gradients, strict=True):
         torch.testing.assert_close(one, other, atol=1e-12, rtol=0)
+
+
+# ---- Kim's four variants, and what Zhang & Wallace vary --------------------------------------------------------------
+
+
+def variant(windows=(1, 2, 4), **settings):
+    net = network_module.TextCNN(
+        VOCABULARY, DIM, windows, FILTERS, CLASSES, 0.0, torch.Generator().manual_seed(5), **settings
+    ).double()
+    with torch.no_grad():
+        for bias in net.biases:
+            bias.normal_(0, 0.3, generator=torch.Generator().manual_seed(6))
+    return net
+
+
+def responses_of(net, number, ids):
+    """(P, F) of the windows that touch a text, by torch's convolution; P = T + w − 1."""
+    window = net.windows[number]
+    empty = torch.zeros(window - 1, net.filters[number].shape[0], dtype=torch.double)
+    vectors = torch.cat([empty, net.vectors(torch.tensor(ids, dtype=torch.long)), empty]).T[None]
+    if vectors.shape[2] < window:
+        return torch.zeros(0, FILTERS, dtype=torch.double)
+    return functional.conv1d(vectors, net.filters[number].permute(2, 0, 1))[0].T
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid", "softplus", "cube", "tanh_cube", "identity"])
+def test_every_activation_may_follow_the_maximum(activation):
+    """They rise, so the strongest response is the same before and after."""
+    points = torch.linspace(-3, 3, 200, dtype=torch.double)
+    values = network_module.ACTIVATIONS[activation](points)
+    assert (values.diff() >= 0).all()
+    net = variant(activation=activation)
+    batch = corpus().batch(np.arange(4))
+    first = responses_of(net, 1, TEXTS[int(batch.rows[0])])
+    every = torch.cat([first, torch.zeros(1, FILTERS, dtype=torch.double)]) + net.biases[1]
+    found = net.features(batch)[0, FILTERS : 2 * FILTERS]
+    torch.testing.assert_close(found, network_module.ACTIVATIONS[activation](every).amax(dim=0), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("kept", [2, 3, 9])
+@pytest.mark.parametrize("places", [2, 16_384])
+def test_the_strongest_of_each_filter_in_the_order_of_the_text(monkeypatch, kept, places):
+    monkeypatch.setattr("erya.models.textcnn.pooling.PLACES_AT_ONCE", places)
+    net = variant(strongest=kept)
+    batch = corpus().batch(np.arange(4))
+    found = net.features(batch)
+    assert found.shape == (4, 3 * kept * FILTERS)
+    for text, row in enumerate(batch.rows.tolist()):
+        for number in range(3):
+            every = responses_of(net, number, TEXTS[row]).detach().numpy()
+            every = np.concatenate([every, np.zeros((kept, FILTERS))])
+            rank = np.argsort(-every, axis=0, kind="stable")[:kept]
+            expected = np.take_along_axis(every, np.sort(rank, axis=0), axis=0) + net.biases[number].detach().numpy()
+            mine = found[text].view(3, kept, FILTERS)[number].detach().numpy()
+            np.testing.assert_allclose(mine, np.maximum(expected, 0), atol=1e-12)
+
+
+def test_gradcheck_of_several_strongest():
+    batch = corpus().batch(np.arange(4))
+    shares = torch.randn(len(batch.tokens), 2 * FILTERS, dtype=torch.double, generator=torch.Generator().manual_seed(2))
+    shares[0] = 0
+    learned = shares[1:].clone().requires_grad_()
+
+    def kept(rest):
+        return KStrongest.apply(torch.cat([shares[:1], rest]), batch.places, 2, 3)
+
+    assert torch.autograd.gradcheck(kept, (learned,))
+
+
+def test_the_mean_is_over_windows_that_touch_the_text():
+    net = variant(pooling="mean")
+    batch = corpus().batch(np.arange(4))
+    found = net.features(batch)
+    for text, row in enumerate(batch.rows.tolist()):
+        for number in range(3):
+            every = functional.relu(responses_of(net, number, TEXTS[row]) + net.biases[number])
+            expected = every.mean(dim=0) if TEXTS[row] else torch.zeros(FILTERS, dtype=torch.double)
+            mine = found[text].view(3, FILTERS)[number]
+            torch.testing.assert_close(mine, expected, atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize("settings", [{"strongest": 3}, {"pooling": "mean"}, {"channels": 2}])
+def test_padding_and_company_change_nothing_in_any_variant(settings):
+    net = variant(**settings).float()
+    every = corpus()
+    batch = every.batch(np.arange(4))
+    together = torch.zeros(4, CLASSES)
+    together[batch.rows] = net(batch).detach()
+    for row in range(4):
+        alone = net(every.batch(np.array([row])))[0].detach()
+        torch.testing.assert_close(alone, together[row], atol=1e-5, rtol=0)
+
+
+def test_two_channels_are_a_convolution_with_two_input_channels():
+    net = variant(windows=(2,), channels=2)
+    with torch.no_grad():
+        net.fixed[1:].normal_(0, 0.1, generator=torch.Generator().manual_seed(9))
+    image = torch.stack([net.embedding[[0, *TEXTS[1], 0]], net.fixed[[0, *TEXTS[1], 0]]])[None]  # (1, 2, T + 2, D)
+    kernels = net.filters[0].view(2, DIM, 2, FILTERS).permute(3, 0, 2, 1)  # (F, 2, w, D)
+    expected = functional.relu(functional.conv2d(image, kernels, net.biases[0])[0, :, :, 0].amax(dim=1))
+    found = net.features(Corpus([TEXTS[1]], VOCABULARY).batch(np.arange(1)))[0]
+    torch.testing.assert_close(found, functional.relu(torch.maximum(expected, net.biases[0])), atol=1e-12, rtol=0)
+
+
+def toy_table(dim=6):
+    X, _ = classify.toy(seed=1)
+    words = sorted({word for text in X for word in text.split() if word.isascii()})
+    matrix = np.random.default_rng(0).normal(0, 0.3, (len(words), dim)).astype(np.float32)
+    return words, KeyedVectors.of(words, matrix), matrix
+
+
+def test_of_two_channels_one_learns_and_one_stays():
+    X, y = classify.toy(seed=1, rows=90)
+    words, table, matrix = toy_table()
+    model = TextCNN(vectors=table, vectors_mode="multichannel", filters=4, epochs=2, min_count=1).fit(X, y)
+    row, at = model.vocabulary_.index["guitar"], words.index("guitar")
+    np.testing.assert_array_equal(model.network_.fixed[row].detach().numpy(), matrix[at])
+    assert not np.array_equal(model.network_.embedding[row].detach().numpy(), matrix[at])
+    assert model.network_.filters[0].shape == (12, 3, 4)
+    again = TextCNN.restore(model.plain_params(), model.state())
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    shares = model.explain("the guitar is loud", method="integrated_gradients").arrays
+    assert abs(shares["error"][0]) < 0.05 * abs(shares["difference"][0]) + 0.02
+    with pytest.raises(UsageError, match="vectors"):
+        TextCNN(vectors_mode="multichannel").fit(X, y)
+
+
+def test_output_weights_stay_within_their_norm():
+    X, y = classify.toy(seed=1, rows=90)
+    settings = {"dim": 8, "filters": 6, "epochs": 4, "learning_rate": 0.05, "patience": None, "min_count": 1}
+    free = TextCNN(**settings).fit(X, y).network_.output.detach().norm(dim=0)
+    held = TextCNN(max_norm=0.7, **settings).fit(X, y).network_.output.detach().norm(dim=0)
+    assert (free > 0.8).all()
+    assert (held <= 0.7 + 1e-5).all()
+    net = variant(max_norm=100.0)
+    before = net.output.detach().clone()
+    net.after_step()
+    assert torch.equal(net.output.detach(), before), "what is short enough stays"
+
+
+def test_the_papers_settings_learn_and_resume():
+    X, y = classify.toy(seed=2, rows=90)
+    settings = {"dim": 8, "filters": 6, "epochs": 3, "batch_size": 16}
+    kim = catalog.model("classify/textcnn", "paper", settings)
+    assert (kim.optimizer, kim.max_norm) == ("adadelta", 3.0)
+    counted = StopAt()
+    whole = catalog.model("classify/textcnn", "paper", settings).fit(X, y, report=counted)
+    report = StopAt(counted.steps // 2)
+    with pytest.raises(Interrupted):
+        catalog.model("classify/textcnn", "paper", settings).fit(X, y, report=report)
+    again = kim.fit(X, y, report=StopAt(None, report.checkpoint))
+    assert again.fingerprint() == whole.fingerprint()
+    assert (
+        whole.fingerprint()
+        != catalog.model("classify/textcnn", "paper", settings | {"optimizer": "adam"}).fit(X, y).fingerprint()
+    )
+
+
+@pytest.mark.parametrize("settings", [{"strongest": 3}, {"pooling": "mean"}, {"activation": "tanh"}])
+def test_the_trace_of_every_pooling_adds_up(settings):
+    X, y = classify.toy(seed=1, rows=120)
+    model = catalog.model("classify/textcnn", "tiny", {"epochs": 3, **settings}).fit(X, y)
+    for text in ("the soup is tasty and the soup is hot", "soup", ""):
+        found = model.trace(text)
+        arrays = found.arrays
+        chosen = int(arrays["probabilities"].argmax())
+        bias = float(model.network_.output_bias[chosen].detach())
+        assert arrays["contributions"].sum() + bias == pytest.approx(arrays["logits"][chosen], abs=1e-5)
+        for window, filter_bias in zip(model.network_.windows, model.network_.biases, strict=True):
+            if "place_1" not in arrays or model.network_.strongest == 1:
+                continue
+            responses = np.concatenate([arrays[f"responses_{window}"], np.zeros((3, 12), dtype=np.float32)])
+            chosen_ones = np.take_along_axis(responses, arrays[f"place_{window}"], axis=0)
+            expected = np.maximum(chosen_ones + filter_bias.detach().numpy(), 0)
+            np.testing.assert_allclose(arrays[f"pooled_{window}"], expected, atol=1e-5)
+        if text == "soup" and settings == {"pooling": "mean"}:
+            heat = float(np.asarray(found.views[0].values).sum())
+            assert heat == pytest.approx(float(arrays["contributions"].sum()), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"activation": "elu"},
+        {"pooling": "min"},
+        {"strongest": 0},
+        {"max_norm": 0},
+        {"optimizer": "sgd"},
+        {"pooling": "mean", "strongest": 2},
+        {"vectors_mode": "both"},
+    ],
+)
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(UsageError, match=sorted(wrong)[-1]):
+        TextCNN(**wrong).fit(*classify.toy(rows=30))

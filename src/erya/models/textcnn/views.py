@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from erya.language import say
-from erya.models.textcnn.network import TextCNN, window_rows
+from erya.models.textcnn.network import ACTIVATIONS, TextCNN
+from erya.models.textcnn.windows import window_rows
 from erya.parts.network_text import OneText
 from erya.trace import Table, TokenHeat, Trace, View
 
@@ -22,14 +23,16 @@ NOTHING = "·"  # stands for a place beyond the text's end
 def trace(network: TextCNN, text: OneText) -> Trace:
     """All steps for one text.
 
-    Arrays: vectors (T, D); for each window w responses (P, F), place (F,) and pooled (F,); features (ΣF,); weights (ΣF,)
-    of the answered class; contributions (ΣF,) = features · weights; logits (C,); probabilities (C,).
+    Arrays: vectors (T, D), of two channels (T, 2D); for each window w responses (P, F) and pooled, with a single strongest response
+    (F,), with K of them (K, F); place, shaped like pooled, where they are – window i begins at token i − w – but not for the mean;
+    features (K·ΣF,); weights (K·ΣF,) of the answered class; contributions (K·ΣF,) = features · weights; logits (C,);
+    probabilities (C,).
     """
     batch, tokens = text.batch, text.tokens
     with torch.no_grad():
         logits = network(batch)[0].double().numpy()
         features = network.features(batch)[0].numpy()
-        vectors = network.embedding[batch.tokens]  # (U, D)
+        vectors = network.vectors(batch.tokens)  # (U, D)
     answer, bars = text.answer(logits)
     chosen = int(logits.argmax())
     weights = network.output.detach().numpy()[:, chosen]
@@ -37,20 +40,55 @@ def trace(network: TextCNN, text: OneText) -> Trace:
     arrays: dict[str, NDArray[Any]] = {"vectors": vectors[batch.places[0]].numpy()}
     views: list[View] = []
     heat = np.zeros(len(tokens))
+    parts = np.split(contributions, len(network.windows))
+    pooled = np.split(features, len(network.windows))
     for number, window in enumerate(network.windows):
         responses = _responses(network, number, vectors, batch.places)  # (P, F)
-        place = responses.argmax(axis=0)  # (F,)
-        count = responses.shape[1]
-        mine = contributions[number * count : (number + 1) * count]
-        arrays |= {f"responses_{window}": responses, f"place_{window}": place}
-        arrays[f"pooled_{window}"] = features[number * count : (number + 1) * count]
-        views.append(_table(window, place, mine, tokens))
-        _share_out(heat, place, mine, window)
+        shape = (network.strongest, responses.shape[1])
+        arrays |= {f"responses_{window}": responses, f"pooled_{window}": _squeezed(pooled[number].reshape(shape))}
+        if network.pooling == "max":
+            place = _places(responses, window, len(tokens), network.strongest)  # (K, F)
+            arrays[f"place_{window}"] = _squeezed(place)
+            added = parts[number].reshape(shape)  # (K, F)
+        else:
+            place, added = _spread(network, number, responses, parts[number], len(tokens))  # (P', F)
+        views.append(_table(window, place.ravel(), added.ravel(), tokens, mean=network.pooling == "mean"))
+        _share_out(heat, place.ravel(), added.ravel(), window)
     name = text.names[chosen]
     arrays |= {"features": features, "weights": weights, "contributions": contributions}
     title = say(f"what the chosen n-grams add to “{name}”", f"被选中的 n 元组对“{name}”的贡献")
     views.insert(0, TokenHeat(title, text.shown, text.spans, heat))
     return Trace(text.model, text.shown, arrays | answer, [*views, *bars])
+
+
+def _squeezed(values: NDArray[Any]) -> NDArray[Any]:
+    """(F,) of (1, F); (K, F) as it is."""
+    return values[0] if len(values) == 1 else values
+
+
+def _places(responses: NDArray[np.float32], window: int, tokens: int, kept: int) -> NDArray[np.int64]:
+    """(K, F) where each filter's K strongest responses are, in the order of the text; beyond its end if it has fewer."""
+    if kept == 1:
+        return responses.argmax(axis=0)[None]
+    touching = responses[1 : tokens + window]  # see ``pooling.windows_behind``
+    behind = np.zeros((kept, responses.shape[1]), dtype=responses.dtype)
+    order = np.argsort(-np.concatenate([touching, behind]), axis=0, kind="stable")
+    found: NDArray[np.int64] = np.sort(order[:kept], axis=0) + 1
+    return found
+
+
+def _spread(
+    network: TextCNN, number: int, responses: NDArray[np.float32], parts: NDArray[np.float32], tokens: int
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Places that touch the text and what each adds for each filter, (T + w − 1, F) both: its share of a mean's part (F,)."""
+    touching = responses[1 : tokens + network.windows[number]] if tokens else responses[:0]
+    with torch.no_grad():
+        bias = network.biases[number]
+        active = ACTIVATIONS[network.activation](torch.from_numpy(touching) + bias).numpy()  # (P', F)
+    total = active.sum(axis=0)
+    shares = np.divide(active, total, out=np.zeros_like(active), where=np.abs(total) > 1e-12)
+    place = np.broadcast_to(np.arange(1, 1 + len(active))[:, None], active.shape)
+    return place, shares * parts
 
 
 def _responses(network: TextCNN, number: int, vectors: torch.Tensor, places: torch.Tensor) -> NDArray[np.float32]:
@@ -63,13 +101,19 @@ def _responses(network: TextCNN, number: int, vectors: torch.Tensor, places: tor
     return found
 
 
-def _table(window: int, place: NDArray[np.int64], mine: NDArray[np.float32], tokens: Sequence[str]) -> Table:
-    """The n-grams that filters chose, those that weigh most first."""
+def _table(
+    window: int, place: NDArray[np.int64], mine: NDArray[np.float32], tokens: Sequence[str], *, mean: bool
+) -> Table:
+    """The n-grams that filters chose, those that weigh most first; of the mean all n-grams, which every filter saw."""
     added = {int(one): (int((place == one).sum()), float(mine[place == one].sum())) for one in np.unique(place)}
     ranked = sorted(added.items(), key=lambda entry: -abs(entry[1][1]))[:MOST_NGRAMS]
     rows = [[_ngram(tokens, one - window, window), count, weight] for one, (count, weight) in ranked]
+    if mean:
+        title = say(f"{window}-grams in the mean of all filters", f"各滤波器平均响应中的 {window} 元组")
+    else:
+        title = say(f"{window}-grams that filters chose", f"被滤波器选中的 {window} 元组")
     return Table(
-        say(f"{window}-grams that filters chose", f"被滤波器选中的 {window} 元组"),
+        title,
         [say("n-gram", "n 元组"), say("filters", "滤波器数"), say("part of the logit", "对得分的贡献")],
         rows,
     )
