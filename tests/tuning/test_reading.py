@@ -12,10 +12,11 @@ import pytest
 
 from erya.parts.setting_ranges import Choice, Range
 from erya.tuning.entrants import Entrant, described
-from erya.tuning.outcome import command, mattered, ranked
+from erya.tuning.outcome import mattered
 from erya.tuning.report import render
 from erya.tuning.schedule import Schedule
 from erya.tuning.table import plain_table
+from erya.tuning.wording import command, ranked
 from tests.html_checks import checked
 from tests.test_charts import HOSTILE
 from tests.tuning.test_schedule import done, entrant

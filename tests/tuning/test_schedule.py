@@ -129,6 +129,14 @@ def test_lower_scores_may_be_better():
     assert plan.best().score == min(full) < plan.at(0, 1).score
 
 
+def test_nothing_is_tried_once_the_best_cannot_be_bettered():
+    plan = Schedule([entrant(), entrant("classify/two")], 2, trials=20)
+    while (step := plan.next()) is not None:
+        plan.attempts.append(done(step, 1.0))
+    assert plan.is_perfect()
+    assert len(plan.attempts) == 4  # the defaults
+
+
 def test_a_space_that_is_tried_out_ends():
     few = Entrant("classify/one", {"kind": Choice(("a", "b", "c"))}, {}, {"kind": "a"})
     plan = Schedule([few], 1)

@@ -128,7 +128,7 @@ def test_a_budget_is_kept_and_the_running_trial_is_stopped(rooms):
     assert found.document["test"]["tuned"]["accuracy"]["value"] > 0.4
     assert found.document["seconds"] < 10
     started = time.monotonic()
-    cut = tune(MODEL, dataset_of(), budget=8, settings={"slow": 3})  # 30 s a training
+    cut = tune(MODEL, dataset_of(), budget=8, settings={"slow": 1})  # 10 s a training
     assert time.monotonic() - started < 13
     assert cut.document["winner"]["cut"]
     assert cut.document["refit"]["stopped_at_step"] is not None

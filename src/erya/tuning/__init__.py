@@ -1,7 +1,8 @@
 """Good settings within a budget: search over one or several models, then one model that is judged on rows nothing was chosen by.
 
-``entrants`` who takes part and what is drawn, ``schedule`` which training comes next, ``clock`` what time allows, ``trainings``
-the processes, ``search`` all of it together, ``outcome`` the document, ``table`` and ``report`` what people read of it.
+``request`` what is checked first, ``entrants`` who takes part and what is drawn, ``schedule`` which training comes next, ``clock``
+what time allows, ``trainings`` the processes, ``search`` all of it together, ``outcome`` the document, ``wording``, ``table`` and
+``report`` what people read of it.
 """
 
 from __future__ import annotations

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from erya import catalog
-from erya.board_table import seconds
-from erya.drawing.markup import Say
-from erya.language import language, say
+from erya.language import language
 from erya.leaderboard import environment
 from erya.parts import explained_variance
 from erya.parts.setting_ranges import Choice
@@ -37,13 +34,6 @@ def document(
         default: the same model's default settings, trained on the same rows; None where they are the winner, or missing.
         why_not: why they are missing.
     """
-    place = next(place for place, one in enumerate(plan.entrants) if one.model == best.model)
-    entrant, own = plan.entrants[place], plan.at(place, plan.top)
-    changed = {
-        name: {"from": entrant.default[name], "to": value}
-        for name, value in sorted(best.settings.items())
-        if value != entrant.default[name]
-    }
     return {
         "schema": "erya.tune/1",
         "language": language(),
@@ -63,18 +53,7 @@ def document(
         "left_out": search.left_out,
         "trials": _trials(plan),
         "mattered": mattered(plan),
-        "winner": {
-            "trial": best.trial,
-            "model": best.model,
-            "name": _name(best.model),
-            "settings": best.settings,
-            "frozen": dict(entrant.frozen),
-            "changed": changed,
-            "is_default": best.trial == place,
-            "validation": _scored(best),
-            "default_validation": None if own is None or own.status != "ok" else _scored(own),
-            "cut": best.status == "cut",
-        },
+        "winner": _winner(plan, best),
         "refit": {
             "parts": ["train"] if search.refit == "train" else ["train", "dev"],
             "rows": len(search.last.train),
@@ -85,6 +64,28 @@ def document(
         },
         "test": _test(search, winner, default, why_not),
         "environment": environment(),
+    }
+
+
+def _winner(plan: Schedule, best: Attempt) -> dict[str, Any]:
+    """The best settings, what they change, and their score beside that of the defaults."""
+    place = next(place for place, one in enumerate(plan.entrants) if one.model == best.model)
+    entrant, own = plan.entrants[place], plan.at(place, plan.top)
+    return {
+        "trial": best.trial,
+        "model": best.model,
+        "name": _name(best.model),
+        "settings": best.settings,
+        "frozen": dict(entrant.frozen),
+        "changed": {
+            name: {"from": entrant.default[name], "to": value}
+            for name, value in sorted(best.settings.items())
+            if value != entrant.default[name]
+        },
+        "is_default": best.trial == place,
+        "validation": _scored(best),
+        "default_validation": None if own is None or own.status != "ok" else _scored(own),
+        "cut": best.status == "cut",
     }
 
 
@@ -247,132 +248,3 @@ def card(document: dict[str, Any]) -> str:
         f"Settings 设置 (erya tune, {len(document['trials'])} trials 次试验): {settings}\n\n"
         f"| test | | 95 % |\n|---|---|---|\n| {headline} | {score['value']:.4f} | {score['low']:.4f} – {score['high']:.4f} |\n"
     )
-
-
-# ---- sentences that table and report share ----------------------------------------------------------------------
-
-
-def verdict(document: dict[str, Any], speak: Say = say) -> list[str]:
-    """What came of it: what won, whether it is better than the defaults, and how far the scores can be trusted."""
-    winner, test, sign = document["winner"], document["test"], document["sign"]
-    name, trials = winner["name"], len(document["trials"])
-    headline = test["headline"]
-    score, validation = test["tuned"][headline], winner["validation"]
-    found = []
-    if winner["is_default"]:
-        found.append(
-            speak(
-                f"Not one of {trials - len(document['models'])} other settings did better on the validation rows than the defaults of {name}.",
-                f"其余 {trials - len(document['models'])} 组设置在验证数据上都没有超过{name}的默认设置。",
-            )
-        )
-    elif test["pair"] is not None:
-        found.append(_compared(test["pair"], name, headline, speak))
-    else:
-        found.append(
-            speak(
-                f"Not compared with the default settings on the test rows: {test['why_no_pair']}.",
-                f"没有在测试数据上与默认设置比较：{test['why_no_pair']}。",
-            )
-        )
-    if document["score"] in test["tuned"]:
-        there = test["tuned"][document["score"]]["value"]
-        apart = sign * (validation["value"] - there)
-        found.append(
-            speak(
-                f"The validation score of the winner, {validation['value']:.4f}, was picked as the best of {trials} trials and is "
-                f"optimistic for that reason; the test rows, asked once, say {there:.4f}"
-                + (f" ({100 * apart:.1f} points less)." if apart > 0 else "."),
-                f"胜者的验证分数 {validation['value']:.4f} 是从 {trials} 次试验里挑出的最好一次，因此偏乐观；"
-                f"只用了一次的测试数据给出 {there:.4f}"
-                + (f"（低 {100 * apart:.1f} 个百分点）。" if apart > 0 else "。"),
-            )
-        )
-    if score["low"] <= test["baseline"]["majority"]:
-        found.append(
-            speak("That is no better than always answering the most frequent label.", "这并不比总猜最常见的标签更好。")
-        )
-    slow = [one for one in document["models"] if one["best_score"] is None and one["failed"] < one["trials"]]
-    if slow and not winner["cut"]:
-        english = ", ".join(
-            one["name"] + (f" (about {seconds(one['needed'])})" if one["needed"] else "") for one in slow
-        )
-        chinese = "、".join(one["name"] + (f"（约 {seconds(one['needed'])}）" if one["needed"] else "") for one in slow)
-        found.append(
-            speak(
-                f"Too slow for this budget, on all rows even once: {english}.",
-                f"在此预算内用全部行训练一次都来不及：{chinese}。",
-            )
-        )
-    if winner["cut"]:
-        found.append(
-            speak(
-                "The budget ended every training before its time: more of it would help.",
-                "预算使每次训练都提前结束：增加预算会有帮助。",
-            )
-        )
-    return found
-
-
-def _compared(pair: dict[str, Any], name: str, headline: str, speak: Say) -> str:
-    measure = {"accuracy": speak("accuracy", "准确率")}.get(headline, "F1")
-    points = f"{100 * pair['difference']:+.1f} [{100 * pair['low']:+.1f}, {100 * pair['high']:+.1f}]"
-    luck = f"p = {pair['p_value']:.3f}" if pair["p_value"] >= 0.001 else "p < 0.001"
-    if not pair["significant"]:
-        return speak(
-            f"On the test rows the tuned {name} differs from its defaults by {points} points of {measure}: that may be luck ({luck}).",
-            f"在测试数据上，调参后的{name}与默认设置的{measure}相差 {points} 个百分点：可能只是运气（{luck}）。",
-        )
-    better = pair["difference"] > 0
-    return speak(
-        f"On the test rows the tuned {name} is {'better' if better else 'worse'} than its defaults: {points} points of {measure} ({luck}).",
-        f"在测试数据上，调参后的{name}比默认设置{'好' if better else '差'}：{measure} {points} 个百分点（{luck}）。",
-    )
-
-
-def shown(value: Any) -> str:
-    """A setting's value as one types it behind ``--set name=``."""
-    if isinstance(value, list | tuple):
-        return ",".join(shown(item) for item in value)
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def ranked(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """The trials, the best first: those on all rows by score, then the others by how far they came."""
-
-    def key(trial: dict[str, Any]) -> tuple[Any, ...]:
-        last = trial["attempts"][-1]
-        score = last["value"]
-        return (
-            last["status"] != "ok",
-            -last["rung"],
-            score is None,
-            -document["sign"] * (score or 0.0),
-            trial["trial"],
-        )
-
-    return sorted(document["trials"], key=key)
-
-
-def command(document: dict[str, Any], parts: Sequence[str] = ()) -> str:
-    """The command line that repeats the search."""
-    import shlex
-
-    budget = document["budget_seconds"]
-    models = document["models"] if len(document["models"]) < 20 else []
-    pieces = ["erya tune", shlex.quote(str(document["data"]["source"]))]
-    pieces += [str(one["model"]) for one in models]
-    pieces += [*parts]
-    pieces += [f"--budget {budget:g}s"] if budget is not None else []
-    pieces += [f"--trials {document['trials_asked']}"] if document["trials_asked"] is not None else []
-    frozen = {name: value for one in document["models"] for name, value in one["frozen"].items()}
-    sample = str(document["data"]["source"]).startswith("sample:")
-    pieces += [
-        f"--set {shlex.quote(f'{name}={shown(value)}')}"
-        for name, value in sorted(frozen.items())
-        if not (sample and name == "tokenizer")
-    ]
-    pieces += [f"--seed {document['seed']}"] if document["seed"] else []
-    return " ".join([*pieces, f"-o {shlex.quote(str(document.get('folder', 'tuned')))}"])

@@ -9,7 +9,7 @@ from typing import Any
 from erya.drawing import plots, svg
 from erya.drawing.markup import Say, percent
 from erya.parts.setting_ranges import Choice, Range, space_of
-from erya.tuning.outcome import shown
+from erya.tuning.wording import shown
 
 HEIGHT = 300.0
 OUTLYING = 3.0  # times the distance from the best value to the middle one; what lies further down is drawn at the edge
@@ -28,14 +28,11 @@ def over_time(document: Mapping[str, Any], colors: Mapping[str, int], width: flo
         return ""
     top = len(document["rungs"]) - 1
     end = max(attempt["ended_at"] for attempt, _ in dots)
-    low, high, below = _span_of(document, [attempt["value"] for attempt, _ in dots])
+    low, high, _ = _span_of(document, [attempt["value"] for attempt, _ in dots])
     ticks = svg.round_ticks(low, high, 5)
     left = 14 + max(svg.text_width(_tick(document, tick), plots.SMALL) for tick in ticks)
     title = say("Validation score over time", "验证分数随时间的变化")
     canvas = svg.Canvas(width, HEIGHT, title, say(f"{len(dots)} trainings", f"{len(dots)} 次训练"))
-    if below:
-        told = say(f"{below} much worse, at the edge", f"另有 {below} 次差得多，画在边缘")
-        canvas.add(svg.words(width - 6, HEIGHT - 40, told, "t soft", "end"))
     unit, divisor = (say("min", "分"), 60.0) if end > 180 else (say("s", "秒"), 1.0)
     across, up = plots.Scale(0, end, left, width - 14), plots.Scale(low, high, HEIGHT - 34, 12)
     for tick in ticks:
@@ -171,17 +168,22 @@ def _marks(span: Range | Choice, room: float) -> list[tuple[float, str]]:
 def legend(document: Mapping[str, Any], say: Say) -> str:
     """How dots are to be read."""
     rows = [f"{rung['rows']:,}" for rung in document["rungs"]]
-    if len(rows) == 1:
-        return say(
-            "Each dot is one training; the line is the best so far. Rest the pointer on a dot for its settings.",
-            "每个点是一次训练，折线是到那时为止的最好分数。把鼠标停在点上可看设置。",
-        )
     parts, parts_zh, whole = " or ".join(rows[:-1]), "或 ".join(rows[:-1]), rows[-1]
-    return say(
+    told = say(
         f"Each dot is one training, when it ended: full dots on all {whole} rows, hollow ones on {parts}. The line is the best so far "
         "on all rows. Rest the pointer on a dot for its settings.",
         f"每个点是一次训练，横轴是结束的时间：实心点用全部 {whole} 行，空心点只用 {parts_zh} 行；折线是到那时为止用全部行得到的"
         "最好分数。把鼠标停在点上可看设置。",
+    )
+    if len(rows) == 1:
+        told = say(
+            "Each dot is one training, when it ended; the line is the best so far. Rest the pointer on a dot for its settings.",
+            "每个点是一次训练，横轴是结束的时间；折线是到那时为止的最好分数。把鼠标停在点上可看设置。",
+        )
+    values = [one["value"] for trial in document["trials"] for one in trial["attempts"] if one["value"] is not None]
+    below = _span_of(document, values)[2]
+    return told + (
+        say(f" {below} much worse ones lie at the edge.", f"另有 {below} 次差得多，画在边缘。") if below else ""
     )
 
 

@@ -13,9 +13,9 @@ from erya.drawing.markup import Cell, Say, data, details, figure, percent, plain
 from erya.drawing.style import rules
 from erya.report_page.closing import pairs
 from erya.report_page.facts import section
-from erya.tuning import outcome, pictures
-from erya.tuning.outcome import ranked, verdict
-from erya.tuning.outcome import shown as typed
+from erya.tuning import pictures
+from erya.tuning.wording import command, ranked, verdict
+from erya.tuning.wording import shown as typed
 
 TRIALS = 15  # in sight; the others unfold
 STYLE = ".erya .ring{fill:none;stroke:var(--ink);stroke-width:1.5}.erya .settings{font-size:12.5px}"
@@ -377,7 +377,7 @@ def _next(document: Document, say: Say) -> str:
                 "Search on where this search ended: the same folder, a larger budget.",
                 "从这次结束的地方接着搜索：同一文件夹，更大的预算。",
             ),
-            outcome.command(
+            command(
                 {
                     **document,
                     "budget_seconds": 2 * (document["budget_seconds"] or document["seconds"]),
@@ -408,7 +408,7 @@ def _repeat(document: Document, say: Say) -> str:
         "种子与试验次数相同，搜索就相同；以时间为预算时，结束在哪里由时钟决定。",
     )
     body = (
-        f'<div class="columns">{pairs(items)}</div><pre>{shown(outcome.command(document))}</pre>'
+        f'<div class="columns">{pairs(items)}</div><pre>{shown(command(document))}</pre>'
         f"{details(say('search spaces', '搜索空间'), space)}"
     )
     return section("repeat", say("How to repeat this", "如何重现"), lead, body)

@@ -163,7 +163,13 @@ class Schedule:
         Args:
             enough: whether the time suffices for these steps together.
         """
-        return self._default(enough) or self._bracket(enough)
+        step = self._default(enough)
+        return step if step is not None or self.is_perfect() else self._bracket(enough)
+
+    def is_perfect(self) -> bool:
+        """Whether the best cannot be bettered: scores of which higher ones are better end at 1."""
+        best = self.best()
+        return self.sign > 0 and best is not None and best.status == "ok" and (best.score or 0.0) >= 1
 
     def _default(self, enough: Enough) -> Step | None:
         """The models' default settings on the lowest rung and on the highest one."""

@@ -22,13 +22,13 @@ from typing import Any
 from erya import artefact, catalog
 from erya.contestants import Watch, unwatched
 from erya.contract import Model
-from erya.errors import DataError, EryaError, Interrupted, ResourceError, UsageError, quoted, typed
+from erya.errors import DataError, EryaError, Interrupted, ResourceError, quoted, typed
 from erya.language import say
 from erya.parts import journal as journals
 from erya.run_folder import RunFolder
 from erya.tasks import classify
 from erya.text.dataset import Dataset
-from erya.tuning import outcome, schedule
+from erya.tuning import outcome, request, schedule
 from erya.tuning.clock import CAUTION, CLOSING, Clock
 from erya.tuning.entrants import Entrant, described, entrants
 from erya.tuning.schedule import Attempt, Schedule
@@ -111,12 +111,12 @@ def tune(
         ResourceError: no trial gave a model; another process works in the folder; the disk is full.
         Interrupted: Ctrl-C; called again with its folder the search goes on.
     """
-    _check(data, budget, trials, refit)
-    dataset = _dataset(data, seed)
-    frozen = _frozen(settings, dataset)
+    request.check(data, budget, trials, refit)
+    dataset = request.dataset(data, seed)
+    frozen = request.frozen(settings, dataset)
     found, left_out = entrants([models] if isinstance(models, str) else models, dataset.kind, frozen)
     if trials is not None and trials <= len(found):
-        raise _too_few(trials, len(found))
+        raise request.too_few(trials, len(found))
     budget = BUDGET if budget is None and trials is None else budget
     with tempfile.TemporaryDirectory(prefix="erya-tune-", ignore_cleanup_errors=True) as temporary:
         place = Path(temporary if folder is None else folder)
@@ -260,13 +260,16 @@ class _Search:
                     "left": clock.left(),
                 }
             )
-            attempt = self.trainings.attempt(step, allowance, clock.overhead(plan.attempts, step.model), self.watch)
+            overhead = clock.overhead(plan.attempts, step.model)
+            # before anything has a score, a model that starts slowly is better waited for than lost
+            patience = 0.0 if any(one.score is not None for one in plan.attempts) else clock.left() / 2
+            attempt = self.trainings.attempt(step, allowance, overhead, self.watch, patience=patience)
             journals.append(self.journal, asdict(attempt))
             plan.attempts.append(attempt)
             self.watch({"event": "done", "left": clock.left(), **asdict(attempt)})
         ended = "budget" if step is not None or plan.next() is not None else "trials"
         if ended == "trials" and (self.trials is None or plan.drawn() < self.trials):
-            ended = "tried out"
+            ended = "perfect" if plan.is_perfect() else "tried out"
         row = {"ended": ended, "budget": self.budget, "trials": self.trials}
         journals.append(self.journal, row)
         self.rows.append(row)
@@ -322,7 +325,7 @@ class _Search:
         """No trial has a score: the budget was too short, or everything failed."""
         cut = [one for one in plan.attempts if one.status != "failed"]
         if self.budget is not None and (cut or not plan.attempts):
-            return _too_short(self.budget, self._needed(plan, clock))
+            return request.too_short(self.budget, self._needed(plan, clock))
         failed = next((one for one in plan.attempts if one.error), None)
         told = quoted(failed.error, 300) if failed else "–"
         return ResourceError(
@@ -352,59 +355,6 @@ class _Search:
         )
 
 
-# ---- what is checked first --------------------------------------------------------------------------------------
-
-
-def _check(data: Any, budget: float | None, trials: int | None, refit: str) -> None:
-    if data is None:
-        raise UsageError("no-data", say("tune needs data", "tune 需要数据"), help='erya.tune(data="sample:snips")')
-    if budget is not None and not 0 < budget < float("inf"):
-        raise UsageError(
-            "bad-value", say(f"budget={budget}: seconds, more than 0", f"budget={budget}：应为大于 0 的秒数")
-        )
-    if trials is not None and trials < 1:
-        raise UsageError("bad-value", say(f"trials={trials}: 1 or more", f"trials={trials}：应不小于 1"))
-    if refit not in ("train+dev", "train"):
-        raise UsageError(
-            "bad-value", say(f"refit={refit!r}: train+dev or train", f"refit={refit!r}：可选 train+dev 或 train")
-        )
-
-
-def _dataset(data: Any, seed: int) -> Dataset:
-    """All three parts. Raises DataError where one of them is empty."""
-    if not isinstance(data, Dataset):
-        from erya.text.read import read
-
-        data = read(data)
-    dataset: Dataset = data if data.dev is not None and data.test is not None else data.split(seed=seed)
-    for name, part in (("validation", dataset.dev), ("test", dataset.test)):
-        if part is None or not len(part) or part.targets is None:
-            chinese = {"validation": "验证", "test": "测试"}[name]
-            raise DataError(
-                f"no-{name}", say(f"there are no {name} rows", f"没有{chinese}数据"), help="--split 0.8/0.1/0.1"
-            )
-    return dataset
-
-
-def _frozen(settings: dict[str, Any] | None, dataset: Dataset) -> dict[str, Any]:
-    """Settings by hand as JSON data, and the tokenizer that a sample recommends."""
-    frozen = {name: list(value) if isinstance(value, tuple) else value for name, value in (settings or {}).items()}
-    if dataset.tokenizer:
-        frozen.setdefault("tokenizer", dataset.tokenizer)
-    for name, value in frozen.items():
-        try:
-            json.dumps(value)
-        except TypeError:
-            raise UsageError(
-                "setting-not-plain",
-                say(
-                    f"{name}: a value for another process is needed, not a {type(value).__name__}",
-                    f"{name}：需要能传给其他进程的值，而不是 {type(value).__name__}",
-                ),
-            ) from None
-    return frozen
-
-
 def _owned(folder: Path) -> RunFolder:
     """The folder, made where it is missing, and its lock taken."""
     from erya.atomic import write_error
@@ -416,28 +366,3 @@ def _owned(folder: Path) -> RunFolder:
     lock = RunFolder(folder / MODEL)
     lock.acquire(create=True)
     return lock
-
-
-def _too_few(trials: int, models: int) -> UsageError:
-    return UsageError(
-        "too-few-trials",
-        say(
-            f"--trials {trials}: {models} models begin with their default settings, so {models + 1} are the least",
-            f"--trials {trials}：{models} 个模型各从默认设置开始，至少需要 {models + 1} 次",
-        ),
-        help=f"--trials {10 * models}",
-    )
-
-
-def _too_short(budget: float, needed: float) -> UsageError:
-    step = 5 if needed < 60 else 60
-    seconds = max(int(-(-needed // step) * step), int(budget * 2))
-    told = f"{seconds}s" if seconds < 120 else f"{-(-seconds // 60)}m"
-    return UsageError(
-        "budget-too-short",
-        say(
-            f"{budget:g} s are too short for a single trial",
-            f"{budget:g} 秒不够完成一次试验",
-        ),
-        help=say(f"about {told} are needed: --budget {told}", f"大约需要 {told}：--budget {told}"),
-    )

@@ -6,7 +6,7 @@ from typing import Any
 
 from erya.board_table import seconds, width_of
 from erya.language import say
-from erya.tuning.outcome import ranked, shown, verdict
+from erya.tuning.wording import ranked, shown, verdict
 
 TRIALS = 10
 MATTERED = 6

@@ -85,7 +85,7 @@ class Trainings:
             found.insert(0, subset(found[0], lower / upper, self.seed))
         return found
 
-    def attempt(self, step: Step, allowance: float, overhead: float, watch: Watch) -> Attempt:
+    def attempt(self, step: Step, allowance: float, overhead: float, watch: Watch, *, patience: float = 0.0) -> Attempt:
         """Train and score one step.
 
         Args:
@@ -93,6 +93,7 @@ class Trainings:
             allowance: seconds for the whole process.
             overhead: of them beside training.
             watch: told about progress.
+            patience: seconds after which the process is killed at the earliest.
         """
         folder = self._rung(step.rung)
         began = time.monotonic()
@@ -101,7 +102,7 @@ class Trainings:
         unlimited = allowance == float("inf")
         soft = None if unlimited else max(LEAST, allowance - overhead)
         self._order(job_folder, step.model, step.settings, soft)
-        limit = None if unlimited else max(LEAST, allowance) + KILLED
+        limit = None if unlimited else max(patience, allowance + KILLED, KILLED)
         result = run_process(step.model, job_folder, soft, self._listening(watch, step), limit=limit)
         attempt = self._scored(step, job_folder, result)
         shutil.rmtree(job_folder, ignore_errors=True)
