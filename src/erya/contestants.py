@@ -273,6 +273,7 @@ def run_process(
     command = [sys.executable, "-m", "erya.contest", str(job_folder), str(job_folder.parent / "data.json")]
     with (job_folder / "stderr").open("wb") as stderr:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, env=_environment())
+        given = budget if limit is None else limit
         if limit is None and budget is not None:
             limit = budget * GRACE + 20
         killer = threading.Timer(limit or 0, process.kill) if limit is not None else None
@@ -293,7 +294,6 @@ def run_process(
         result: dict[str, Any] = json.loads((job_folder / "result.json").read_text(encoding="utf-8"))
         return result
     if limit is not None and process.returncode == -9:
-        given = limit if budget is None else budget
         reason = say(f"stopped: it did not end within its {given:.0f} s", f"已停止：未能在 {given:.0f} 秒内结束")
         return {"status": "failed", "error": reason}
     last = (job_folder / "stderr").read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]

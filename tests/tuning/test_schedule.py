@@ -190,6 +190,22 @@ def test_the_budget_holds_whatever_the_models_take(budget, rungs):
     assert hand.now <= budget
 
 
+def test_many_slow_models_leave_time_for_the_fast_one():
+    hand, parts = Hand(), [1 / 9, 1 / 3, 1]
+    entrants = [entrant(f"classify/slow{number}") for number in range(8)]
+    plan = Schedule([*entrants, entrant("classify/fast")], 3, seed=1)
+    clock = Clock(120.0, 0.0, 1.1, parts, now=hand)
+    while (step := plan.next(lambda steps: clock.enough(plan, steps))) is not None and clock.left() > 2:
+        whole = (1 if step.model == "classify/fast" else 90) * (1 + 9 * parts[step.rung])
+        seconds = min(whole, clock.allowance(plan, step))
+        hand.now += seconds
+        plan.attempts.append(done(step, score_of(step, 3), "ok" if seconds == whole else "cut", seconds))
+    best = plan.best()
+    assert (best.model, best.status) == ("classify/fast", "ok")
+    assert plan.drawn() > 10
+    assert hand.now <= 120
+
+
 def test_time_of_earlier_sessions_counts():
     hand = Hand()
     clock = Clock(100.0, 30.0, 1.0, [1.0], now=hand)

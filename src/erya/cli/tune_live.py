@@ -57,7 +57,7 @@ class Watcher:
             names = ", ".join(event["models"])
             output.talk(output.fact(say("search", "搜索"), say(f"{names}; rows {rungs}", f"{names}；行数 {rungs}")))
             for one in event["left_out"]:
-                output.talk(output.fact("", say("left out: ", "未参加：") + f"{one['model']}（{one['reason']}）"))
+                output.talk(output.fact("", say("left out: ", "未参加：") + f"{one['model']} – {one['reason']}"))
         for attempt in event["before"]:
             self._note_best(attempt)
         if event["before"]:

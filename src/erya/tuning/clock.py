@@ -16,6 +16,7 @@ from erya.tuning.schedule import Attempt, Schedule, Step
 START = 2.0  # seconds that a process takes beside training, before one was seen
 CAUTION = 1.15  # estimates are taken so many times
 CLOSING = 2.0  # seconds for scoring and for the report
+LATER = 0.5  # of the budget is for what comes after the defaults were tried on few rows
 KILLED = 1.5  # seconds after its time is over a process that does not listen is killed
 
 
@@ -90,8 +91,13 @@ class Clock:
         if self.budget is None:
             return float("inf")
         if step.trial < len(schedule.entrants):
-            waiting = sum(schedule.at(place, step.rung) is None for place in range(len(schedule.entrants)))
-            return max(0.0, self.left() - CLOSING) / (waiting + (2 if step.rung == schedule.top else 1))
+            places = range(len(schedule.entrants))
+            if step.rung < schedule.top:
+                waiting = sum(schedule.at(place, step.rung) is None for place in places)
+                return max(0.0, self.left() - LATER * self.budget) / waiting
+            started = [place for place in places if schedule.top == 0 or _is_ok(schedule.at(place, 0))]
+            waiting = sum(schedule.at(place, schedule.top) is None for place in started)
+            return max(0.0, self.left() - CLOSING) / (waiting + 2)
         if step.rung < schedule.top:
             return self.left() - self.reserve(schedule)
         default = schedule.at(self._default_of(schedule, step.model), schedule.top)
@@ -111,3 +117,7 @@ class Clock:
             if one.model == model and one.train_seconds is not None and one.status == "ok"
         ]
         return median(seen) if seen else START
+
+
+def _is_ok(attempt: Attempt | None) -> bool:
+    return attempt is not None and attempt.status == "ok"

@@ -120,7 +120,7 @@ def entrants(
         elif id in named:
             raise reason
         else:
-            left_out.append({"model": id, "reason": reason.message})
+            left_out.append({"model": id, "reason": reason.message.removeprefix(f"{id} ")})
     _check_frozen(found, frozen)
     if not found or not any(entrant.space for entrant in found):
         raise UsageError(

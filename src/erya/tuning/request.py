@@ -73,7 +73,7 @@ def too_few(trials: int, models: int) -> UsageError:
     )
 
 
-def too_short(budget: float, needed: float) -> UsageError:
+def too_short(budget: float, needed: float, models: int) -> UsageError:
     """The error for a budget in which nothing could be finished; ``needed``: an estimate in seconds."""
     step = 5 if needed < 60 else 60
     seconds = max(int(-(-needed // step) * step), int(budget * 2))
@@ -84,5 +84,10 @@ def too_short(budget: float, needed: float) -> UsageError:
             f"{budget:g} s are too short for a single trial",
             f"{budget:g} 秒不够完成一次试验",
         ),
-        help=say(f"about {told} are needed: --budget {told}", f"大约需要 {told}：--budget {told}"),
+        help=say(
+            f"name fewer models, or give it about {told}: --budget {told}",
+            f"减少模型，或给大约 {told}：--budget {told}",
+        )
+        if models > 1
+        else say(f"about {told} are needed: --budget {told}", f"大约需要 {told}：--budget {told}"),
     )

@@ -325,7 +325,7 @@ class _Search:
         """No trial has a score: the budget was too short, or everything failed."""
         cut = [one for one in plan.attempts if one.status != "failed"]
         if self.budget is not None and (cut or not plan.attempts):
-            return request.too_short(self.budget, self._needed(plan, clock))
+            return request.too_short(self.budget, self._needed(plan, clock), len(self.entrants))
         failed = next((one for one in plan.attempts if one.error), None)
         told = quoted(failed.error, 300) if failed else "–"
         return ResourceError(
