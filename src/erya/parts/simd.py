@@ -173,6 +173,17 @@ def within(typing: Any, values: Any, low: Any, high: Any) -> Any:
 
 
 @_instruction
+def larger(typing: Any, left: Any, right: Any) -> Any:
+    """The larger of two, lane by lane; ``right`` where one is NaN."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        left, right = arguments
+        return builder.select(builder.fcmp_ordered(">", left, right), left, right)
+
+    return lanes(lanes, lanes), generate
+
+
+@_instruction
 def totals(typing: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any) -> Any:
     """The sums of six vectors, in the first six lanes; the order of additions is always the same.
 
