@@ -100,6 +100,7 @@ def token_shares(network: Any, tables: list[str], ids: list[int], chosen: int, s
         steps: points of the integral.
     """
     vectors = {name: getattr(network, name).detach()[torch.tensor(ids)] for name in tables}  # (T, D) each
+    network = _of_these_tokens(network, ids)
     nodes, weights = np.polynomial.legendre.leggauss(steps)
     points, weights = (nodes + 1) / 2, weights / 2
     at_once = max(1, TOKENS_AT_ONCE // len(ids))
@@ -113,6 +114,17 @@ def token_shares(network: Any, tables: list[str], ids: list[int], chosen: int, s
         ends = _forward(network, _scaled(vectors, np.array([0.0, 1.0])), 2, len(ids))[:, chosen].double()
     found: Floats = torch.as_tensor(shares).numpy()
     return found, float(ends[1] - ends[0])
+
+
+def _of_these_tokens(network: Any, ids: list[int]) -> Any:
+    """The network itself, or where it knows more of tokens than vectors (``of_tokens``), a twin that knows it of these T alone."""
+    known = getattr(network, "of_tokens", ())
+    if not known:
+        return network
+    twin = copy.copy(network)
+    twin._parameters = {name: one for name, one in network._parameters.items() if name not in known}
+    vars(twin).update({name: getattr(network, name).detach()[torch.tensor(ids)] for name in known})
+    return twin
 
 
 def _gradients(
@@ -152,6 +164,9 @@ def _forward(network: Any, tables: dict[str, torch.Tensor], texts: int, length: 
     twin = copy.copy(network)  # the same weights in another module: the network itself stays as it is
     twin._parameters = {name: one for name, one in network._parameters.items() if name not in tables}
     vars(twin).update(tables)
+    for name in getattr(network, "of_tokens", ()):
+        known = getattr(network, name)  # (T, …), the same at every point, and not scaled
+        setattr(twin, name, torch.cat([torch.zeros_like(known[:1]), *[known] * texts]))
     places = 1 + torch.arange(texts * length).view(texts, length)
     batch = TokenBatch(
         np.arange(texts, dtype=np.int64),

@@ -1,0 +1,133 @@
+"""A hierarchical attention network as a classifier of documents: its settings, its network, its trace. See ``network.py``.
+
+How such a network is trained and asked is in ``parts/network_classifier.py``. Which tokens end a sentence is in ``sentences.py``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from erya.parts.network_classifier import NetworkClassifier
+from erya.parts.settings import number, whole
+from erya.parts.torch_mode import torch_mode
+from erya.text import tokenizers
+from erya.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from erya.models.han import network
+    from erya.trace import Trace
+
+
+class HAN(NetworkClassifier):
+    """Words make sentences and sentences the document: at both levels a GRU reads from either end, and attention says what counts.
+
+    Sentences end with . ! ? … and 。！？；, so the tokenizer must keep punctuation. A longer one is cut every ``most_words``.
+
+    Args:
+        dim: D, width of a word vector; None: 100, or that of ``vectors``.
+        hidden_width: H, units of each of the four readers.
+        attention_width: I, of what is said about a word or a sentence before it is weighed.
+        most_words: a longer sentence is read in pieces of so many tokens.
+        dropout: share of the word vectors' numbers, of the sentence vectors and of the features dropped while learning.
+        word_dropout: share of the distinct words whose vector is dropped whole while learning.
+        tokenizer: name or object, see ``text.tokenizers.make``.
+        min_count: rarer tokens count as unknown, and so teach what an unknown token means.
+        epochs: at most.
+        batch_size: texts a step.
+        learning_rate: of Adam.
+        weight_decay: shrinks the weights at each step, as in AdamW.
+        clip_norm: longer gradients are shortened to this; None: never.
+        patience: epochs without a better held-out accuracy after which training ends; None: no early stopping.
+        vectors: word vectors to begin with: a file in any format that Erya reads, a ``.erya`` of ours, or a model of word vectors;
+            None: random ones. Words that they know have a row however rare they are.
+        vectors_mode: ``"non-static"``: they go on learning; ``"static"``: they stay as they are.
+        min_coverage: share of the running text that the vectors must know.
+        extra_words: so many of the vectors' first words have a row though no training text has them.
+        label_smoothing: ε, the share of the aim that is spread evenly over all labels.
+        class_weight: None, ``"balanced"`` or ``{label: weight}``.
+        seed: of first weights, order, dropout and held-out rows.
+
+    Attributes:
+        network_: the torch module, see ``network.py``; the others are those of every ``NetworkClassifier``.
+    """
+
+    id: ClassVar[str] = "classify/han"
+    default_dim: ClassVar[int] = 100
+
+    def __init__(
+        self,
+        *,
+        dim: int | None = None,
+        hidden_width: int = 50,
+        attention_width: int = 100,
+        most_words: int = 50,
+        dropout: float = 0.3,
+        word_dropout: float = 0.2,
+        tokenizer: str | tokenizers.Tokenizer = "auto",
+        min_count: int = 2,
+        epochs: int = 15,
+        batch_size: int = 32,
+        learning_rate: float = 0.003,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = 5.0,
+        patience: int | None = 3,
+        vectors: Any = None,
+        vectors_mode: str = "non-static",
+        min_coverage: float = 0.2,
+        extra_words: int = 20_000,
+        label_smoothing: float = 0.0,
+        class_weight: str | dict[Any, float] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.dim = dim
+        self.hidden_width = hidden_width
+        self.attention_width = attention_width
+        self.most_words = most_words
+        self.dropout = dropout
+        self.word_dropout = word_dropout
+        self.tokenizer = tokenizer
+        self.min_count = min_count
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.patience = patience
+        self.vectors = vectors
+        self.vectors_mode = vectors_mode
+        self.min_coverage = min_coverage
+        self.extra_words = extra_words
+        self.label_smoothing = label_smoothing
+        self.class_weight = class_weight
+        self.seed = seed
+
+    def _network(self, vocabulary: int, dim: int, classes: int, generator: Any = None) -> network.HierarchicalAttention:
+        from erya.models.han.network import Form, HierarchicalAttention
+
+        form = Form(
+            hidden_width=self.hidden_width,
+            attention_width=self.attention_width,
+            most_words=self.most_words,
+            dropout=float(self.dropout),
+            word_dropout=float(self.word_dropout),
+        )
+        return HierarchicalAttention(vocabulary, dim, classes, form, generator)
+
+    def _introduce(self, network: Any, vocabulary: Vocabulary) -> None:
+        from erya.models.han.sentences import kinds
+
+        network.know_sentences(kinds(vocabulary.tokens))
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        for name in ("hidden_width", "attention_width", "most_words"):
+            whole(name, getattr(self, name))
+        number("word_dropout", self.word_dropout, 0, 1)
+
+    def trace(self, x: Any) -> Trace:
+        """The way of one text: its sentences, what each weighed, and what each word weighed within its sentence."""
+        text = self._read(x)
+        from erya.models.han.views import trace
+
+        with torch_mode():
+            return trace(self.network_, text)
