@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from erya import catalog
+from erya import catalog, error_rows
 from erya.contestants import Contestant, write_json
 from erya.contract import Model
 from erya.errors import DataError, quoted
@@ -177,6 +177,7 @@ class RowsTrial:
             "per_label": {},
             "calibration": {},
             "mistakes": self._mistakes(scored),
+            "errors": self._errors(scored),
             "beats_chance": any(row["scores"] and row["scores"][self.columns[0]]["low"] > majority for row in rows),
         }
         if self.several:
@@ -202,6 +203,14 @@ class RowsTrial:
                 bins = classify.calibration_bins(targets, run.probabilities, run.classes)
                 found["calibration"][contestant.model] = {"bins": bins}
         return found
+
+    def _errors(self, scored: list[Contestant]) -> dict[str, Any]:
+        """Rows worth reading: see ``error_rows``."""
+        train, test = (
+            error_rows.Rows(part.inputs, part.targets or [], part.rows or range(1, len(part) + 1))
+            for part in (self.dataset.train, self.test)
+        )
+        return error_rows.document(test, {one.model: one.runs[0] for one in scored}, train)
 
     def _mistakes(self, scored: list[Contestant]) -> list[dict[str, Any]]:
         """The test rows that the models get most confidently wrong together: hard texts, or wrong labels."""

@@ -26,6 +26,7 @@ VERBS = [
     "tune",
     "check",
     "evaluate",
+    "errors",
     "predict",
     "fasttext",
     "filter",

@@ -23,6 +23,7 @@ VERB_FILES = (
     "tune",
     "check",
     "evaluate",
+    "errors",
     "predict",
     "fasttext",
     "filter",

@@ -64,7 +64,7 @@ def members(examples: classify.Examples) -> Floats:
 
 def thresholds_of(examples: classify.Examples, probabilities: Floats) -> Floats:
     """(C,) thresholds of several labels a row, from held-out probabilities (N, C) of the training rows."""
-    return label_thresholds.learn(probabilities, examples.starts, examples.labels)
+    return label_thresholds.drawn_together(probabilities, examples.starts, examples.labels)
 
 
 def thresholds_from(
@@ -95,7 +95,7 @@ def thresholds_from(
     each = [[places[label] for label in labels if label in places] for labels in truth]
     starts = np.concatenate([[0], np.cumsum([len(labels) for labels in each])]).astype(np.int64)
     labels = np.array([place for found in each for place in found], dtype=np.int64)
-    return label_thresholds.learn(answer(documents), starts, labels)
+    return label_thresholds.drawn_together(answer(documents), starts, labels)
 
 
 def checked_thresholds(thresholds: NDArray[Any], several: Any, classes: int) -> None:

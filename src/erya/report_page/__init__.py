@@ -7,7 +7,18 @@ from typing import Any
 from erya import charts
 from erya.drawing.markup import shown
 from erya.drawing.style import rules
-from erya.report_page import answers, closing, confidence, differences, mistakes, ranking, tradeoff, verdict, words
+from erya.report_page import (
+    answers,
+    closing,
+    confidence,
+    differences,
+    errors,
+    mistakes,
+    ranking,
+    tradeoff,
+    verdict,
+    words,
+)
 from erya.report_page.facts import Facts
 
 
@@ -41,6 +52,7 @@ def _labels_page(facts: Facts) -> tuple[str, str]:
             answers.confusion(facts),
             answers.confused(facts),
             mistakes.mistakes(facts),
+            errors.errors(facts),
             confidence.calibration(facts),
             confidence.curves(facts),
             closing.about_data(facts),

@@ -120,6 +120,7 @@ def ways(facts: Facts, sections: str) -> str:
         ("confusion", say("Confusion", "混淆")),
         ("confused", say("Missed and added", "漏掉与误给")),
         ("mistakes", say("Mistakes", "错误")),
+        ("errors", say("Error browser", "错误浏览")),
         ("calibration", say("Probabilities", "概率")),
         ("data", say("Data", "数据")),
         ("next", say("Next steps", "下一步")),

@@ -159,7 +159,7 @@ class KNN(Model):
         lengths = np.diff(examples.starts)[asked]
         labels = [examples.labels[slice(*examples.starts[row : row + 2].tolist())] for row in asked.tolist()]
         starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        return label_thresholds.learn(found, starts, np.concatenate(labels))
+        return label_thresholds.drawn_together(found, starts, np.concatenate(labels))
 
     def _check_settings(self) -> None:
         check_settings(self)
