@@ -1,6 +1,6 @@
-"""A bidirectional LSTM as a classifier: its settings, its network, its trace. The mathematics is in ``network.py``.
+"""An LSTM as a classifier: its settings, its network, its trace. The mathematics is in ``network.py``.
 
-How such a network is trained and asked is in ``parts/network_classifier.py``. Not here: several layers.
+How such a network is trained and asked is in ``parts/network_classifier.py``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from erya.parts.network_classifier import NetworkClassifier
-from erya.parts.settings import whole
+from erya.parts.recurrent_settings import recurrent_settings
 from erya.parts.torch_mode import torch_mode
 from erya.text import tokenizers
 
@@ -22,8 +22,13 @@ class LSTM(NetworkClassifier):
 
     Args:
         dim: D, width of a word vector; None: 256, or that of ``vectors``.
-        hidden_width: H, units of each direction.
-        dropout: share of the word vectors' numbers and of the features dropped while learning.
+        hidden_width: H, units of each reader.
+        layers: one above the other; each reads the hidden states of the one below.
+        directions: 2: one reader from each end; 1: from the left alone.
+        pooling: what is kept of a text: ``"max"``: each unit at its strongest; ``"mean"``: its mean over the text;
+            ``"last"``: each reader's last state.
+        dropout: share of the word vectors' numbers, of what a layer hands to the next, and of the features, that is dropped
+            while learning.
         tokenizer: name or object, see ``text.tokenizers.make``.
         min_count: rarer tokens count as unknown, and so teach what an unknown token means.
         epochs: at most.
@@ -53,6 +58,9 @@ class LSTM(NetworkClassifier):
         *,
         dim: int | None = None,
         hidden_width: int = 96,
+        layers: int = 1,
+        directions: int = 2,
+        pooling: str = "max",
         dropout: float = 0.5,
         tokenizer: str | tokenizers.Tokenizer = "auto",
         min_count: int = 2,
@@ -72,6 +80,9 @@ class LSTM(NetworkClassifier):
     ) -> None:
         self.dim = dim
         self.hidden_width = hidden_width
+        self.layers = layers
+        self.directions = directions
+        self.pooling = pooling
         self.dropout = dropout
         self.tokenizer = tokenizer
         self.min_count = min_count
@@ -92,14 +103,24 @@ class LSTM(NetworkClassifier):
     def _network(self, vocabulary: int, dim: int, classes: int, generator: Any = None) -> network.BiLSTM:
         from erya.models.lstm.network import BiLSTM
 
-        return BiLSTM(vocabulary, dim, self.hidden_width, classes, self.dropout, generator)
+        return BiLSTM(
+            vocabulary,
+            dim,
+            self.hidden_width,
+            classes,
+            self.dropout,
+            generator,
+            layers=self.layers,
+            readers=self.directions,
+            pooling=self.pooling,
+        )
 
     def _check_settings(self) -> None:
         super()._check_settings()
-        whole("hidden_width", self.hidden_width)
+        recurrent_settings(self)
 
     def trace(self, x: Any) -> Trace:
-        """The way of one text: gates, cells and hidden states of both readers at every token, and what decided."""
+        """The way of one text: gates, cells and hidden states at every token, how far back the loss reaches, and what decided."""
         text = self._read(x)
         from erya.models.lstm.views import trace
 

@@ -11,7 +11,8 @@ from erya import catalog
 from erya.errors import DivergedError, Interrupted, UsageError
 from erya.models.lstm import network as network_module
 from erya.models.lstm.estimator import LSTM
-from erya.models.lstm.network import BiLSTM, Recurrence, cell, reading_order, unfinished
+from erya.models.lstm.network import BiLSTM, cell
+from erya.parts.recurrent_layers import Reading
 from erya.parts.token_batches import Corpus
 from erya.progress import Report
 from erya.tasks import classify
@@ -24,98 +25,56 @@ def corpus(texts=TEXTS):
     return Corpus(texts, VOCABULARY, np.arange(len(texts)), np.linspace(1, 2, len(texts)))
 
 
-def network():
-    return BiLSTM(VOCABULARY, DIM, HIDDEN, CLASSES, 0.0, torch.Generator().manual_seed(5)).double()
+def network(**settings):
+    generator = torch.Generator().manual_seed(5)
+    return BiLSTM(VOCABULARY, DIM, HIDDEN, CLASSES, 0.0, generator, **settings).double()
 
 
-def torch_twin(net):
-    """torch.nn.LSTM with the same weights; its gates stand in the order i f g o."""
-    order = torch.cat(
-        [torch.arange(2 * HIDDEN), torch.arange(3 * HIDDEN, 4 * HIDDEN), torch.arange(2 * HIDDEN, 3 * HIDDEN)]
-    )
-    twin = torch.nn.LSTM(DIM, HIDDEN, bidirectional=True, batch_first=True).double()
-    with torch.no_grad():
-        for direction, suffix in enumerate(("_l0", "_l0_reverse")):
-            getattr(twin, f"weight_ih{suffix}").copy_(net.input[:, direction].T[order])
-            getattr(twin, f"weight_hh{suffix}").copy_(net.recurrent[direction].T[order])
-            getattr(twin, f"bias_ih{suffix}").copy_(net.bias[direction][order])
-            getattr(twin, f"bias_hh{suffix}").zero_()
-    return twin
-
-
-def test_both_readers_are_those_of_torch():
-    net = network()
-    batch = corpus().batch(np.arange(len(TEXTS)))
-    hidden = net.hidden(batch)
-    assert hidden.shape == (5, 2, len(TEXTS), HIDDEN)
-    twin = torch_twin(net)
-    for place, row in enumerate(batch.rows.tolist()):
-        length = len(TEXTS[row])
-        assert not hidden[length:, :, place].any(), "zeros where the text has ended"
-        if length:
-            peer, _ = twin(net.embedding[TEXTS[row]][None])
-            torch.testing.assert_close(hidden[:length, 0, place], peer[0, :, :HIDDEN], atol=1e-6, rtol=0)
-            torch.testing.assert_close(hidden[:length, 1, place].flip(0), peer[0, :, HIDDEN:], atol=1e-6, rtol=0)
-
-
-def test_gradients_are_those_of_torch():
-    net = network()
-    texts = [text for text in TEXTS if text]
+def hidden_states(net, texts):
+    """(B, T, R·H) of the last layer."""
     batch = corpus(texts).batch(np.arange(len(texts)))
-    learned = [net.embedding, net.input, net.recurrent, net.bias]
-    mine = torch.autograd.grad((net.hidden(batch) ** 2).sum(), learned)
-    twin = torch_twin(net)
-    vectors = net.embedding.detach().clone().requires_grad_()
-    total = sum((twin(vectors[text][None])[0] ** 2).sum() for text in texts)
-    theirs = torch.autograd.grad(total, [vectors, twin.weight_ih_l0, twin.weight_hh_l0_reverse, twin.bias_ih_l0])
-    back = torch.cat(
-        [torch.arange(2 * HIDDEN), torch.arange(3 * HIDDEN, 4 * HIDDEN), torch.arange(2 * HIDDEN, 3 * HIDDEN)]
-    )
-    torch.testing.assert_close(mine[0].to_dense(), theirs[0], atol=1e-10, rtol=0)
-    torch.testing.assert_close(mine[1][:, 0], theirs[1][back].T, atol=1e-10, rtol=0)
-    torch.testing.assert_close(mine[2][1], theirs[2][back].T, atol=1e-10, rtol=0)
-    torch.testing.assert_close(mine[3][0], theirs[3][back], atol=1e-10, rtol=0)
+    reading = Reading.of(batch.lengths, net.readers)
+    return reading.padded(net.packed(batch, reading)).detach()
 
 
-def test_gradcheck_of_backpropagation_through_time():
-    batch = corpus().batch(np.arange(len(TEXTS)))
-    generator = torch.Generator().manual_seed(2)
-    projected = torch.randn(
-        2 * len(batch.tokens), 4 * HIDDEN, dtype=torch.double, generator=generator, requires_grad=True
-    )
-    recurrent = torch.randn(2, HIDDEN, 4 * HIDDEN, dtype=torch.double, generator=generator, requires_grad=True)
-    counts = unfinished(batch.lengths, batch.places.shape[1])
-    assert counts == [4, 3, 3, 1, 1]
-    rows = reading_order(batch.places, batch.lengths)
-    steps = [row[:, :count].flatten() for row, count in zip(rows, counts, strict=True)]
-
-    def scan(one, other):
-        return Recurrence.apply(one, other, steps, counts, len(TEXTS))
-
-    assert torch.autograd.gradcheck(scan, (projected, recurrent))
-
-
-def test_the_textbook_cell_is_the_fast_path():
-    net = network()
-    text = TEXTS[1]
-    batch = corpus([text]).batch(np.zeros(1, dtype=np.int64))
-    fast = net.hidden(batch)[:, 0, 0]  # (T, H)
-    hidden = memory = torch.zeros(1, HIDDEN, dtype=torch.double)
-    for step, token in enumerate(text):
-        projected = net.embedding[token] @ net.input[:, 0] + net.bias[0]
-        *_, memory, hidden = cell(projected[None], hidden, memory, net.recurrent[0])
-        torch.testing.assert_close(hidden[0], fast[step], atol=1e-6, rtol=0)
+def test_the_textbook_cell_is_the_fast_path_and_torchs():
+    """The equations step by step, the loop with its own gradient, and torch.nn.LSTM: the same states."""
+    net, text = network(readers=1), TEXTS[1]
+    with torch.no_grad():
+        for weights in (net.recurrent, net.bias):
+            weights.add_(torch.randn(weights.shape, generator=torch.Generator().manual_seed(6), dtype=torch.double) / 2)
+    fast = hidden_states(net, [text])[0]  # (T, H)
+    twin = torch.nn.LSTM(DIM, HIDDEN, batch_first=True).double()
+    columns = torch.cat([torch.arange(HIDDEN) + HIDDEN * block for block in [0, 1, 3, 2]])
+    with torch.no_grad():
+        twin.weight_ih_l0.copy_(net.input[:, 0].T[columns])
+        twin.weight_hh_l0.copy_(net.recurrent[0].T[columns])
+        twin.bias_ih_l0.copy_(net.bias[0][columns])
+        twin.bias_hh_l0.zero_()
+        torch.testing.assert_close(fast, twin(net.embedding[text][None])[0][0], atol=1e-6, rtol=0)
+        hidden = memory = torch.zeros(1, HIDDEN, dtype=torch.double)
+        for step, token in enumerate(text):
+            sums = (net.embedding[token] @ net.input[:, 0] + net.bias[0])[None]
+            *_, memory, hidden = cell(sums, hidden, memory, net.recurrent[0])
+            torch.testing.assert_close(hidden[0], fast[step], atol=1e-6, rtol=0)
 
 
-def test_readers_never_read_padding():
-    batch = corpus().batch(np.arange(len(TEXTS)))
-    rows = reading_order(batch.places, batch.lengths)
-    for step, count in enumerate(unfinished(batch.lengths, batch.places.shape[1])):
-        assert (rows[step, :, :count] >= 2).all(), "rows 0 and 1 belong to the padding"
+def test_the_backward_reader_is_the_forward_one_of_the_text_turned_round():
+    net, text = network(), TEXTS[1]
+    turned = network()
+    with torch.no_grad():
+        for name in ("input", "recurrent", "bias"):
+            weights = getattr(turned, name)
+            weights.copy_(weights.flip(1 if name == "input" else 0))
+    both, other = hidden_states(net, [text])[0], hidden_states(turned, [text[::-1]])[0]
+    torch.testing.assert_close(both[:, HIDDEN:].flip(0), other[:, :HIDDEN], atol=1e-12, rtol=0)
 
 
-def test_padding_and_company_change_nothing():
-    net = network().float()
+@pytest.mark.parametrize(
+    "settings", [{}, {"layers": 2, "pooling": "last"}, {"layers": 3, "readers": 1, "pooling": "mean"}], ids=str
+)
+def test_padding_and_company_change_nothing(settings):
+    net = network(**settings).float()
     whole = corpus()
     together = torch.zeros(len(TEXTS), CLASSES)
     batch = whole.batch(np.arange(len(TEXTS)))
@@ -126,30 +85,64 @@ def test_padding_and_company_change_nothing():
 
 def test_settings_out_of_range():
     X, y = classify.toy(rows=30)
-    for name, wrong in (
-        ("hidden_width", 0),
-        ("dropout", 1.0),
-        ("learning_rate", float("nan")),
-        ("epochs", 1.5),
-        ("seed", -1),
-    ):
+    for name, wrong in (("hidden_width", 0), ("layers", 1.5), ("directions", 3), ("pooling", "sum"), ("dropout", 1.0)):
         with pytest.raises(UsageError, match=name):
             LSTM(**{name: wrong}).fit(X, y)
 
 
-def test_the_trace_adds_up_to_the_answer():
+@pytest.mark.parametrize(
+    "settings", [{}, {"layers": 2, "pooling": "last"}, {"directions": 1, "pooling": "mean"}], ids=str
+)
+def test_the_trace_is_the_way_of_the_answer(settings, tmp_path):
     X, y = classify.toy(seed=1)
-    model = catalog.model("classify/lstm", "tiny").fit(X, y)
-    for text in ("the soup is tasty", ""):
+    model = catalog.model("classify/lstm", "tiny", {"epochs": 2, **settings}).fit(X, y)
+    model.save(tmp_path / "m.erya")
+    assert catalog.load(tmp_path / "m.erya").trace("the soup").to_plain() == model.trace("the soup").to_plain()
+    readers, layers = model.directions, model.layers
+    for text in ("the soup is tasty", "soup", ""):
         arrays = model.trace(text).arrays
-        chosen = int(arrays["probabilities"].argmax())
+        tokens, chosen = len(text.split()), int(arrays["probabilities"].argmax())
         bias = float(model.network_.output_bias[chosen].detach())
         assert arrays["contributions"].sum() + bias == pytest.approx(arrays["logits"][chosen], abs=1e-5)
-    arrays = model.trace("the soup is tasty").arrays
-    for direction in ("forward", "backward"):
-        for gate in ("input", "forget", "output"):
-            assert arrays[f"{direction}_{gate}"].shape == (4, 12)
-            assert ((arrays[f"{direction}_{gate}"] > 0) & (arrays[f"{direction}_{gate}"] < 1)).all()
+        for layer in range(1, layers + 1):
+            for side in ("forward", "backward")[:readers]:
+                name = side if layer == 1 else f"layer{layer}_{side}"
+                assert arrays[f"{name}_gradient"].shape == (tokens,)
+                for part in ("input", "forget", "output", "candidate", "cell", "hidden"):
+                    assert arrays[f"{name}_{part}"].shape == (tokens, 12)
+                for gate in ("input", "forget", "output"):
+                    assert ((arrays[f"{name}_{gate}"] > 0) & (arrays[f"{name}_{gate}"] < 1)).all()
+        if tokens and model.pooling == "mean":
+            assert arrays["features"] == pytest.approx(arrays["forward_hidden"].mean(axis=0), abs=1e-6)
+        assert ("place" in arrays) == (model.pooling != "mean")
+
+
+def test_the_gradient_through_time_is_what_a_small_change_does():
+    """‖∂loss/∂h_t‖ of the trace beside finite differences of the rest of the reading, done by hand with the cell."""
+    X, y = classify.toy(seed=1)
+    settings = {"epochs": 2, "directions": 1, "pooling": "last"}
+    model = catalog.model("classify/lstm", "tiny", settings).fit(X, y)
+    net, text = model.network_, "the soup is tasty"
+    arrays = model.trace(text).arrays
+    chosen = int(arrays["probabilities"].argmax())
+    with torch.no_grad():
+        weights = [values.double() for values in (net.input[:, 0], net.bias[0], net.recurrent[0])]
+        ids = model.vocabulary_.ids(model.tokenizer_.tokens(text))
+        sums = net.embedding[ids].double() @ weights[0] + weights[1]
+
+        def loss(at, nudge):
+            hidden = memory = torch.zeros(1, 12, dtype=torch.double)
+            for step in range(len(ids)):
+                *_, memory, hidden = cell(sums[step][None], hidden, memory, weights[2])
+                hidden = hidden + nudge if step == at else hidden
+            logits = hidden @ net.output.double() + net.output_bias.double()
+            return float(-torch.log_softmax(logits, dim=1)[0, chosen])
+
+        for at in range(len(ids)):
+            slopes = [
+                (loss(at, 1e-5 * unit) - loss(at, -1e-5 * unit)) / 2e-5 for unit in torch.eye(12, dtype=torch.double)
+            ]
+            assert arrays["forward_gradient"][at] == pytest.approx(np.linalg.norm(slopes), rel=1e-3)
 
 
 class StopAt(Report):
@@ -209,13 +202,3 @@ def test_the_readme_computes_what_it_says(name):
     failures, tried = doctest.testfile(str(path), module_relative=False, encoding="utf-8")
     assert tried
     assert not failures
-
-
-def test_long_texts_are_read_in_pieces_with_the_same_answer(monkeypatch):
-    net = network()
-    batch = corpus().batch(np.arange(len(TEXTS)))
-    whole = net(batch).detach()
-    for steps in (1, 2, 3, 100):
-        monkeypatch.setattr(network_module, "STEPS_AT_ONCE", steps)
-        with torch.no_grad():
-            torch.testing.assert_close(net(batch), whole, atol=1e-12, rtol=0)
