@@ -1,4 +1,5 @@
-"""The contract: what every model is. The only base class, one level deep.
+"""The contract: what every model is. The only base class, one level deep; the networks that classify text share a body of
+their own between it and their rooms (``parts/network_classifier.py``).
 
 A model speaks scikit-learn's protocol – ``fit``, ``predict``, ``get_params``, ``set_params``, tags, metadata routing –
 without inheriting from it: importing ``sklearn.base`` takes most of a second, and a model that only predicts must
@@ -44,7 +45,11 @@ class NotFittedError(UsageError, AttributeError):
 
 
 class Model:
-    """Base of all models. A room writes ``fit``, ``predict`` (or its task's verb), ``trace``, ``state``, ``set_state``."""
+    """Base of all models. A room writes ``fit``, ``predict`` (or its task's verb), ``trace``, ``state``, ``set_state``.
+
+    A model that can go on with more data also has ``partial_fit(X, y, …)``; one that can say why, ``explain(x, …)``, and where
+    it has more than one way to, their names in ``explain_methods``, to be given as ``method=``.
+    """
 
     id: ClassVar[str]  # task/model, e.g. "classify/naive_bayes"
     state_version: ClassVar[int] = 1  # raised when state() changes shape; upgrade() then reads the older ones
