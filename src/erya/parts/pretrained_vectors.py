@@ -44,7 +44,7 @@ class WordVectors:
     @property
     def dim(self) -> int:
         """D."""
-        return self.matrix.shape[1]
+        return int(self.matrix.shape[1])
 
     def table(self, vocabulary: Vocabulary) -> tuple[NDArray[np.int64], Floats]:
         """The ids that have a vector (K,), ascending, and these vectors (K, D)."""
