@@ -10,9 +10,10 @@ from torch.nn import functional
 from erya import artefact
 from erya.errors import DataError, UsageError
 from erya.parts import pretrained_vectors
+from erya.parts.answer_shares import independent
 from erya.parts.held_out import Reading, corpora
 from erya.parts.keyed_vectors import KeyedVectors
-from erya.parts.network_answers import evaluate, independent
+from erya.parts.network_answers import evaluate
 from erya.parts.network_loss import mean_loss
 from erya.parts.network_training import begin_seldom, begin_with
 from erya.parts.network_windows import Windows
@@ -169,9 +170,9 @@ def test_random_rows_are_as_long_as_given_ones():
 
 
 def test_words_that_vectors_know_have_a_row_however_rare(tmp_path):
-    table = KeyedVectors.of(["rare", "far", "further", "text"], np.eye(4))
+    table = KeyedVectors.of(["rare", "Far", "too far", "far", "further", "text"], np.eye(6))
     examples = classify.examples(["a text a rare", "a text odd"] * 1, ["x", "y"])
-    reading = Reading(2, None, 0, vectors=pretrained_vectors.opened(table), extra_words=2)
+    reading = Reading(2, None, 0, vectors=pretrained_vectors.opened(table), extra_words=4)
     found = corpora(examples, None, Words(), reading, quiet)
     assert found.vocabulary.tokens == [PADDING, UNKNOWN, "a", "text", "rare", "far"]
     assert found.coverage == {"words": 2 / 4, "tokens": 3 / 7}

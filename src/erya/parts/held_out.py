@@ -37,7 +37,7 @@ class Reading:
         longest: tokens of a piece.
         vocabulary: the one to read with; None: made from what is learned from.
         vectors: whose words have an id however rare they are.
-        extra_words: so many of the first words of ``vectors`` have an id though no text has them.
+        extra_words: so many of the first words of ``vectors`` have an id though no text has them, if the tokenizer can make them.
         min_coverage: share of the running tokens that ``vectors`` must know.
     """
 
@@ -98,7 +98,8 @@ def corpora(
         coverage = pretrained_vectors.coverage(reading.vectors, counts)
         report.note(pretrained_vectors.said(coverage))
         pretrained_vectors.check_coverage(reading.vectors, coverage, reading.min_coverage)
-        vocabulary = _vocabulary(counts, reading.min_count, reading.vectors, reading.extra_words)
+        more = _usable(reading.vectors.words[: reading.extra_words], tokenizer)
+        vocabulary = _vocabulary(counts, reading.min_count, reading.vectors, more)
     elif vocabulary is None:
         vocabulary = Vocabulary.build((documents[row] for row in learned), min_count=reading.min_count)
     longest = LONGEST if reading.longest is None else min(LONGEST, reading.longest)
@@ -126,7 +127,12 @@ def pieces(ids: list[int], longest: int) -> list[list[int]]:
     return [ids[start : start + longest] for start in range(0, max(1, len(ids)), longest)]
 
 
-def _vocabulary(counts: Counter[str], min_count: int, vectors: WordVectors, extra_words: int) -> Vocabulary:
+def _usable(words: Sequence[str], tokenizer: Tokenizer) -> list[str]:
+    """The words that a tokenizer can ever make: ``Apple`` is none where all is in lower case."""
+    return [word for word in words if tokenizer.tokens(word) == [word]]
+
+
+def _vocabulary(counts: Counter[str], min_count: int, vectors: WordVectors, extra: Sequence[str]) -> Vocabulary:
     """As ``Vocabulary.build``, and behind the tokens of the text, words that it lacks and the vectors have."""
     specials = (PADDING, UNKNOWN)
     kept = [
@@ -136,7 +142,7 @@ def _vocabulary(counts: Counter[str], min_count: int, vectors: WordVectors, extr
     ]
     kept.sort(key=lambda entry: (-entry[1], entry[0]))
     known = {*specials, *counts}
-    more = [word for word in vectors.words[:extra_words] if word not in known]
+    more = [word for word in extra if word not in known]
     numbers = [0, 0, *(count for _, count in kept), *[0] * len(more)]
     return Vocabulary([*specials, *(token for token, _ in kept), *more], specials=2, counts=numbers)
 
