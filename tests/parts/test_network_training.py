@@ -196,3 +196,7 @@ def test_vectors_come_out_of_files_of_ours_and_others(fitted, tmp_path):
         pretrained_vectors.opened(tmp_path / "missing.vec")
     with pytest.raises(UsageError):
         pretrained_vectors.opened(fitted("classify/naive_bayes"))
+    (tmp_path / "model.bin").write_bytes(b"\xba\x16\x4f\x2f" + bytes(60))
+    with pytest.raises(UsageError, match="a model of fastText") as caught:
+        pretrained_vectors.opened(tmp_path / "model.bin")
+    assert caught.value.help.startswith("erya convert ")

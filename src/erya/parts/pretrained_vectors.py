@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from erya import artefact
 from erya.contract import Model
-from erya.errors import DataError, UsageError, quoted
+from erya.errors import DataError, UsageError, quoted, typed
 from erya.language import say
 from erya.parts.keyed_vectors import KeyedVectors
 from erya.parts.word_state import words_counts_vectors
@@ -20,6 +20,7 @@ from erya.text import vector_files
 from erya.text.vocabulary import Vocabulary
 
 Floats = NDArray[np.float32]
+FASTTEXT_MAGIC = (793_712_314).to_bytes(4, "little")  # a .bin or .ftz of the original begins so
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def opened(vectors: Any) -> WordVectors:
 
 def _from_file(path: Path) -> tuple[str, list[str], Floats]:
     if path.suffix != ".erya":
+        _refuse_fasttext(path)
         table = vector_files.read(path, bad_utf8="skip")
         return path.name, list(table.words), table.matrix
     content = artefact.load(path)
@@ -105,6 +107,24 @@ def _from_file(path: Path) -> tuple[str, list[str], Floats]:
         return path.name, list(keyed.words_), keyed.rows(slice(None))
     words, _, matrix = words_counts_vectors(content.state.arrays)
     return path.name, words, matrix
+
+
+def _refuse_fasttext(path: Path) -> None:
+    """A model of the original fastText is read by a room of its own, and no file of vectors."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        if file.read(len(FASTTEXT_MAGIC)) != FASTTEXT_MAGIC:
+            return
+    better = typed(path.with_suffix(".erya"))
+    raise UsageError(
+        "fasttext-model",
+        say(
+            f"{quoted(path.name, 60)} is a model of fastText's, not a file of vectors",
+            f"{quoted(path.name, 60)} 是 fastText 的模型，不是词向量文件",
+        ),
+        help=f"erya convert {typed(path)} {better}   # --set vectors={better}",
+    )
 
 
 def width(vectors: WordVectors, dim: int | None) -> int:
