@@ -170,13 +170,15 @@ def test_settings_by_hand_stay(rooms):
         tune(MODEL, dataset_of(), trials=4, settings={"turn": 0.5, "colour": "red", "idle": 2})
 
 
-def test_several_labels_a_text(rooms):
+def test_several_labels_a_text(rooms, monkeypatch):
     found = tune(MODEL, dataset_of(several=True), trials=5, seed=1)
     assert found.document["score"] == "micro_f1"
     assert found.document["test"]["tuned"]["micro_f1"]["value"] > 0.5
     assert found.model.several_
-    with pytest.raises(UsageError, match="one label"):
-        tune("classify/naive_bayes", dataset_of(several=True), trials=5)
+    monkeypatch.setattr(catalog.TaskEntry, "takes", lambda entry, kind: entry.class_name == "Dial")
+    with pytest.raises(UsageError, match="one label") as caught:
+        tune([MODEL, "classify/naive_bayes"], dataset_of(several=True), trials=5)
+    assert caught.value.where == "classify/naive_bayes"
 
 
 def test_another_score_may_rank_and_rows_of_the_last_training_are_chosen(rooms):

@@ -118,6 +118,7 @@ def entrants(
         if reason is None:
             found.append(_entrant(id, frozen))
         elif id in named:
+            reason.where = reason.where or id
             raise reason
         else:
             left_out.append({"model": id, "reason": reason.message.removeprefix(f"{id} ")})
