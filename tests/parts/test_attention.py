@@ -139,7 +139,7 @@ def test_additive_scores_and_their_gradients():
         mine.question[unit] * math.tanh(float((vectors[1, 2] @ mine.matrix[:, unit] + mine.bias[unit]).detach()))
         for unit in range(3)
     )
-    assert float(mine(vectors)[1, 2].detach()) == pytest.approx(float(by_hand), abs=1e-12)
+    assert float(mine(vectors)[1, 2].detach()) == pytest.approx(float(by_hand.detach()), abs=1e-12)
     assert torch.autograd.gradcheck(mine, (vectors,))
 
 
