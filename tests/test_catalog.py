@@ -69,7 +69,7 @@ def test_a_card_says_which_targets_its_model_takes(monkeypatch):
     for kind in ("one", "several", "soft"):
         assert "classify/tags" in catalog.taking(kind)
     assert "classify/naive_bayes" in catalog.taking("one")
-    assert "classify/naive_bayes" not in {*catalog.taking("several"), *catalog.taking("soft")}
+    assert "classify/single" not in {*catalog.taking("several"), *catalog.taking("soft")}
     assert set(catalog.taking("one")) == set(catalog.ids("classify"))
 
 

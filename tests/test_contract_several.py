@@ -24,7 +24,7 @@ TOY = "classify/tags"
 each_several = pytest.mark.parametrize("id", [TOY, *catalog.taking("several")])
 each_soft = pytest.mark.parametrize("id", [TOY, *catalog.taking("soft")])
 each_other = pytest.mark.parametrize(
-    "id", [id for id in catalog.ids("classify") if id not in catalog.taking("several")]
+    "id", ["classify/single", *(id for id in catalog.ids("classify") if id not in catalog.taking("several"))]
 )
 
 
@@ -159,12 +159,12 @@ def several_data(rows=240):
 
 
 def test_compared_with_models_that_take_one_label():
-    board = leaderboard.compare([TOY, "classify/naive_bayes"], several_data())
+    board = leaderboard.compare([TOY, "classify/single"], several_data())
     first, second = board.rows
     assert (first["model"], first["status"]) == (TOY, "ok")
     assert list(first["scores"])[:3] == ["micro_f1", "macro_f1", "exact_match"]
     assert first["scores"]["micro_f1"]["value"] > 0.7
-    assert (second["model"], second["status"], second["scores"]) == ("classify/naive_bayes", "refused", {})
+    assert (second["model"], second["status"], second["scores"]) == ("classify/single", "refused", {})
     assert TOY in second["error"]
     document = board.document
     assert document["columns"][0] == "micro_f1"
@@ -209,7 +209,7 @@ def test_shares_are_compared_by_accuracy():
     X, y = classify.toy(seed=9, rows=150)
     shares = [{label: 0.8, "food": 0.2} if label != "food" else {label: 1.0} for label in y]
     data = Dataset(Part(X, shares, rows=list(range(150))), source="toy").split(0.6, 0.1, 0.3, seed=0)
-    board = leaderboard.compare([TOY, "classify/naive_bayes"], data)
+    board = leaderboard.compare([TOY, "classify/single"], data)
     assert [row["status"] for row in board.rows] == ["ok", "refused"]
     assert board.rows[0]["scores"]["accuracy"]["value"] > 0.8
     assert board.html()

@@ -52,12 +52,12 @@ def test_train_says_what_it_scored(erya, tagged):
 
 def test_a_model_of_one_label_names_those_that_take_several(erya, tagged):
     for dry in ([], ["--dry-run"]):
-        found = erya("train", "classify/naive_bayes", "train.jsonl", "-o", "n.erya", *dry)
+        found = erya("train", "classify/single", "train.jsonl", "-o", "n.erya", *dry)
         assert found.code == 2
         assert "one label a row" in found.err
         assert TOY in found.err
     assert not (tagged / "n.erya").exists()
-    assert "标签" in erya("train", "classify/naive_bayes", "train.jsonl", "-o", "n.erya", lang="zh").err
+    assert "标签" in erya("train", "classify/single", "train.jsonl", "-o", "n.erya", lang="zh").err
 
 
 def test_evaluate(erya, model):

@@ -4,7 +4,8 @@ Berger, Della Pietra and Della Pietra 1996, "A Maximum Entropy Approach to Natur
 Cox 1958). The discriminative model: it describes p(label | text) and nothing else – its counterpart is ``naive_bayes``.
 How counts become features is in ``parts/tfidf.py``, what is minimised in ``objective.py``, how in ``solver.py``.
 
-Not here: an L1 penalty, stochastic steps for data that does not fit into memory, several labels for one text.
+Several labels for one text are as many questions, each with a sigmoid. Not here: an L1 penalty, stochastic steps for data that
+does not fit into memory, ``partial_fit`` (the solver wants all texts at once).
 """
 
 from __future__ import annotations
@@ -18,21 +19,25 @@ from numpy.typing import NDArray
 from erya.contract import Model
 from erya.errors import UsageError
 from erya.language import say
-from erya.models.logistic_regression.objective import softmax
-from erya.parts.tfidf import inverse_document_frequency, tfidf
-from erya.parts import settings
+from erya.models.logistic_regression.objective import sigmoid, softmax
+from erya.parts import held_out_folds, label_thresholds, settings
 from erya.parts.ngram_evidence import counted, evidence_of, explanation, logits, tokenized, trace_of
 from erya.parts.ngrams import Counts, Ngrams, check_settings
+from erya.parts.tfidf import inverse_document_frequency, tfidf
 from erya.progress import Report, quiet
 from erya.state import State
 from erya.tasks import classify
 from erya.text import tokenizers
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+    from erya.models.logistic_regression.solver import Problem
     from erya.parts.ngram_evidence import Evidence
     from erya.trace import Trace
 
 Floats = NDArray[np.float64]
+KINDS: tuple[classify.Kind, ...] = ("one", "several", "soft")
 
 
 class LogisticRegression(Model):
@@ -53,12 +58,15 @@ class LogisticRegression(Model):
 
     Attributes:
         classes_: (C,) labels, sorted.
+        several_: whether texts have several labels.
+        thresholds_: (C,) the probability from which each label is answered, learnt on held-out texts; (0,) where texts have one label.
         tokenizer_: the tokenizer used.
         ngrams_: the V features.
         idf_: (V,) float32.
         weights_: (C, V) float32.
         bias_: (C,).
-        curve_: a row a step: epoch, loss, and for validation data validation_loss, validation_accuracy.
+        curve_: a row a step: epoch, loss, and for validation data validation_loss, validation_accuracy
+            (several labels: validation_micro_f1).
 
     Example:
         >>> LogisticRegression().fit(["a fine film", "a dull film"], ["good", "bad"]).predict(["fine"]).tolist()
@@ -66,6 +74,7 @@ class LogisticRegression(Model):
     """
 
     id: ClassVar[str] = "classify/logistic_regression"
+    state_version: ClassVar[int] = 2  # 1 knew one label a text only
 
     def __init__(
         self,
@@ -103,9 +112,10 @@ class LogisticRegression(Model):
 
         Args:
             X: N texts or pairs of texts.
-            y: N labels.
+            y: N labels; or lists of labels; or dicts ``{label: share}``.
             sample_weight: N weights; a row of weight 2 is that row twice.
-            validation: ``(X, y)``, scored after every step for the curve. The problem is convex: nothing stops early.
+            validation: ``(X, y)``, scored after every step for the curve. The problem is convex: nothing stops early. Of several
+                labels the thresholds are learnt from it, else from held-out thirds.
             report: told about steps, asked whether to stop.
 
         Raises:
@@ -115,10 +125,11 @@ class LogisticRegression(Model):
         """
         from scipy.sparse import csr_matrix
 
-        from erya.models.logistic_regression.solver import Problem, minimise  # SciPy: only for training
+        from erya.models.logistic_regression.solver import minimise  # SciPy: only for training
 
         self._check_settings()
-        examples = classify.examples(X, y, sample_weight=sample_weight, class_weight=self.class_weight)
+        given = {"sample_weight": sample_weight, "class_weight": self.class_weight}
+        examples = classify.examples(X, y, **given, kinds=KINDS)
         tokenizer = tokenizers.make(self.tokenizer)
         tokens = tokenized(tokenizer, examples.documents, report)
         # a fraction of a row is still one sighting of its words
@@ -137,13 +148,44 @@ class LogisticRegression(Model):
         self.character_weight_ = float(self.character_weight)
         self.idf_ = inverse_document_frequency(counts, copies).astype(np.float32)
         X_sparse = csr_matrix((self._values(counts), counts.features, counts.offsets), (len(counts), counts.width))
-        problem = Problem(X_sparse, examples.targets, examples.weights, len(examples.classes), float(self.l2))
+        self.several_ = examples.kind == "several"
         parameters, self.curve_ = minimise(
-            problem, steps=self.steps, tolerance=self.tolerance, report=report, validate=self._validate(validation)
+            self._problem(X_sparse, examples, np.arange(len(examples))),
+            steps=self.steps,
+            tolerance=self.tolerance,
+            report=report,
+            validate=self._validate(validation),
         )
         self.weights_ = np.ascontiguousarray(parameters[:-1].T, dtype=np.float32)
         self.bias_ = parameters[-1].copy()
+        self.thresholds_ = np.zeros(0)
+        if self.several_:
+            found = held_out_folds.thresholds_from(validation, self.classes_, self.predict_proba)
+            self.thresholds_ = self._own_thresholds(X_sparse, examples, report) if found is None else found
         return self
+
+    def _problem(self, X: csr_matrix, examples: classify.Examples, rows: NDArray[np.int64]) -> Problem:
+        """What some of the rows ask to be minimised."""
+        from erya.models.logistic_regression.solver import Problem
+
+        weights, classes, every = examples.weights[rows], len(examples.classes), len(rows) == len(examples)
+        some = X if every else X[rows]
+        if examples.kind == "one":
+            return Problem(some, examples.targets[rows], weights, classes, float(self.l2))
+        shares = held_out_folds.members(examples)[rows]
+        return Problem(some, examples.targets, weights, classes, float(self.l2), shares, examples.kind == "several")
+
+    def _own_thresholds(self, X: csr_matrix, examples: classify.Examples, report: Report) -> Floats:
+        """(C,) from the answers to each third of the texts by weights of the other two."""
+        from erya.models.logistic_regression.solver import minimise
+
+        def answer(learned: NDArray[np.int64], held: NDArray[np.int64]) -> Floats:
+            problem = self._problem(X, examples, learned)
+            parameters, _ = minimise(problem, steps=self.steps, tolerance=self.tolerance, report=quiet)
+            return sigmoid(X[held] @ parameters[:-1] + parameters[-1])
+
+        found = held_out_folds.out_of_fold(len(examples), len(examples.classes), answer, report)
+        return held_out_folds.thresholds_of(examples, found)
 
     def _validate(self, validation: Any) -> Callable[[Floats], dict[str, float]] | None:
         """A function that scores parameters on the validation data, which is counted once."""
@@ -169,11 +211,16 @@ class LogisticRegression(Model):
         ]
 
         def score(parameters: Floats) -> dict[str, float]:
-            probabilities = np.concatenate([softmax(X @ parameters[:-1] + parameters[-1])[0] for X in matrices])
-            return {
-                "validation_loss": float(classify.row_losses(targets, probabilities, self.classes_).mean()),
-                "validation_accuracy": classify.headline(targets, self.classes_[probabilities.argmax(axis=1)]),
-            }
+            probabilities = np.concatenate(
+                [self._probabilities(X @ parameters[:-1] + parameters[-1]) for X in matrices]
+            )
+            loss = float(classify.row_losses(targets, probabilities, self.classes_).mean())
+            if self.several_:  # the thresholds come at the end
+                even = np.full(len(self.classes_), label_thresholds.DEFAULT)
+                answers = label_thresholds.answers(probabilities, even, self.classes_)
+                return {"validation_loss": loss, "validation_micro_f1": classify.headline(targets, answers)}
+            answers = self.classes_[probabilities.argmax(axis=1)]
+            return {"validation_loss": loss, "validation_accuracy": classify.headline(targets, answers)}
 
         return score
 
@@ -187,13 +234,15 @@ class LogisticRegression(Model):
     # ---- answering --------------------------------------------------------------------------------------------
 
     def predict_proba(self, X: Any) -> Floats:
-        """(N, C) the probability of each class; rows sum to 1."""
-        return softmax(self._logits(X))[0]
+        """(N, C) the probability of each label; rows sum to 1, unless texts have several labels."""
+        return self._probabilities(self._logits(X))
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """(N,) the most probable class of each text."""
-        answers: NDArray[Any] = self.classes_[self._logits(X).argmax(axis=1)]
-        return answers
+        """(N,) the most probable label of each text; of several labels tuples of those that reach their thresholds."""
+        return label_thresholds.decided(self, self.predict_proba(X))
+
+    def _probabilities(self, logits: Floats) -> Floats:
+        return sigmoid(logits) if self.several_ else softmax(logits)[0]
 
     def _logits(self, X: Any) -> Floats:
         self._check_fitted()
@@ -210,10 +259,10 @@ class LogisticRegression(Model):
     def trace(self, x: Any) -> Trace:
         """The way of one text: features, counts, tf-idf, weights (m, C), contributions (m, C), bias, logits, probabilities."""
         evidence = self._evidence(x)
-        return trace_of(self.id, evidence, self.classes_, softmax(evidence.logits[None])[0][0], _words())
+        return trace_of(self.id, evidence, self.classes_, self._probabilities(evidence.logits[None])[0], _words())
 
     def explain(self, x: Any, label: Any = None) -> Trace:
-        """Why this label and not its strongest rival: the exact parts of the log-odds.
+        """Why this label and not its strongest rival (of several labels: and not its absence): the exact parts of the log-odds.
 
         Args:
             x: one text or pair.
@@ -223,8 +272,8 @@ class LogisticRegression(Model):
             UsageError: no such label.
         """
         evidence = self._evidence(x)
-        answer = softmax(evidence.logits[None])[0][0]
-        return explanation(self.id, evidence, self.classes_, answer, label, _words())
+        answer = self._probabilities(evidence.logits[None])[0]
+        return explanation(self.id, evidence, self.classes_, answer, label, _words(), several=self.several_)
 
     def _evidence(self, x: Any) -> Evidence:
         self._check_fitted()
@@ -238,15 +287,27 @@ class LogisticRegression(Model):
         self._check_fitted()
         features = self.ngrams_.state()
         return State(
-            {"weights": self.weights_, "bias": self.bias_, "idf": self.idf_, **features.arrays},
+            {
+                "weights": self.weights_,
+                "bias": self.bias_,
+                "idf": self.idf_,
+                "thresholds": self.thresholds_,
+                **features.arrays,
+            },
             {
                 "classes": self.classes_.tolist(),
+                "several": self.several_,
                 "tokenizer": self.tokenizer_.to_plain(),
                 "character_weight": self.character_weight_,
                 "curve": self.curve_,
                 **features.data,
             },
         )
+
+    @classmethod
+    def upgrade(cls, state: State, version: int) -> State:
+        """Version 1 held one label a text."""
+        return State({**state.arrays, "thresholds": np.zeros(0)}, {**state.data, "several": False})
 
     def set_state(self, state: State) -> None:
         """The inverse of ``state``.
@@ -270,6 +331,8 @@ class LogisticRegression(Model):
         if not (np.isfinite(weights).all() and np.isfinite(bias).all() and np.isfinite(idf).all()):
             raise ValueError("there are values that are not finite")
         settings.number("character_weight", data["character_weight"], 0, 1e6)
+        held_out_folds.checked_thresholds(state.arrays["thresholds"], data["several"], len(classes))
+        self.several_, self.thresholds_ = data["several"], state.arrays["thresholds"]
         self.classes_, self.ngrams_, self.idf_ = classes, ngrams, idf
         self.weights_, self.bias_ = weights, bias
         self.character_weight_ = float(data["character_weight"])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from erya.errors import DivergedError
 from erya.language import say
-from erya.models.logistic_regression.objective import objective
+from erya.models.logistic_regression.objective import objective, objective_of_shares
 from erya.parts.ngram_evidence import interrupted
 from erya.progress import Report
 
@@ -35,10 +35,12 @@ class Problem:
 
     Attributes:
         X: (N, V) features.
-        targets: (N,) numbers of labels.
+        targets: (N,) numbers of labels; not looked at where there are ``shares``.
         weights: (N,).
         classes: C.
         l2: strength of the penalty.
+        shares: (N, C) of each label, for soft or several labels; None: one label a text.
+        several: whether each label is a question of its own.
     """
 
     X: csr_matrix
@@ -46,6 +48,14 @@ class Problem:
     weights: Floats
     classes: int
     l2: float
+    shares: Floats | None = None
+    several: bool = False
+
+    def value(self, theta: Floats, transposed: csr_matrix) -> tuple[float, Floats]:
+        """The loss at ``theta`` and its gradient; ``transposed`` is X turned, sparse by rows."""
+        if self.shares is None:
+            return objective(theta, self.X, transposed, self.targets, self.weights, self.l2)
+        return objective_of_shares(theta, self.X, transposed, self.shares, self.weights, self.l2, several=self.several)
 
 
 def minimise(
@@ -80,7 +90,7 @@ def minimise(
 
     def mean_objective(theta: Floats) -> tuple[float, Floats]:
         """The objective a document, so that a tolerance means the same for any number of them."""
-        loss, gradient = objective(theta, problem.X, transposed, problem.targets, problem.weights, problem.l2)
+        loss, gradient = problem.value(theta, transposed)
         if not (np.isfinite(loss) and np.isfinite(gradient).all()):
             raise DivergedError(
                 "diverged",

@@ -17,12 +17,13 @@ from scipy.sparse import csr_matrix, random_array
 import erya
 from erya.errors import DivergedError, Interrupted, UsageError
 from erya.models.logistic_regression.estimator import LogisticRegression
-from erya.models.logistic_regression.objective import objective, softmax
+from erya.models.logistic_regression.objective import objective, objective_of_shares, sigmoid, softmax
 from erya.models.logistic_regression.solver import Problem, minimise
-from erya.parts.tfidf import inverse_document_frequency, tfidf
 from erya.parts.ngrams import Ngrams, Tokens, pieces_of
+from erya.parts.tfidf import inverse_document_frequency, tfidf
 from erya.progress import Report, quiet
 from erya.state import State
+from erya.tasks import classify
 
 TEXTS = ["tea and time", "time for tea", "team talk", "a talk about time", "tea tea tea", "teams", "no time to talk"]
 LABELS = ["b", "b", "a", "a", "b", "a", "c"]
@@ -74,6 +75,89 @@ def test_softmax_of_large_numbers():
     probabilities, logarithms = softmax(np.array([[1000.0, 999.0], [-1000.0, -1000.0]]))
     np.testing.assert_allclose(probabilities, [[1 / (1 + np.exp(-1)), 1 / (1 + np.e)], [0.5, 0.5]])
     np.testing.assert_allclose(logarithms, np.log(probabilities))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_gradient_of_shares_by_differences(several):
+    one = problem(1, 5, 7, 3)
+    generator = np.random.default_rng(2)
+    theta = generator.normal(size=8 * 3)
+    shares = generator.integers(0, 2, (5, 3)).astype(float) if several else generator.dirichlet([1, 1, 1], 5)
+
+    def at(point):
+        return objective_of_shares(point, one.X, one.X.T.tocsr(), shares, one.weights, one.l2, several=several)
+
+    loss, gradient = at(theta)
+    for place, slope in enumerate(gradient):
+        step = np.zeros_like(theta)
+        step[place] = 1e-6
+        assert (at(theta + step)[0] - at(theta - step)[0]) / 2e-6 == pytest.approx(slope, abs=1e-7)
+    logits = one.X.toarray() @ theta.reshape(8, 3)[:-1] + theta.reshape(8, 3)[-1]
+    p = 1 / (1 + np.exp(-logits)) if several else np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    losses = -shares * np.log(p) - ((1 - shares) * np.log(1 - p) if several else 0)
+    expected = one.weights @ losses.sum(axis=1) + 0.5 * one.l2 * (theta.reshape(8, 3)[:-1] ** 2).sum()
+    assert loss == pytest.approx(expected, rel=1e-12)
+
+
+def test_shares_of_one_label_are_that_label():
+    one = problem(3, 9, 5, 3)
+    theta = np.random.default_rng(4).normal(size=6 * 3)
+    rest = (one.weights, one.l2)
+    expected = objective(theta, one.X, one.X.T.tocsr(), one.targets, *rest)
+    found = objective_of_shares(theta, one.X, one.X.T.tocsr(), np.eye(3)[one.targets], *rest, several=False)
+    assert found[0] == pytest.approx(expected[0], rel=1e-12)
+    np.testing.assert_allclose(found[1], expected[1], atol=1e-12)
+    np.testing.assert_allclose(sigmoid(np.array([-1000.0, 0.0, 1000.0])), [0, 0.5, 1])
+
+
+def test_several_labels_equal_scikit_learns_one_by_one():
+    from sklearn.linear_model import LogisticRegression as Theirs
+
+    X, y = classify.toy_several(seed=3, rows=90)
+    model = LogisticRegression(tolerance=1e-9, steps=5000, l2=0.3).fit(X, y)
+    counts = model.ngrams_.count(Tokens.of(model.tokenizer_.tokens(text) for text in X))
+    matrix = csr_matrix((model._values(counts), counts.features, counts.offsets), (len(counts), counts.width))
+    for place, label in enumerate(model.classes_):
+        has = [label in labels for labels in y]
+        theirs = Theirs(C=1 / 0.3, tol=1e-10, solver="newton-cg").fit(matrix, has)
+        np.testing.assert_allclose(model.predict_proba(X)[:, place], theirs.predict_proba(matrix)[:, 1], atol=2e-6)
+
+
+def test_shares_are_weighted_rows():
+    shares = [{"a": 0.7, "b": 0.3} if label == "a" else {label: 1.0} for label in LABELS]
+    soft = LogisticRegression(tolerance=1e-9, min_count_ngrams=1).fit(TEXTS, shares)
+    rows = [(row, label, part) for row, given in enumerate(shares) for label, part in given.items()]
+    hard = LogisticRegression(tolerance=1e-9, min_count_ngrams=1)
+    hard.fit([TEXTS[row] for row, _, _ in rows], [label for _, label, _ in rows], sample_weight=[p for _, _, p in rows])
+    # idf counts a text once however many labels it has: close, not equal
+    np.testing.assert_allclose(soft.predict_proba(TEXTS), hard.predict_proba(TEXTS), atol=0.05)
+    assert (
+        soft.predict_proba(["team talk"])[0, 1]
+        > LogisticRegression(min_count_ngrams=1).fit(TEXTS, LABELS).predict_proba(["team talk"])[0, 1]
+    )
+
+
+def test_several_labels_have_a_curve_thresholds_and_explanations():
+    X, y = classify.toy_several(seed=3, rows=120)
+    model = LogisticRegression().fit(X, y, validation=classify.toy_several(seed=5, rows=60))
+    assert model.curve_[-1]["validation_micro_f1"] > 0.8
+    assert model.thresholds_.tolist() != LogisticRegression().fit(X, y).thresholds_.tolist()
+    for number, label in enumerate(model.classes_):
+        explanation = model.explain("the soup and a guitar", label)
+        p = model.predict_proba(["the soup and a guitar"])[0, number]
+        parts = explanation.arrays["parts"].sum() + explanation.arrays["bias_difference"][0]
+        assert parts == pytest.approx(log(p / (1 - p)), abs=1e-9)
+
+
+def test_files_of_the_first_version_load():
+    model = LogisticRegression().fit(TEXTS, LABELS)
+    state = model.state()
+    old = State(
+        {k: v for k, v in state.arrays.items() if k != "thresholds"},
+        {k: v for k, v in state.data.items() if k != "several"},
+    )
+    again = LogisticRegression.restore(model.plain_params(), old, 1)
+    assert again.fingerprint() == model.fingerprint()
 
 
 # ---- equal to scikit-learn ----------------------------------------------------------------------------------------

@@ -6,6 +6,9 @@ looks at the border between the classes. Its counterpart is ``logistic_regressio
 
     ln p(c) + Σ_w n_w ln θ_cw  +  character_weight · Σ_s n_s ln θ_cs        w words and word n-grams, s pieces of words
 
+Where texts may have several labels, each is a question of its own – would a text with this label, or one without it, use these
+words? –, and the log-odds of yes against no are such a sum again.
+
 Not here: hashing, tf-idf, learning the weights of the features – whatever is learned is a count.
 """
 
@@ -17,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.contract import Model
-from erya.parts import settings
+from erya.parts import held_out_folds, label_thresholds, settings
 from erya.parts.ngram_evidence import counted, evidence_of, explanation, logits, tokenized, trace_of
 from erya.parts.ngrams import Counts, Ngrams, check_settings
 from erya.progress import Report, quiet
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from erya.trace import Trace
 
 Floats = NDArray[np.float64]
+KINDS: tuple[classify.Kind, ...] = ("one", "several", "soft")
 
 SMALLEST_SHARE = 1e-15  # of a class whose rows all weigh nothing: its prior's logarithm stays finite
 
@@ -50,10 +54,13 @@ class NaiveBayes(Model):
 
     Attributes:
         classes_: (C,) labels, sorted.
+        several_: whether texts have several labels.
+        thresholds_: (C,) the probability from which each label is answered, learnt on held-out texts; (0,) where texts have one label.
         tokenizer_: the tokenizer used.
         ngrams_: the V features.
-        log_likelihood_: (C, V) float32: ln θ of words and word n-grams, ``character_weight`` · ln θ of pieces.
-        log_prior_: (C,) ln p(c).
+        log_likelihood_: (C, V) float32: ln θ of words and word n-grams, ``character_weight`` · ln θ of pieces. Of several labels
+            ln θ of texts with the label less ln θ of those without.
+        log_prior_: (C,) ln p(c); of several labels ln p(c) / (1 − p(c)).
 
     Example:
         >>> NaiveBayes().fit(["a fine film", "a dull film"], ["good", "bad"]).predict(["fine"]).tolist()
@@ -61,6 +68,7 @@ class NaiveBayes(Model):
     """
 
     id: ClassVar[str] = "classify/naive_bayes"
+    state_version: ClassVar[int] = 2  # 1 knew one label a text only
 
     def __init__(
         self,
@@ -94,9 +102,10 @@ class NaiveBayes(Model):
 
         Args:
             X: N texts or pairs of texts.
-            y: N labels.
+            y: N labels; or lists of labels; or dicts ``{label: share}``, counted by their shares.
             sample_weight: N weights; a row of weight 2 is that row twice.
-            validation: taken for the sake of the contract; there is nothing to stop early.
+            validation: ``(X, y)``; of several labels the thresholds are learnt from it, else from held-out thirds. Otherwise taken
+                for the sake of the contract; there is nothing to stop early.
             report: asked whether to stop.
 
         Raises:
@@ -105,7 +114,8 @@ class NaiveBayes(Model):
             Interrupted: the report asked for it.
         """
         self._check_settings()
-        examples = classify.examples(X, y, sample_weight=sample_weight, class_weight=self.class_weight)
+        given = {"sample_weight": sample_weight, "class_weight": self.class_weight}
+        examples = classify.examples(X, y, **given, kinds=KINDS)
         tokenizer = tokenizers.make(self.tokenizer)
         tokens = tokenized(tokenizer, examples.documents, report)
         ngrams = Ngrams.learn(
@@ -119,19 +129,53 @@ class NaiveBayes(Model):
             copies=np.where(examples.weights > 0, np.maximum(examples.weights, 1.0), 0.0),
         )
         counts = ngrams.count(tokens)
-        classes = len(examples.classes)
-        totals = class_totals(counts, examples.targets, examples.weights, classes)  # (C, V)
-        words, pieces = totals[:, : ngrams.first_piece], totals[:, ngrams.first_piece :]
-        likelihood = np.hstack(
-            [log_shares(words, self.smoothing), self.character_weight * log_shares(pieces, self.smoothing)]
-        )
-        shares = np.bincount(examples.targets, weights=examples.weights, minlength=classes) / examples.weights.sum()
-
+        likelihood, prior = self._tables(ngrams, counts, examples, np.arange(len(examples)))
         self.classes_, self.tokenizer_, self.ngrams_ = examples.classes, tokenizer, ngrams
-        self.log_likelihood_ = likelihood.astype(np.float32)
-        self.log_prior_ = np.log(np.maximum(shares, SMALLEST_SHARE))
+        self.log_likelihood_, self.log_prior_ = likelihood.astype(np.float32), prior
+        self.several_, self.thresholds_ = examples.kind == "several", np.zeros(0)
+        if self.several_:
+            found = held_out_folds.thresholds_from(validation, self.classes_, self.predict_proba)
+            self.thresholds_ = self._own_thresholds(ngrams, counts, examples, report) if found is None else found
         report.progress(epoch=1, epochs=1, done=1.0)
         return self
+
+    def _tables(
+        self, ngrams: Ngrams, counts: Counts, examples: classify.Examples, rows: NDArray[np.int64]
+    ) -> tuple[Floats, Floats]:
+        """(C, V) weights and (C,) biases from some of the rows."""
+        classes, weights = len(examples.classes), examples.weights[rows]
+        if examples.kind == "one":  # all rows: nothing is held out
+            totals = class_totals(counts, examples.targets, examples.weights, classes)  # (C, V)
+            shares = np.bincount(examples.targets, weights=weights, minlength=classes) / weights.sum()
+            return self._log_shares(totals, ngrams.first_piece), np.log(np.maximum(shares, SMALLEST_SHARE))
+        members = held_out_folds.members(examples)[rows] * weights[:, None]  # (n, C)
+        matrix = _sparse(counts)[rows]
+        totals = np.asarray(matrix.T @ members).T  # (C, V)
+        shares = members.sum(axis=0) / weights.sum()
+        with_label = self._log_shares(totals, ngrams.first_piece)
+        if examples.kind == "soft":
+            return with_label, np.log(np.maximum(shares, SMALLEST_SHARE))
+        rest = np.maximum(np.asarray(matrix.T @ weights) - totals, 0.0)  # (C, V) of the texts without the label
+        bounded = np.clip(shares, 1 / (2 + len(rows)), 1 - 1 / (2 + len(rows)))
+        return with_label - self._log_shares(rest, ngrams.first_piece), np.log(bounded / (1 - bounded))
+
+    def _log_shares(self, totals: Floats, first_piece: int) -> Floats:
+        """(C, V) ln θ of words, and their strength times that of pieces, which have an urn of their own."""
+        words, pieces = totals[:, :first_piece], totals[:, first_piece:]
+        return np.hstack(
+            [log_shares(words, self.smoothing), self.character_weight * log_shares(pieces, self.smoothing)]
+        )
+
+    def _own_thresholds(self, ngrams: Ngrams, counts: Counts, examples: classify.Examples, report: Report) -> Floats:
+        """(C,) from the answers to each third of the texts by counts of the other two."""
+        matrix = _sparse(counts)
+
+        def answer(learned: NDArray[np.int64], held: NDArray[np.int64]) -> Floats:
+            likelihood, prior = self._tables(ngrams, counts, examples, learned)
+            return by_itself(np.asarray(matrix[held] @ likelihood.T) + prior)
+
+        found = held_out_folds.out_of_fold(len(examples), len(examples.classes), answer, report)
+        return held_out_folds.thresholds_of(examples, found)
 
     def _check_settings(self) -> None:
         check_settings(self)
@@ -141,13 +185,15 @@ class NaiveBayes(Model):
     # ---- answering --------------------------------------------------------------------------------------------
 
     def predict_proba(self, X: Any) -> Floats:
-        """(N, C) the probability of each class; rows sum to 1. Overconfident: see the notes."""
-        return posterior(self._logits(X))
+        """(N, C) the probability of each label; rows sum to 1, unless texts have several labels. Overconfident: see the notes."""
+        return self._probabilities(self._logits(X))
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """(N,) the most probable class of each text."""
-        answers: NDArray[Any] = self.classes_[self._logits(X).argmax(axis=1)]
-        return answers
+        """(N,) the most probable label of each text; of several labels tuples of those that reach their thresholds."""
+        return label_thresholds.decided(self, self.predict_proba(X))
+
+    def _probabilities(self, joint: Floats) -> Floats:
+        return by_itself(joint) if self.several_ else posterior(joint)
 
     def _logits(self, X: Any) -> Floats:
         """(N, C) ln p(c) + ln p(x | c): the logarithm of the joint probability, but for what all classes share."""
@@ -162,10 +208,10 @@ class NaiveBayes(Model):
     def trace(self, x: Any) -> Trace:
         """The way of one text: features, counts, ln θ (m, C), contributions (m, C), ln prior (C,), logits, probabilities."""
         evidence = self._evidence(x)
-        return trace_of(self.id, evidence, self.classes_, posterior(evidence.logits), _words())
+        return trace_of(self.id, evidence, self.classes_, self._probabilities(evidence.logits), _words())
 
     def explain(self, x: Any, label: Any = None) -> Trace:
-        """Why this label and not its strongest rival: the exact parts of the log-odds.
+        """Why this label and not its strongest rival (of several labels: and not its absence): the exact parts of the log-odds.
 
         Args:
             x: one text or pair.
@@ -175,7 +221,15 @@ class NaiveBayes(Model):
             UsageError: no such label.
         """
         evidence = self._evidence(x)
-        return explanation(self.id, evidence, self.classes_, posterior(evidence.logits), label, _words())
+        return explanation(
+            self.id,
+            evidence,
+            self.classes_,
+            self._probabilities(evidence.logits),
+            label,
+            _words(),
+            several=self.several_,
+        )
 
     def _evidence(self, x: Any) -> Evidence:
         self._check_fitted()
@@ -189,9 +243,24 @@ class NaiveBayes(Model):
         self._check_fitted()
         features = self.ngrams_.state()
         return State(
-            {"log_likelihood": self.log_likelihood_, "log_prior": self.log_prior_, **features.arrays},
-            {"classes": self.classes_.tolist(), "tokenizer": self.tokenizer_.to_plain(), **features.data},
+            {
+                "log_likelihood": self.log_likelihood_,
+                "log_prior": self.log_prior_,
+                "thresholds": self.thresholds_,
+                **features.arrays,
+            },
+            {
+                "classes": self.classes_.tolist(),
+                "several": self.several_,
+                "tokenizer": self.tokenizer_.to_plain(),
+                **features.data,
+            },
         )
+
+    @classmethod
+    def upgrade(cls, state: State, version: int) -> State:
+        """Version 1 held one label a text."""
+        return State({**state.arrays, "thresholds": np.zeros(0)}, {**state.data, "several": False})
 
     def set_state(self, state: State) -> None:
         """The inverse of ``state``.
@@ -211,6 +280,8 @@ class NaiveBayes(Model):
             raise ValueError("the priors do not fit the classes")
         if not (np.isfinite(likelihood).all() and np.isfinite(prior).all()):
             raise ValueError("there are values that are not finite")
+        held_out_folds.checked_thresholds(state.arrays["thresholds"], data["several"], len(classes))
+        self.several_, self.thresholds_ = data["several"], state.arrays["thresholds"]
         self.classes_, self.ngrams_ = classes, ngrams
         self.log_likelihood_, self.log_prior_ = likelihood, prior
         self.tokenizer_ = tokenizers.from_plain(data["tokenizer"])
@@ -240,6 +311,20 @@ def posterior(joint: Floats) -> Floats:
     shifted = np.exp(joint - joint.max(axis=-1, keepdims=True))
     found: Floats = shifted / shifted.sum(axis=-1, keepdims=True)
     return found
+
+
+def by_itself(odds: Floats) -> Floats:
+    """Each label's probability from its own log-odds of yes against no; never overflows."""
+    found: Floats = 0.5 * (1.0 + np.tanh(0.5 * odds))
+    return found
+
+
+def _sparse(counts: Counts) -> Any:
+    """(N, V) the counts as SciPy's sparse matrix: only training needs it, and only where a text has several labels."""
+    from scipy.sparse import csr_matrix
+
+    values = counts.counts.astype(np.float64)
+    return csr_matrix((values, counts.features, counts.offsets), (len(counts), counts.width))
 
 
 def _values(counts: Counts) -> Floats:

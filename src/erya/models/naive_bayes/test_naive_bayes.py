@@ -19,6 +19,7 @@ from erya.models.naive_bayes.estimator import NaiveBayes, class_totals, log_shar
 from erya.parts.ngrams import Tokens, pieces_of
 from erya.progress import Report
 from erya.state import State
+from erya.tasks import classify
 from erya.text import Words
 
 # Manning, Raghavan and Schütze, Introduction to Information Retrieval, example 13.1
@@ -256,3 +257,54 @@ def test_examples_in_the_notes(name):
     failures, tried = doctest.testfile(str(Path(__file__).parent / name), module_relative=False, encoding="utf-8")
     assert tried
     assert not failures
+
+
+# ---- several labels, shares of labels -----------------------------------------------------------------------------------
+
+
+def test_each_label_is_a_model_of_yes_and_no():
+    """One label among several is naive Bayes between texts with it and without it."""
+    X, y = classify.toy_several(seed=3, rows=90)
+    settings = {"word_ngrams": 1, "smoothing": 0.5}
+    model = NaiveBayes(**settings).fit(X, y)
+    for place, label in enumerate(model.classes_):
+        alone = NaiveBayes(**settings).fit(X, ["yes" if label in labels else "no" for labels in y])
+        np.testing.assert_allclose(model.predict_proba(X)[:, place], alone.predict_proba(X)[:, 1], atol=1e-4)
+
+
+def test_shares_count_as_weighted_rows():
+    shares = [{"a": 0.75, "b": 0.25} if label == "a" else {label: 1.0} for label in LABELS]
+    rows = [(row, label, part) for row, given in enumerate(shares) for label, part in given.items()]
+    settings = {"min_count_ngrams": 1}
+    soft = NaiveBayes(**settings).fit(TEXTS, shares)
+    hard = NaiveBayes(**settings).fit(
+        [TEXTS[row] for row, _, _ in rows], [label for _, label, _ in rows], sample_weight=[part for _, _, part in rows]
+    )
+    np.testing.assert_allclose(soft.predict_proba(TEXTS), hard.predict_proba(TEXTS), atol=1e-6)
+
+
+def test_explanations_of_several_labels_add_up():
+    model = NaiveBayes().fit(*classify.toy_several(seed=3, rows=90))
+    for number, label in enumerate(model.classes_):
+        explanation = model.explain("the soup", label)
+        p = model.predict_proba(["the soup"])[0, number]
+        parts = explanation.arrays["parts"].sum() + explanation.arrays["bias_difference"][0]
+        assert parts == pytest.approx(log(p / (1 - p)), abs=1e-6)
+
+
+def test_thresholds_from_validation():
+    X, y = classify.toy_several(seed=3, rows=90)
+    own = NaiveBayes().fit(X, y)
+    given = NaiveBayes().fit(X, y, validation=classify.toy_several(seed=5, rows=60))
+    assert given.log_likelihood_.tobytes() == own.log_likelihood_.tobytes()
+    assert given.thresholds_.tolist() != own.thresholds_.tolist()
+
+
+def test_files_of_the_first_version_load():
+    model = NaiveBayes().fit(TEXTS, LABELS)
+    state = model.state()
+    old = State(
+        {name: array for name, array in state.arrays.items() if name != "thresholds"},
+        {name: value for name, value in state.data.items() if name != "several"},
+    )
+    assert NaiveBayes.restore(model.plain_params(), old, 1).fingerprint() == model.fingerprint()
