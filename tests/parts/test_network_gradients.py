@@ -85,7 +85,11 @@ def by_captum(net, tables, ids, chosen, steps):
         size = len(stacks[0])
         twin = type(net).__new__(type(net))
         twin.__dict__.update(net.__dict__)
-        twin._parameters = {name: one for name, one in net._parameters.items() if name not in tables}
+        known = getattr(net, "of_tokens", ())  # what the network knows of each token besides its vector
+        twin._parameters = {name: one for name, one in net._parameters.items() if name not in (*tables, *known)}
+        for name in known:
+            mine = getattr(net, name).detach()
+            twin.__dict__[name] = mine[torch.tensor([0, *ids * size])]
         for name, stack in zip(tables, stacks, strict=True):
             rows = stack.flatten(0, 1)
             twin.__dict__[name] = Dense.apply(torch.cat([rows.new_zeros(1, rows.shape[1]), rows]))
