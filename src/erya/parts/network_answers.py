@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from erya.parts import label_thresholds
+from erya.parts.answer_shares import log_softmax
 from erya.parts.token_batches import Corpus, TokenBatch
 from erya.state import Arrays
 
@@ -30,26 +31,6 @@ def logits(network: Classifier, corpus: Corpus, classes: int) -> NDArray[np.floa
         for batch in corpus.in_order(TEXTS_AT_ONCE, TOKENS_AT_ONCE):
             found[batch.rows] = network(batch).double().numpy()
     return found
-
-
-def log_softmax(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log probabilities (N, C): the logits less the logarithm of the sum of their exponentials."""
-    shifted = values - values.max(axis=1, keepdims=True, initial=-np.inf)
-    shares: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return shares
-
-
-def probabilities(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, C) rows that sum to 1, from logits."""
-    shares = np.exp(log_softmax(values))
-    answer: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
-    return answer
-
-
-def independent(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, C) σ of each logit: every label is a question of its own."""
-    answer: NDArray[np.float64] = np.exp(-np.logaddexp(0.0, -values))
-    return answer
 
 
 def evaluate(network: Classifier, corpus: Corpus, classes: int) -> dict[str, float]:

@@ -225,7 +225,7 @@ class NetworkClassifier(Model):
         return label_thresholds.decided(self, self.predict_proba(X))
 
     def _probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        from erya.parts.network_answers import independent, probabilities
+        from erya.parts.answer_shares import independent, probabilities
 
         return independent(logits) if self.several_ else probabilities(logits)
 
@@ -270,12 +270,13 @@ class NetworkClassifier(Model):
         require(method in self.explain_methods, "method", method, " | ".join(self.explain_methods))
         document = classify.documents([x])[0]
         if method == "integrated_gradients":
+            need_torch(self.id)
             from erya.parts.network_gradients import integrated_gradients
 
             whole("steps", steps)
             with torch_mode():
                 return integrated_gradients(self, document, label, steps)
-        from erya.parts.network_answers import log_softmax
+        from erya.parts.answer_shares import log_softmax
         from erya.parts.occlusion import occlusion
 
         def answer(token_lists: Sequence[Sequence[str]]) -> NDArray[np.float64]:

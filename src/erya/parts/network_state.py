@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from erya.parts.network_answers import set_weights, weights_of
 from erya.parts.settings import LARGEST
 from erya.state import State
 from erya.tasks import classify
 from erya.text import tokenizers
 from erya.text.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class Learned:
     """All that a fitted classifier is, besides its settings.
 
     Attributes:
-        network: with its weights.
+        network: with its weights; or the weights alone as arrays by name, where nobody has asked for more yet.
         vocabulary: of V tokens; padding is 0, the unknown token 1.
         tokenizer: how text becomes tokens.
         classes: (C,) labels, sorted.
@@ -47,9 +48,16 @@ class Learned:
 
 def to_state(learned: Learned) -> State:
     """Weights, vocabulary and thresholds as arrays; the rest as data."""
+    network = learned.network
+    if isinstance(network, Mapping):
+        weights = {f"network.{name}": array for name, array in network.items()}
+    else:
+        from erya.parts.network_answers import weights_of
+
+        weights = weights_of(network)
     return State(
         {
-            **weights_of(learned.network),
+            **weights,
             **learned.vocabulary.to_arrays("vocabulary"),
             "thresholds": learned.thresholds,
         },
@@ -75,6 +83,19 @@ def from_state(state: State, build: Callable[[int, int, int], torch.nn.Module]) 
         KeyError: something is missing.
         ValueError: shapes, numbers or values that do not fit one another.
     """
+
+    def network(vocabulary: int, dim: int, classes: int) -> torch.nn.Module:
+        return network_of(state, lambda: build(vocabulary, dim, classes))
+
+    return learned_of(state, network)
+
+
+def learned_of(state: State, network: Callable[[int, int, int], Any]) -> Learned:
+    """As ``from_state``, whatever the network is, without torch.
+
+    Args:
+        network: V, D and C → what ``Learned.network`` shall be.
+    """
     data = state.data
     classes = np.array(data["classes"])
     if classes.ndim != 1 or len(classes) < 2 or classes.tolist() != np.unique(classes).tolist():
@@ -89,16 +110,47 @@ def from_state(state: State, build: Callable[[int, int, int], torch.nn.Module]) 
         raise ValueError("the thresholds do not fit the labels")
     if not np.isfinite(thresholds).all():
         raise ValueError("a threshold is not finite")
-    try:
-        with torch.device("meta"):
-            network = build(len(vocabulary), dim, len(classes))
-    except RuntimeError as problem:  # a size that torch cannot even write down
-        raise ValueError(str(problem)) from problem
-    set_weights(network, state.arrays)
     coverage = {str(name): float(share) for name, share in data["coverage"].items()}
     curve = [dict(row) for row in data["curve"]]
     tokenizer = tokenizers.from_plain(data["tokenizer"])
-    return Learned(network, vocabulary, tokenizer, classes, several, thresholds, dim, coverage, curve)
+    made = network(len(vocabulary), dim, len(classes))
+    return Learned(made, vocabulary, tokenizer, classes, several, thresholds, dim, coverage, curve)
+
+
+def checked_weights(state: State, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, NDArray[np.float32]]:
+    """The weights by name, without torch.
+
+    Args:
+        shapes: of each.
+
+    Raises:
+        KeyError: one is missing.
+        ValueError: a shape or type does not fit, or a number is not finite.
+    """
+    found = {}
+    for name, shape in shapes.items():
+        array = state.arrays[f"network.{name}"]
+        if array.dtype != np.float32 or array.shape != shape:
+            raise ValueError(f"{name}: {array.dtype} {array.shape} does not fit {shape}")
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} holds numbers that are not finite")
+        found[name] = array
+    return found
+
+
+def network_of(state: State, build: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+    """The network with its weights. ``build`` is called on torch's ``meta`` device. Raises as ``from_state`` does."""
+    import torch
+
+    from erya.parts.network_answers import set_weights
+
+    try:
+        with torch.device("meta"):
+            network = build()
+    except RuntimeError as problem:  # a size that torch cannot even write down
+        raise ValueError(str(problem)) from problem
+    set_weights(network, state.arrays)
+    return network
 
 
 def upgraded(state: State) -> State:

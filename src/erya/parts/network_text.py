@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.language import say
+from erya.parts.answer_shares import independent, probabilities
 from erya.parts.long_texts import shown_in_part
-from erya.parts.network_answers import independent, probabilities
 from erya.parts.token_batches import Corpus, TokenBatch
 from erya.state import Arrays
 from erya.tasks import classify

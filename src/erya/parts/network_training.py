@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from erya.parts import label_thresholds
+from erya.parts.answer_shares import independent
 from erya.parts.epochs import Plan, learn
 from erya.parts.held_out import Corpora, Reading, corpora
-from erya.parts.network_answers import independent, logits
+from erya.parts.network_answers import logits
 from erya.parts.network_state import Learned
 from erya.parts.pretrained_vectors import WordVectors
 from erya.parts.token_batches import Corpus, Goals
