@@ -34,6 +34,7 @@ FLOORS = {
             "filter_run",
             "filtering",
             "leaderboard",
+            "onnx_classifier",
             "near_duplicates",
             "report_page",
             "run_corpus",

@@ -224,7 +224,7 @@ def columns_of(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
 def _inner(state: State) -> Any:
     """The model inside, restored."""
     told = state.data["model"]
-    kind = catalog.find(str(told["id"]))
+    kind = catalog.find(str(told["id"]), to_open=True)
     version = told["state_version"]
     if kind.task() != "classify" or kind is Calibrated or type(version) is not int or version > kind.state_version:
         raise ValueError("the model inside is none that can be opened here")

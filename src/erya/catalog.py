@@ -39,7 +39,8 @@ class TaskEntry:
     """What a room offers for one task: its class, in which file of the room (estimator.py), and settings by preset.
 
     ``several`` and ``soft``: whether a classifier takes several labels a row, and shares of labels. ``space``: what ``erya tune``
-    may set, and to what; empty: it has nothing to search.
+    may set, and to what; empty: it has nothing to search. ``opens_without_extra``: a file of it is opened, and answers, where the
+    room's extra is not installed.
     """
 
     class_name: str
@@ -48,6 +49,7 @@ class TaskEntry:
     several: bool = False
     soft: bool = False
     space: Space = field(default_factory=dict)
+    opens_without_extra: bool = False
 
     def takes(self, kind: str) -> bool:
         """Whether it learns from targets of this kind: ``"one"``, ``"several"``, ``"soft"``."""
@@ -128,6 +130,16 @@ READY = {
         },
         "erya calibrate m.erya DEV.csv -o calibrated.erya",
     ),
+    "classify/onnx_file": Ready(
+        "erya.onnx_classifier",
+        "OnnxFile",
+        {"en": "A classifier from an ONNX file", "zh": "ONNX 文件里的分类模型"},
+        {
+            "en": "A network that Erya wrote as ONNX, tokenizer and vocabulary inside: it answers and explains itself without torch.",
+            "zh": "由 Erya 写成 ONNX 的网络，分词方式与词表都在文件里：不需要 torch 就能回答与解释。",
+        },
+        "erya convert m.erya m.onnx",
+    ),
     "classify/fasttext_file": Ready(
         "erya.foreign_classifier",
         "FastTextFile",
@@ -186,6 +198,7 @@ def _read_card(path: Path) -> Card:
                 several=entry.get("several", False) is True,
                 soft=entry.get("soft", False) is True,
                 space=space_of(entry.get("space", {})),
+                opens_without_extra=entry.get("opens_without_extra", False) is True,
             )
             for task, entry in data["tasks"].items()
         }
@@ -262,8 +275,12 @@ def card_of(id: str) -> Card:
     )
 
 
-def find(id: str) -> type[Model]:
+def find(id: str, *, to_open: bool = False) -> type[Model]:
     """The class of a model id, e.g. ``find("classify/fasttext")``. Imports the room.
+
+    Args:
+        id: the model.
+        to_open: whether only to open a file of it, which some rooms do without their extra.
 
     Raises:
         UsageError: no such id.
@@ -273,9 +290,9 @@ def find(id: str) -> type[Model]:
         place, name = READY[id].module, READY[id].class_name
     else:
         card = card_of(id)
-        if not card.installed:
-            raise _missing_extra(id, str(card.extra))
         entry = card.tasks[id.split("/")[0]]
+        if not card.installed and not (to_open and entry.opens_without_extra):
+            raise _missing_extra(id, str(card.extra))
         place, name = f"erya.models.{card.room}.{entry.module}", entry.class_name
     found: type[Model] = getattr(importlib.import_module(place), name)
     return found
@@ -323,7 +340,8 @@ def model(id: str, preset: str = "default", settings: Mapping[str, Any] | None =
 def load(path: str | Path) -> Model:
     """Open an ``.erya`` file: verified first, then restored.
 
-    A model of the original fastText (``.bin``, ``.ftz``) and a file of word vectors in another foreign format are opened, too.
+    A model of the original fastText (``.bin``, ``.ftz``), an ONNX file that Erya wrote, and a file of word vectors in another
+    foreign format are opened, too.
 
     Raises:
         ModelFileError: missing, damaged, hostile, from a newer Erya, or of a model that this Erya does not have.
@@ -334,12 +352,16 @@ def load(path: str | Path) -> Model:
     task = fasttext_task(path)
     if task is not None:
         return _open_fasttext(Path(path), task)
+    if is_onnx(path):
+        from erya.onnx_classifier import OnnxFile
+
+        return OnnxFile.open(Path(path))
     if foreign_format(path) is not None:
         return open_vectors(path)
 
     content = artefact.load(Path(path))
     try:
-        kind = find(content.model)
+        kind = find(content.model, to_open=True)
     except UsageError as problem:
         raise ModelFileError(
             "model-unknown",
@@ -402,6 +424,8 @@ def fasttext_task(path: str | Path) -> str | None:
 
 def foreign_task(path: str | Path) -> str | None:
     """The task of a file that another program wrote, a model of fastText or word vectors; None for model files and all else."""
+    if is_onnx(path):
+        return "classify"
     return fasttext_task(path) or ("vectors" if foreign_format(path) is not None else None)
 
 
@@ -417,6 +441,11 @@ def foreign_format(path: str | Path) -> str | None:
 
     # what calls itself vectors is read as such, damaged or not: the complaint then names the line
     return vector_files.sniff(source) or {".vec": "fasttext-vec", ".npy": "numpy"}.get(source.suffix)
+
+
+def is_onnx(path: str | Path) -> bool:
+    """Whether a file calls itself ONNX: such files begin with nothing by which they could be told."""
+    return Path(path).suffix.lower() == ".onnx" and Path(path).is_file()
 
 
 def is_artefact(path: Path) -> bool:

@@ -1,11 +1,20 @@
 # Written by `python -m erya.catalog`; a test compares.
 from erya.calibrated import Calibrated as Calibrated
 from erya.foreign_classifier import FastTextFile as FastTextFile
+from erya.models.attention_lstm.estimator import AttentionLSTM as AttentionLSTM
+from erya.models.char_cnn.estimator import CharCNN as CharCNN
+from erya.models.dpcnn.estimator import DPCNN as DPCNN
 from erya.models.fasttext.estimator import FastText as FastText
 from erya.models.gbdt.estimator import GBDT as GBDT
+from erya.models.gru.estimator import GRU as GRU
+from erya.models.han.estimator import HAN as HAN
 from erya.models.knn.estimator import KNN as KNN
 from erya.models.logistic_regression.estimator import LogisticRegression as LogisticRegression
 from erya.models.lstm.estimator import LSTM as LSTM
 from erya.models.naive_bayes.estimator import NaiveBayes as NaiveBayes
+from erya.models.rcnn.estimator import RCNN as RCNN
+from erya.models.rnn.estimator import RNN as RNN
 from erya.models.svm.estimator import LinearSVM as LinearSVM
 from erya.models.textcnn.estimator import TextCNN as TextCNN
+from erya.models.transformer_classifier.estimator import TransformerClassifier as TransformerClassifier
+from erya.onnx_classifier import OnnxFile as OnnxFile

@@ -58,6 +58,10 @@ def register(app: typer.Typer) -> None:
             ("erya convert v.erya small.erya --to int8", say("a quarter of the size", "体积为四分之一")),
             ("erya convert lid.176.ftz lid.erya", say("a classifier of fastText", "fastText 的分类模型")),
             ("erya convert m.erya m.bin", say("a classifier for fastText", "供 fastText 使用的分类模型")),
+            (
+                "erya convert m.erya m.onnx",
+                say("a textcnn as ONNX, tokenizer inside", "textcnn 写成 ONNX，分词方式一并存入"),
+            ),
             ("erya convert cc.zh.300.vec zh.npy", say("NumPy, with a list of words beside it", "NumPy，旁附词表")),
         ],
         more=say(

@@ -1,4 +1,4 @@
-"""``convert`` for classifiers: between model files and the original fastText's ``.bin`` and ``.ftz``."""
+"""``convert`` for classifiers: between model files and the original fastText's ``.bin`` and ``.ftz``, and ONNX."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from erya.language import say
 if TYPE_CHECKING:
     from erya.cli.options import Manner
 
-FORMATS = ("erya", "fasttext-bin")
-BY_ENDING = {".erya": "erya", ".bin": "fasttext-bin", ".ftz": "fasttext-bin"}
+FORMATS = ("erya", "fasttext-bin", "onnx")
+BY_ENDING = {".erya": "erya", ".bin": "fasttext-bin", ".ftz": "fasttext-bin", ".onnx": "onnx"}
+ENDINGS = {"erya": (".erya",), "fasttext-bin": (".bin", ".ftz"), "onnx": (".onnx",)}
+ONNX_FILE = Kind(("ONNX file", "ONNX 文件"), (".onnx",), (b"\x08",))
 FASTTEXT_FILE = Kind(("fastText model", "fastText 模型"), (".bin", ".ftz"), (b"\xba\x16\x4f\x2f",))
 
 
@@ -26,7 +28,7 @@ def is_classifier(source: str) -> bool:
     path = Path(source)
     if path.suffix == ".erya" or catalog.is_artefact(path):
         return artefact.load(path).model.startswith("classify/")
-    return catalog.fasttext_task(path) == "classify"
+    return catalog.foreign_task(path) == "classify"
 
 
 def convert(manner: Manner, source: str, target: str, to: str | None, asked: dict[str, Any]) -> None:
@@ -57,12 +59,17 @@ def convert(manner: Manner, source: str, target: str, to: str | None, asked: dic
             )
     path = Path(target)
     format = _format(path, to, source)
-    check_output(path, MODEL_FILE if format == "erya" else FASTTEXT_FILE, [source])
+    check_output(path, {"erya": MODEL_FILE, "fasttext-bin": FASTTEXT_FILE, "onnx": ONNX_FILE}[format], [source])
     model, content = opened(source)
     if format == "erya":
         told = {} if content is None else content.training
         model.save(path, training=told, card="" if content is None else content.card)
         lost: list[str] = []
+    elif format == "onnx":
+        from erya import onnx_classifier
+
+        onnx_classifier.write(path, model)
+        lost = [say("settings and training record", "设置与训练记录")]
     else:
         lost = write_original(path, model)
     size = path.stat().st_size
@@ -93,13 +100,15 @@ def _format(path: Path, to: str | None, source: str) -> str:
         raise UsageError(
             "other-task",
             say(
-                f"a classifier is written as .erya, .bin or .ftz, not as {quoted(format or path.name)}",
-                f"分类模型可写成 .erya、.bin 或 .ftz，不能写成 {quoted(format or path.name)}",
+                f"a classifier is written as .erya, .onnx, .bin or .ftz, not as {quoted(format or path.name)}",
+                f"分类模型可写成 .erya、.onnx、.bin 或 .ftz，不能写成 {quoted(format or path.name)}",
             ),
             help=f"erya convert {shown_path(source)} {typed(path.with_suffix('.bin'))}",
         )
-    if (format == "erya") != (path.suffix == ".erya"):
-        ending = ".erya" if format == "erya" else ".bin"
+    if path.suffix.lower() not in ENDINGS[format] and (
+        format != "fasttext-bin" or path.suffix.lower() in (".erya", ".onnx")
+    ):
+        ending = ENDINGS[format][0]
         raise UsageError(
             "bad-ending",
             say(f"{format} is written to a name that ends in {ending}", f"{format} 的文件名应以 {ending} 结尾"),

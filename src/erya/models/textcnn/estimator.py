@@ -10,14 +10,23 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from erya import machine
+from erya.errors import UsageError
+from erya.language import say
+from erya.models.textcnn.folded import Folded, shapes
 from erya.parts.network_classifier import NetworkClassifier
 from erya.parts.settings import number, require, whole
-from erya.parts.torch_mode import torch_mode
+from erya.parts.torch_mode import need_torch, torch_mode
+from erya.state import State
+from erya.tasks import classify
 from erya.text import tokenizers
 
 if TYPE_CHECKING:
     from erya.models.textcnn import network
+    from erya.parts.network_state import Learned
+    from erya.parts.onnx_graph import Graph
     from erya.trace import Trace
 
 WIDEST = 64  # tokens of a window
@@ -159,8 +168,121 @@ class TextCNN(NetworkClassifier):
         unique = sensible and 0 < len(self._windows()) == len(set(self._windows()))
         require(unique, "window", self.window, f"1 … {WIDEST}, (3, 4, 5)")
 
+    # ---- answering without torch: see folded.py ---------------------------------------------------------------
+
+    _folded: Folded | None = None
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """(N, C) the probability of each label; rows sum to 1, unless texts have several labels.
+
+        From folded word vectors, without torch; within 1e-5 of ``network_``, which is asked where texts are longer than it
+        reads at once, and for ``pooling="mean"`` and ``strongest`` above 1.
+
+        Raises:
+            ResourceError: such a text, and torch is not installed.
+        """
+        self._check_fitted()
+        documents = classify.documents(X)
+        if self._folded is None:
+            self._fold()
+        found = None if self._folded is None else self._folded.logits(documents, self.most_tokens)
+        if found is not None:
+            return self._probabilities(found)
+        need_torch(self.id)
+        return super().predict_proba(documents)
+
+    def _logits(self, token_lists: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        found = None if self._folded is None else self._folded.logits_of_tokens(token_lists, self.most_tokens)
+        if found is not None:
+            return found
+        need_torch(self.id)
+        return super()._logits(token_lists)
+
+    def _fold(self) -> None:
+        """Make the answers without torch ready, where there are any for these settings."""
+        self._folded = None
+        if self.pooling == "max" and self.strongest == 1:
+            weights = vars(self).get("_weights") or {
+                name: value.detach().numpy() for name, value in self.network_.named_parameters()
+            }
+            self._folded = Folded(weights, self._windows(), self.activation, self.tokenizer_, self.vocabulary_)
+
+    def _take(self, learned: Learned) -> None:
+        super()._take(learned)
+        vars(self).pop("_weights", None)
+        if isinstance(learned.network, dict):
+            self._weights = vars(self).pop("network_")  # the network is made when somebody asks for it
+        self._fold()
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "network_" or "_weights" not in vars(self):
+            return super().__getattr__(name)
+        need_torch(self.id)
+        from erya.parts.network_state import network_of
+
+        weights = {f"network.{part}": array for part, array in self._weights.items()}
+        sizes = len(self.vocabulary_), self.dim_, len(self.classes_)
+        self.network_ = network_of(State(weights, {}), lambda: self._network(*sizes))
+        del self._weights
+        return self.network_
+
+    def state(self) -> State:
+        """Weights, vocabulary, thresholds; classes, tokenizer and the curve."""
+        self._check_fitted()
+        if "_weights" not in vars(self):
+            return super().state()
+        from erya.parts.network_state import Learned, to_state
+
+        parts = {name: getattr(self, f"{name}_") for name in Learned.__slots__ if name != "network"}
+        return to_state(Learned(network=self._weights, **parts))
+
+    def set_state(self, state: State) -> None:
+        """The inverse of ``state``. Needs no torch for ``pooling="max"`` and ``strongest=1``.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: shapes, numbers or values that do not fit one another.
+            ResourceError: the settings need torch, which is not installed.
+        """
+        self._check_settings()
+        if self.pooling != "max" or self.strongest != 1 or machine.device() != "cpu":
+            super().set_state(state)
+            return
+        from erya.parts.network_state import checked_weights, learned_of
+
+        channels = 2 if self.vectors_mode == "multichannel" else 1
+
+        def weights(vocabulary: int, dim: int, classes: int) -> dict[str, NDArray[np.float32]]:
+            sizes = shapes(
+                vocabulary, dim, self._windows(), self.filters, classes, channels=channels, strongest=self.strongest
+            )
+            return checked_weights(state, sizes)
+
+        self._take(learned_of(state, weights))
+
+    def onnx_logits(self, graph: Graph) -> str:
+        """Adds the network to an ONNX graph; the name of its logits. Raises UsageError for k-max and mean pooling."""
+        from erya.models.textcnn import onnx_graph
+
+        if self.pooling != "max" or self.strongest != 1:
+            raise UsageError(
+                "other-format",
+                say(
+                    "as ONNX, textcnn has only the strongest response: pooling=max, strongest=1",
+                    "textcnn 写成 ONNX 时只支持最强响应：pooling=max、strongest=1",
+                ),
+            )
+        weights = vars(self).get("_weights") or {
+            name: value.detach().numpy() for name, value in self.network_.named_parameters()
+        }
+        return onnx_graph.logits(graph, weights, self.activation)
+
+    # ---- looking inside ---------------------------------------------------------------------------------------
+
     def trace(self, x: Any) -> Trace:
         """The way of one text: what each filter's strongest window was, and what that added to the answer."""
+        self._check_fitted()
+        need_torch(self.id)
         text = self._read(x)
         from erya.models.textcnn.views import trace
 

@@ -109,6 +109,18 @@ class Folded:
                 found[first : first + DOCUMENTS_AT_ONCE] = self._answered(rows, starts[:-1], stops)
             return found
 
+    def logits_of_tokens(self, token_lists: Sequence[Sequence[str]], longest: int) -> NDArray[np.float64] | None:
+        """The same of texts that are cut already."""
+        if any(len(tokens) > longest for tokens in token_lists):
+            return None
+        ids = [self._vocabulary.ids(tokens) for tokens in token_lists]
+        if sum(map(len, ids)) <= FEW_TOKENS:
+            return self._few(ids)
+        flat = np.array([id for text in ids for id in (*text, 0)], dtype=np.int64)
+        ends = np.cumsum([len(text) + 1 for text in ids])
+        with self._lock:
+            return self._answered(flat, np.concatenate([[0], ends[:-1]]), ends - 1)
+
     def _few(self, texts: Sequence[Sequence[int]]) -> NDArray[np.float64]:
         """(N, C) by NumPy: only the tokens that occur are folded."""
         tokens, inverse = np.unique([0, *(id for text in texts for id in text)], return_inverse=True)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import torch
 
+from erya import catalog
 from erya.models.textcnn import folded as folded_module
 from erya.models.textcnn.folded import ACTIVATIONS, Folded, shapes
 from erya.models.textcnn.network import TextCNN
+from erya.parts.answer_shares import probabilities
 from erya.parts.network_answers import logits
 from erya.parts.token_batches import Corpus
+from erya.tasks import classify
 from erya.text.tokenizers import Whitespace
 from erya.text.vocabulary import PADDING, UNKNOWN, Vocabulary
 
@@ -88,10 +94,10 @@ def test_shapes_are_those_of_the_network():
 def test_a_table_that_is_full_begins_anew_with_the_same_bits(monkeypatch):
     monkeypatch.setattr(folded_module, "FEW_TOKENS", 0)
     _, ours, _ = pair((3, 4, 5))
-    documents = texts(300)
+    documents = [text for text in texts(300) if text]  # NumPy answers nothing at all
     whole = ours.logits(documents, 10**6)
     _, small, _ = pair((3, 4, 5))
-    small.logits(documents[1:2], 10**6)
+    small.logits(documents[:1], 10**6)
     small._many.most = 31
     monkeypatch.setattr(folded_module, "TOKENS_AT_ONCE", 1)
     assert np.array_equal(np.concatenate([small.logits([text], 10**6) for text in documents]), whole)
@@ -103,3 +109,48 @@ def test_texts_that_are_too_long_are_left_to_the_windows(monkeypatch):
     assert ours.logits(["w2 w3 w4"], 2) is None
     monkeypatch.setattr(folded_module, "FEW_TOKENS", 0)
     assert ours.logits(["w2 w3 w4"], 2) is None
+
+
+def test_a_file_is_opened_asked_explained_and_saved_without_torch(tmp_path):
+    X, y = classify.toy(seed=1)
+    model = catalog.model("classify/textcnn", "tiny").fit(X, y)
+    path = model.save(tmp_path / "m.erya")
+    texts = ["the soup is tasty", "", "汤很好喝"]
+    np.save(tmp_path / "want.npy", model.predict_proba(texts))
+    script = (
+        "import sys\nif sys.argv[3] == 'none': sys.modules['torch'] = None\nimport erya, numpy as np\n"
+        "from erya.errors import ResourceError\n"
+        f"model, texts = erya.load(sys.argv[1] + '/m.erya'), {texts!r}\n"
+        "assert np.array_equal(model.predict_proba(texts), np.load(sys.argv[1] + '/want.npy'))\n"
+        "assert model.explain('the soup is tasty').arrays\n"
+        "model.save(sys.argv[1] + '/again.erya')\n"
+        "print(','.join(m for m in ('torch', 'numba', 'sklearn') if sys.modules.get(m)))\n"
+        "try: model.trace('soup')\nexcept ResourceError: print('no torch')\n"
+    )
+    for there, said in (("none", "\nno torch\n"), ("some", "\n")):
+        command = [sys.executable, "-c", script, str(tmp_path), "", there]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert done.stdout == said
+    assert (tmp_path / "again.erya").read_bytes()[:4] == path.read_bytes()[:4]
+    assert catalog.load(tmp_path / "again.erya").fingerprint() == model.fingerprint()
+
+
+def test_a_loaded_network_goes_on_as_the_one_that_was_saved(tmp_path):
+    X, y = classify.toy(seed=1)
+    model = catalog.model("classify/textcnn", "tiny").fit(X, y)
+    loaded = catalog.load(model.save(tmp_path / "m.erya"))
+    assert "network_" not in vars(loaded)
+    many = [*X] * 30  # more than NumPy takes
+    peer = by_torch_of(loaded, many)
+    np.testing.assert_allclose(loaded.predict_proba(many), peer, atol=1e-5, rtol=0)
+    assert "_weights" not in vars(loaded)
+    assert np.array_equal(loaded.predict_proba(many), model.predict_proba(many))
+    assert loaded.partial_fit(X, y).fingerprint() == model.partial_fit(X, y).fingerprint()
+    np.testing.assert_allclose(model.predict_proba(many), by_torch_of(model, many), atol=1e-5, rtol=0)
+    twin = copy.deepcopy(model)
+    assert np.array_equal(twin.predict_proba(many), model.predict_proba(many))
+
+
+def by_torch_of(model, documents):
+    ids = [model.vocabulary_.ids(model.tokenizer_.tokens(text)) for text in documents]
+    return probabilities(logits(model.network_, Corpus(ids, len(model.vocabulary_)), len(model.classes_)))
