@@ -53,6 +53,17 @@ def test_same_probabilities_for_all_activations(tmp_path, activation):
     np.testing.assert_allclose(opened.predict_proba(TEXTS), model.predict_proba(TEXTS), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize(("layers", "directions", "pooling"), [(1, 2, "max"), (2, 2, "mean"), (2, 1, "max")])
+def test_same_probabilities_of_an_lstm(tmp_path, layers, directions, pooling):
+    from erya import onnx_classifier
+
+    settings = {"epochs": 1, "layers": layers, "directions": directions, "pooling": pooling}
+    model = catalog.model("classify/lstm", "tiny", settings).fit(*classify.toy(seed=1, rows=60))
+    onnx_classifier.write(tmp_path / "m.onnx", model)
+    opened = catalog.load(tmp_path / "m.onnx")
+    np.testing.assert_allclose(opened.predict_proba(TEXTS), model.predict_proba(TEXTS), atol=1e-5, rtol=0)
+
+
 def test_several_labels_and_windows(tmp_path, monkeypatch):
     from erya import onnx_classifier
     from erya.models.textcnn.estimator import TextCNN

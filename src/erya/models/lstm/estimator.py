@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from erya.errors import UsageError
+from erya.language import say
 from erya.parts.network_classifier import NetworkClassifier
 from erya.parts.recurrent_settings import recurrent_settings
 from erya.parts.torch_mode import torch_mode
@@ -14,6 +16,7 @@ from erya.text import tokenizers
 
 if TYPE_CHECKING:
     from erya.models.lstm import network
+    from erya.parts.onnx_graph import Graph
     from erya.trace import Trace
 
 
@@ -118,6 +121,23 @@ class LSTM(NetworkClassifier):
     def _check_settings(self) -> None:
         super()._check_settings()
         recurrent_settings(self)
+
+    def onnx_logits(self, graph: Graph) -> str:
+        """Adds the network to an ONNX graph; the name of its logits. Raises UsageError for ``pooling="last"``."""
+        if self.pooling == "last":
+            raise UsageError(
+                "other-format",
+                say(
+                    "as ONNX, lstm has pooling=max and pooling=mean",
+                    "lstm 写成 ONNX 时只支持 pooling=max 与 pooling=mean",
+                ),
+            )
+        from erya.parts import recurrent_onnx
+
+        weights = {name: value.detach().numpy() for name, value in self.network_.named_parameters()}
+        return recurrent_onnx.logits(
+            graph, weights, "LSTM", layers=self.layers, readers=self.directions, pooling=self.pooling
+        )
 
     def trace(self, x: Any) -> Trace:
         """The way of one text: gates, cells and hidden states at every token, how far back the loss reaches, and what decided."""
