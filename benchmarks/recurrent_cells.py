@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,7 +24,7 @@ from erya.parts.recurrent_layers import Cell, Reading, read
 from erya.parts.token_batches import Corpus, TokenBatch
 
 TEXTS, DIM, HIDDEN, VOCABULARY, ROUNDS = 128, 256, 96, 3000, 4
-CELLS: dict[str, tuple[Cell, type[torch.nn.RNNBase]]] = {
+CELLS: dict[str, tuple[Cell, Any]] = {
     "rnn": (ElmanCell(), torch.nn.RNN),
     "gru": (GRUCell(), torch.nn.GRU),
     "lstm": (LSTMCell(), torch.nn.LSTM),
@@ -55,21 +56,21 @@ def ours(cell: Cell, batch: TokenBatch) -> Callable[[], None]:
     def run() -> None:
         reading = Reading.of(batch.lengths, 2)
         packed = read(cell, vectors, batch.places, reading, (into, recurrent, bias))
-        reading.pooled(packed, "max").sum().backward()
+        torch.autograd.backward(reading.pooled(packed, "max").sum())
 
     return run
 
 
-def fused(kind: type[torch.nn.RNNBase], batch: TokenBatch) -> Callable[[], None]:
+def fused(kind: Any, batch: TokenBatch) -> Callable[[], None]:
     """The same by torch."""
     vectors = torch.randn(len(batch.tokens), DIM, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    module = kind(DIM, HIDDEN, bidirectional=True, batch_first=True)  # type: ignore[call-arg]
+    module = kind(DIM, HIDDEN, bidirectional=True, batch_first=True)
     outside = torch.arange(batch.places.shape[1]) >= batch.lengths[:, None]
 
     def run() -> None:
         states, _ = module(pack_padded_sequence(vectors[batch.places], batch.lengths, batch_first=True))
         hidden, _ = pad_packed_sequence(states, batch_first=True)
-        hidden.masked_fill(outside[..., None], -1.0).amax(dim=1).sum().backward()
+        torch.autograd.backward(hidden.masked_fill(outside[..., None], -1.0).amax(dim=1).sum())
 
     return run
 
