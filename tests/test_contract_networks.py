@@ -253,14 +253,16 @@ def test_a_model_as_vectors_survives_clones(id):
 def test_a_text_that_is_too_long_is_read_in_windows_with_a_warning(id, fitted, monkeypatch):
     model = fitted(id)
     text = "soup " * 3 + "guitar " * 3 + "rain"
+    tokens = model._tokens(text)
+    windows = [tokens[start : start + 3] for start in range(0, len(tokens), 3)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        parts = model._logits([["soup"] * 3, ["guitar"] * 3, ["rain"]])
+        parts = model._logits(windows)
     monkeypatch.setattr(type(model), "most_tokens", 3)
     with pytest.warns(LongTextWarning, match="1 texts"):
-        found = model._logits([text.split(), ["soup"]])
-    np.testing.assert_allclose(found[0], (3 * parts[0] + 3 * parts[1] + parts[2]) / 7, atol=1e-5)
-    with pytest.warns(LongTextWarning, match="first 3 of 7"):
+        found = model._logits([tokens, tokens[:1]])
+    np.testing.assert_allclose(found[0], np.average(parts, axis=0, weights=[len(one) for one in windows]), atol=1e-5)
+    with pytest.warns(LongTextWarning, match=f"first 3 of {len(tokens)}"):
         model.trace(text)
     with pytest.warns(LongTextWarning):
         model.explain(text)

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
-from reproductions import cards, cells, kim2014
-from reproductions.cells import Cells
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.append(str(ROOT))
+
+from reproductions import cards, cells, kim2014  # noqa: E402
+from reproductions.cells import Cells  # noqa: E402
 
 CELL = kim2014.Cell("trec", "rand", 0, None, "-")
 

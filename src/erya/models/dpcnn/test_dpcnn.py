@@ -118,7 +118,7 @@ def test_same_seed_same_bits_and_files(tmp_path):
 
 def test_the_trace_adds_up_to_the_answer():
     X, y = classify.toy(seed=1, rows=120)
-    model = catalog.model("classify/dpcnn", "tiny", {"epochs": 4}).fit(X, y)
+    model = catalog.model("classify/dpcnn", "tiny", {"epochs": 4, "blocks": 2}).fit(X, y)
     for text in ("the soup is tasty", "soup", ""):
         arrays = model.trace(text).arrays
         chosen = int(arrays["probabilities"].argmax())
