@@ -179,8 +179,8 @@ class OnnxFile(Model):
         if long:
             read_in_windows(long, self._most)
         for rows in bucketed([len(piece) for _, piece, _ in windows], TEXTS_AT_ONCE, None, max_tokens=TOKENS_AT_ONCE):
-            ids, lengths = padded([windows[row][1] for row in rows.tolist()], width=1)
-            (answers,) = self._session.run(["logits"], {"ids": ids, "lengths": lengths})
+            matrix, lengths = padded([windows[row][1] for row in rows.tolist()], width=1)
+            (answers,) = self._session.run(["logits"], {"ids": matrix, "lengths": lengths})
             for row, answer in zip(rows.tolist(), answers, strict=True):
                 found[windows[row][0]] += windows[row][2] * answer.astype(np.float64)
         return found

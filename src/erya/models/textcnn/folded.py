@@ -21,14 +21,15 @@ from erya.text.vocabulary import PADDING, Vocabulary
 
 TABLE_BYTES = 256 << 20  # of folded tokens; with more, all are forgotten and folded anew as they occur
 FEW_TOKENS = 2048  # up to so many are answered by NumPy
-TOKENS_AT_ONCE = 1 << 14  # texts of so many tokens are answered together
+TOKENS_AT_ONCE = 1 << 12  # texts of so many tokens are answered together
 DOCUMENTS_AT_ONCE = 4096
 
 Floats = NDArray[np.float32]
 
 
 def _tanh_cube(values: Floats) -> Floats:
-    return np.tanh(values**3 + values)
+    found: Floats = np.tanh(values**3 + values)
+    return found
 
 
 ACTIVATIONS: dict[str, Callable[[Floats], Floats]] = {
@@ -154,8 +155,10 @@ class Folded:
         with self._numbers.lock:
             found = self._numbers.number(documents)
             self._numbers.forget()
-        size, unknown = len(self._vocabulary), self._vocabulary.unknown
-        return np.where(found.ids < size, found.ids, unknown).astype(np.int64), found.starts
+        size, unknown = len(self._vocabulary), int(self._vocabulary.unknown or 0)
+        ids: NDArray[np.int64] = found.ids.astype(np.int64)
+        ids[ids >= size] = unknown
+        return ids, found.starts
 
     def _answered(
         self, ids: NDArray[np.int64], starts: NDArray[np.int64], stops: NDArray[np.int64]
