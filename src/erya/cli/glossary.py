@@ -68,6 +68,15 @@ def _common() -> dict[str, str]:
         "loss": "auto · softmax · one_vs_all · hierarchical_softmax · negative_sampling",
         "pretrained": say("a file of word vectors to begin with", "用作起点的词向量文件"),
         "freeze": say("these vectors stay as they are", "预训练词向量保持不变"),
+        "inner_width": say("width between the two matrices behind the attention", "注意力之后两个矩阵之间的宽度"),
+        "word_dropout": say("share of words dropped whole while training", "训练时整个丢弃的词的比例"),
+        "norm": say("pre: normalised before each sublayer; post: behind it", "pre：子层之前归一化；post：子层之后"),
+        "positions": say("how places are told: sinusoidal, learned, none", "位置表示：sinusoidal、learned 或 none"),
+        "activation": say("what bends the inner layer: gelu, relu", "内层激活函数：gelu 或 relu"),
+        "attention_width": say("width of what is weighed", "打分向量的宽度"),
+        "most_words": say("a longer sentence is read in pieces", "超过此词数的句子分段读"),
+        "directions": say("1: read from the left; 2: from both ends", "1：只从左读；2：从两端读"),
+        "recurrent_gain": say("singular values the recurrent weights begin with", "循环权重起步时的奇异值"),
         "vectors": say("word vectors to begin with: a file, or an .erya", "用作起点的词向量：文件或 .erya"),
         "vectors_mode": say(
             "non-static: they go on learning; static: they stay", "non-static：继续学习；static：保持不变"

@@ -102,7 +102,7 @@ class CharCNN(nn.Module):
         """What six convolutions leave of each text, (B, F·P)."""
         some = max(1, NUMBERS_AT_ONCE // (self.length * len(self.biases[0])))  # texts at once
         table = functional.embedding(batch.tokens, self.embedding, padding_idx=0, sparse=True)  # (U, 7·F)
-        return torch.cat([self.layers(table, rows)[-1].flatten(1) for rows in self.reversed(batch).split(some)])
+        return torch.cat([self.layers(table, rows)[-1].flatten(1) for rows in torch.split(self.reversed(batch), some)])
 
     def layers(self, table: torch.Tensor, rows: torch.Tensor) -> list[torch.Tensor]:
         """What each of the six convolutions gives, pooled where it is, (B, F, …) each.

@@ -104,7 +104,7 @@ class RCNN(nn.Module):
         contexts = self.contexts(vectors, batch)  # (B, T, 2H)
         width = self.first.shape[1]
         left, right = contexts.chunk(2, dim=2)
-        before, here, behind = self.latent.split([width, len(self.latent) - 2 * width, width])
+        before, here, behind = torch.split(self.latent, [width, len(self.latent) - 2 * width, width])
         # [l ; x ; r] W in three parts: that of the word itself once per distinct token
         own = (vectors @ here + self.latent_bias)[batch.places]  # (B, T, L)
         return contexts, torch.tanh(left @ before + own + right @ behind)

@@ -69,7 +69,8 @@ def _squeezed(values: NDArray[Any]) -> NDArray[Any]:
 def _places(responses: NDArray[np.float32], window: int, tokens: int, kept: int) -> NDArray[np.int64]:
     """(K, F) where each filter's K strongest responses are, in the order of the text; beyond its end if it has fewer."""
     if kept == 1:
-        return responses.argmax(axis=0)[None]
+        strongest: NDArray[np.int64] = responses.argmax(axis=0)[None]
+        return strongest
     touching = responses[1 : tokens + window]  # see ``pooling.windows_behind``
     behind = np.zeros((kept, responses.shape[1]), dtype=responses.dtype)
     order = np.argsort(-np.concatenate([touching, behind]), axis=0, kind="stable")
