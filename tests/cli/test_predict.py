@@ -102,3 +102,21 @@ def test_chunks_grow_and_never_run_ahead():
 def test_no_rows_no_answers(erya, trained):
     assert erya("predict", "m.erya", "--jsonl").out == ""
     assert erya("predict", "m.erya", "--json").document["rows"] == []
+
+
+def test_a_text_that_is_read_in_windows_is_said(erya, trained, monkeypatch):
+    """A library's warnings are silent; this one is for whoever asked."""
+    from erya.models.naive_bayes.estimator import NaiveBayes
+    from erya.parts import long_texts
+
+    answer = NaiveBayes.predict_proba
+
+    def warning(self, X):
+        long_texts.read_in_windows(1, 100_000)
+        return answer(self, X)
+
+    monkeypatch.setattr(NaiveBayes, "predict_proba", warning)
+    found = erya("predict", "m.erya", "--input", "soup", "-q")
+    assert found.code == 0
+    assert found.err == "1 texts of more than 100,000 tokens are read in windows; the answer is the mean of theirs\n"
+    assert "分窗阅读" in erya("predict", "m.erya", "--input", "soup", "-q", lang="zh").err

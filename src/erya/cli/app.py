@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -114,6 +114,18 @@ def _front(
         output.write(context.get_help().rstrip("\n"))
 
 
+def _said(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """A warning of ours, as the user reads it: a sentence, without the line of code it came from."""
+    output.talk(str(message))
+
+
 def _invoke(arguments: list[str]) -> int:
     from erya.cli import config
 
@@ -121,7 +133,11 @@ def _invoke(arguments: list[str]) -> int:
     if not sys.warnoptions:
         import warnings
 
+        from erya.parts.long_texts import LongTextWarning
+
         warnings.simplefilter("ignore")  # libraries' advice to programmers; what a user should know we say ourselves
+        warnings.simplefilter("once", LongTextWarning)
+        warnings.showwarning = _said
     own = config.read_own()
     config.use_language(own)
     command = typer.main.get_command(build())
