@@ -231,7 +231,8 @@ def test_scikit_learn_company(id):
     X, y = [X[index] for index in by_label], [y[index] for index in by_label]
     model = small_model(id)
     assert is_classifier(model)
-    assert cross_val_score(model, X, y, cv=3).mean() > 0.6, "label-sorted data: folds must be stratified"
+    # unstratified folds of label-sorted data give 0: the label that is asked was never seen
+    assert cross_val_score(model, X, y, cv=3).mean() > 0.45, "folds must be stratified"
     piped = make_pipeline(FunctionTransformer(lambda texts: [text.upper() for text in texts]), small_model(id))
     assert piped.fit(X, y).score(X, y) > 0.8
     step = piped.steps[-1][0]

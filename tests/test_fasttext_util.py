@@ -158,8 +158,9 @@ def test_verbose_shows_the_originals_line(tmp_path, capfd, verbose, shown):
 def test_a_search_shows_its_trials(tmp_path, capfd):
     text = tmp_path / "t.txt"
     text.write_text("__label__tea green tea\n__label__soup hot soup\n" * 20, encoding="utf-8")
+    fasttext.train_supervised(str(text), epoch=1, dim=3, bucket=100, verbose=0)  # compiles, which is no trial
     fasttext.train_supervised(
-        str(text), autotuneValidationFile=str(text), autotuneDuration=2, epoch=1, dim=3, bucket=100
+        str(text), autotuneValidationFile=str(text), autotuneDuration=4, epoch=1, dim=3, bucket=100
     )
     told = capfd.readouterr().err
     assert told.count("Trials:") > 1  # a line each, since this is no terminal

@@ -1,4 +1,4 @@
-"""Several labels a row, from reading to the report, by every verb; a toy room takes them, naive Bayes does not."""
+"""Several labels a row, from reading to the report, by every verb; one toy room takes them, another does not."""
 
 from __future__ import annotations
 
@@ -120,14 +120,14 @@ def test_predictions_of_a_file_can_be_compared(erya, model, tagged):
 
 
 def test_compare_shows_who_is_refused(erya, tagged):
-    found = erya("compare", "train.jsonl", TOY, "classify/naive_bayes", "-o", "r.html")
+    found = erya("compare", "train.jsonl", TOY, "classify/single", "-o", "r.html")
     assert found.code == 0, found.err
     assert "micro F1" in found.lines[0]
     assert "refused" in found.out
     page = (tagged / "r.html").read_text(encoding="utf-8")
     assert "What is missed, what is added?" in page
-    assert erya("compare", "train.jsonl", "classify/naive_bayes", "-q").code == 5
-    chinese = erya("compare", "train.jsonl", TOY, "classify/naive_bayes", "-o", "r.html", "-q", lang="zh").out
+    assert erya("compare", "train.jsonl", "classify/single", "-q").code == 5
+    chinese = erya("compare", "train.jsonl", TOY, "classify/single", "-o", "r.html", "-q", lang="zh").out
     assert "不适用" in chinese
     assert "微 F1" in chinese
 
@@ -174,7 +174,7 @@ def test_shares_of_labels(erya, tagged):
         for text, label in zip(*classify.toy(), strict=True)
     ]
     write(tagged / "soft.jsonl", rows)
-    assert erya("train", "classify/naive_bayes", "soft.jsonl", "-o", "n.erya").code == 2
+    assert erya("train", "classify/single", "soft.jsonl", "-o", "n.erya").code == 2
     found = erya("train", TOY, "soft.jsonl", "-o", "m.erya")
     assert found.code == 0, found.err
     assert "accuracy" in found.out
