@@ -7,7 +7,8 @@ import os
 from hypothesis import settings
 
 os.environ["ERYA_LANG"] = "en"
-if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores: threads of torch on top would wait for one another
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # as many processes as cores: threads of torch on top would wait for one another
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 # a busy machine is no failure; the same examples each time, so that a red run can be repeated
 settings.register_profile("erya", deadline=None, derandomize=True)
