@@ -226,13 +226,16 @@ def test_scikit_learn_company(id):
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer
 
-    X, y = classify.toy(seed=11, rows=60)
-    by_label = sorted(range(len(y)), key=lambda index: y[index])
-    X, y = [X[index] for index in by_label], [y[index] for index in by_label]
+    def sorted_by_label(rows):
+        X, y = classify.toy(seed=11, rows=rows)
+        by_label = sorted(range(len(y)), key=lambda index: y[index])
+        return [X[index] for index in by_label], [y[index] for index in by_label]
+
+    X, y = sorted_by_label(60)
     model = small_model(id)
     assert is_classifier(model)
-    # unstratified folds of label-sorted data give 0: the label that is asked was never seen
-    assert cross_val_score(model, X, y, cv=3).mean() > 0.45, "folds must be stratified"
+    some = sorted_by_label(180) if id == "classify/char_cnn" else (X, y)  # letters alone say little in forty texts
+    assert cross_val_score(model, *some, cv=3).mean() > 0.6, "label-sorted data: folds must be stratified"
     piped = make_pipeline(FunctionTransformer(lambda texts: [text.upper() for text in texts]), small_model(id))
     assert piped.fit(X, y).score(X, y) > 0.8
     step = piped.steps[-1][0]

@@ -5,9 +5,9 @@
     n words    the bucket of their chained hashes
     a label    its number
 
-A token is read eight bytes at a time. What the original's hash is needed for (n-grams), is computed by the byte; known words
-bring theirs along. Names lie in an arena of bytes with at least eight more behind them. ``dictionary.py`` has the words and the memory;
-the tests have the same in plain loops.
+White space is found 64 bytes at a time, a token is read eight at a time. What the original's hash is needed for (n-grams), is computed
+by the byte; known words bring theirs along. Names lie in an arena of bytes with PAD more behind them. ``dictionary.py`` has the words
+and the memory; the tests have the same in plain loops.
 """
 
 from __future__ import annotations
@@ -40,16 +40,10 @@ Longs = NDArray[np.int64]
 Int = Any  # int64 inside Numba, int where Python calls
 
 _instruction: Callable[[Callable[..., Any]], Callable[..., Any]] = intrinsic
-_HIGH = np.uint64(0x8080808080808080)
-_LOW7 = np.uint64(0x7F7F7F7F7F7F7F7F)
-_EVERY = 0x0101010101010101
-_FROM_TAB, _PAST_CR = np.uint64((0x80 - 0x09) * _EVERY), np.uint64((0x80 - 0x0E) * _EVERY)
-_FROM_BLANK, _PAST_BLANK = np.uint64((0x80 - 0x20) * _EVERY), np.uint64((0x80 - 0x21) * _EVERY)
 _FIRST = np.uint64(0x9E3779B97F4A7C15)
 _SECOND = np.uint64(0xD6E8FEB86659FD93)
 _THIRD = np.uint64(0xC2B2AE3D27D4EB4F)
 _ONE, _EIGHT, _HALF, _FORTY = np.uint64(1), np.uint64(8), np.uint64(32), np.uint64(40)
-_WHOLE = np.uint64(56)  # bits of whole bytes
 _LOW = np.uint64(0xFFFFFFFF)
 _FNV_START, _FNV_PRIME = np.uint64(2166136261), np.uint64(16777619)
 _CHAIN = np.uint64(116049371)
@@ -139,15 +133,6 @@ class Counts(NamedTuple):
 # ---- bytes and hashes --------------------------------------------------------------------------------------------
 
 
-@inlined
-def separators(x: Any) -> Any:
-    """The highest bit of each of eight bytes that separates tokens: space, tab, the four ends of line or page, NUL."""
-    low = x & _LOW7
-    line = (low + _FROM_TAB) & ~(low + _PAST_CR)
-    blank = (low + _FROM_BLANK) & ~(low + _PAST_BLANK)
-    return (((line | blank) & ~x) | ~((low + _LOW7) | x)) & _HIGH
-
-
 @_instruction
 def spaces_of(typing: Any, data: Any, place: Any) -> Any:
     """A bit for each of the 64 bytes from ``place`` on, the first one lowest: whether it separates tokens."""
@@ -163,12 +148,6 @@ def spaces_of(typing: Any, data: Any, place: Any) -> Any:
         return builder.bitcast(builder.or_(line, other), ir.IntType(64))
 
     return types.uint64(data, types.int64), generate
-
-
-@inlined
-def separates(byte: Any) -> Any:
-    """Whether one byte separates tokens."""
-    return byte == 32 or (9 <= byte <= 13) or byte == 0
 
 
 @inlined
@@ -406,24 +385,6 @@ def word_grams(hashes: Longs, count: Int, grams: Grams, words: Int, out: Ids, at
 
 
 @inlined
-def token_at(data: Any, i: Any, last: Any) -> Any:
-    """The token that begins at ``i``, which is no separator: where it ends, its hash, its first eight bytes."""
-    start, h, first, shift = i, np.uint64(0), np.uint64(0), np.uint64(64)
-    while shift == np.uint64(64) and i < last:
-        chunk = eight(data, i)
-        stops = separators(chunk)
-        if stops != np.uint64(0):
-            shift = zeros_below(stops) & _WHOLE
-            chunk &= (_ONE << shift) - _ONE
-        if shift != np.uint64(0):
-            h = mixed(h, chunk)
-        if i == start:
-            first = chunk
-        i += np.int64(shift >> np.uint64(3))
-    return i, settled(h, i - start), first
-
-
-@inlined
 def room_for_tokens() -> Any:
     """Room for what ``scan`` reads."""
     numbers, hashes = np.empty((3, HELD), dtype=np.int64), np.empty((2, HELD), dtype=np.uint64)
@@ -578,40 +539,44 @@ def encode_words(data: Bytes, last: Int, names: Names, out: Out, state: Longs) -
     """
     slots, arena, starts, lengths = names.slots, names.arena, names.starts, names.lengths
     words, end = np.int64(names.words), np.int64(names.end)
-    i, line, written = state[CURSOR], state[LINES], state[ROWS]
-    while i < last:
-        begin, row, tokens, ended = i, written, np.int64(0), False
-        full = line + 2 > len(out.starts)
-        while i < last and not ended and not full:
-            if separates(data[i]):
-                i += 1
-                if data[i - 1] != 10:
+    held = room_for_tokens()
+    line, written = state[LINES], state[ROWS]
+    i = begin = state[CURSOR]
+    row, tokens = written, np.int64(0)
+    while begin < last:
+        i, size = scan(data, i, last, False, slots, held)
+        for place in range(size + (i >= last)):
+            ended = place == size
+            after = last
+            if ended and begin >= last:
+                break
+            if not ended:
+                length, first, after = held.lengths[place], held.firsts[place], held.afters[place]
+                if length == 0:
+                    number, ended = end, bool(end >= 0)
+                else:
+                    h = held.hashes[place]
+                    number, _ = find(slots, arena, starts, lengths, data, held.starts[place], length, h, first)
+                    ended = number >= 0 and length == 4 and first == _END
+                if number < 0:
                     continue
-                number, ended = end, bool(end >= 0)
-            else:
-                start = i
-                i, h, first = token_at(data, i, last)
-                length = i - start
-                number, _ = find(slots, arena, starts, lengths, data, start, length, h, first)
-                ended = number >= 0 and length == 4 and first == _END
-                if ended and i < last and data[i] != 10:
-                    i += 1
-            if number < 0:
-                continue
-            tokens += 1
-            if number < words:
-                full = row >= len(out.rows)
-                if not full:
+                tokens += 1
+                if number < words:
+                    if row >= len(out.rows):
+                        state[CURSOR] = begin
+                        return FULL
                     out.rows[row] = number
                     row += 1
-            if tokens > LONGEST_LINE:
-                ended = True
-        if full:
-            state[CURSOR] = begin
-            return FULL
-        line, written = line + 1, row
-        out.starts[line], out.label_starts[line], out.tokens[line - 1] = written, 0, tokens
-        state[CURSOR], state[LINES], state[ROWS] = i, line, written
+                if tokens > LONGEST_LINE:
+                    ended = True
+            if ended:
+                if line + 2 > len(out.starts):
+                    state[CURSOR] = begin
+                    return FULL
+                line, written, begin = line + 1, row, after
+                out.starts[line], out.label_starts[line], out.tokens[line - 1] = written, 0, tokens
+                tokens = np.int64(0)
+                state[CURSOR], state[LINES], state[ROWS] = begin, line, written
     return DONE
 
 
