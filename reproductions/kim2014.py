@@ -7,8 +7,9 @@
 A cell is one data set, variant, seed and fold: one training with the preset ``paper`` and one score. It is kept in
 ``results/kim2014.json`` at once, and never measured again; so the grid may be stopped at any time and continued. Where Kim has a
 test split it is used; else the mean over ten folds. Settings are the paper's (section 3.1): windows 3, 4, 5 with 100 filters each, dropout
-0.5, max norm 3, batches of 50, Adadelta, 25 epochs, the epoch that is best on the development data – which is a tenth of the training
-data where the source has none.
+0.5, max norm 3, batches of 50, Adadelta, at most 25 epochs, the epoch that is best on the development data – which is a tenth of the
+training data where the source has none; after eight epochs without a better one training ends (the paper does not say how long it
+waits).
 
 What differs: Kim's vectors saw 100 billion words; ``--vectors`` takes what there is, ours of Wikipedia. SST-1 and SST-2 are
 learned from whole sentences only (Kim: from all phrases, too). First weights have other sizes. Needs ``../shared/data``.

@@ -113,12 +113,13 @@ def test_partial_fit_of_several_labels_keeps_its_thresholds(id, tmp_path):
 @each_network
 def test_killed_and_resumed_the_same_bits(id):
     X, y = classify.toy_several(seed=1, rows=100)
-    whole, listening = small_model(id, epochs=2, batch_size=16), Listening()
+    settings = {"epochs": 2, "batch_size": 16, "schedule": "cosine", "warmup": 0.3}
+    whole, listening = small_model(id, **settings), Listening()
     whole.fit(X, y, report=listening)
     killed = Listening(stop_at=listening.steps // 2 + 2)  # in the second epoch
     with pytest.raises(Interrupted):
-        small_model(id, epochs=2, batch_size=16).fit(X, y, report=killed)
-    again = small_model(id, epochs=2, batch_size=16).fit(X, y, report=Listening(saved=killed.saved))
+        small_model(id, **settings).fit(X, y, report=killed)
+    again = small_model(id, **settings).fit(X, y, report=Listening(saved=killed.saved))
     assert again.fingerprint() == whole.fingerprint()
 
 
@@ -146,6 +147,19 @@ def test_the_curve_shows_the_gradients(id):
         assert row["clipped"] == 1
     free = small_model(id, epochs=1, clip_norm=None).fit(X, y)
     assert "clipped" not in free.curve_[0]
+
+
+@each_network
+def test_the_learning_rate_falls(id):
+    X, y = classify.toy(seed=1, rows=90)
+    answers = [
+        small_model(id, epochs=3, patience=None, schedule=schedule).fit(X, y).predict_proba(X)
+        for schedule in ("constant", "linear")
+    ]
+    assert not np.array_equal(*answers)
+    for wrong in ({"schedule": "steps"}, {"warmup": 1.0}):
+        with pytest.raises(UsageError, match=next(iter(wrong))):
+            small_model(id, **wrong).fit(X, y)
 
 
 @each_network

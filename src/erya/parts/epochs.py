@@ -7,6 +7,7 @@ order of an epoch's batches is a function of seed and epoch, and needs no memory
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from erya.errors import Interrupted
 from erya.language import say
 from erya.parts.adadelta import Adadelta
 from erya.parts.adam import Adam
+from erya.parts.falling_rate import share_of_rate
 from erya.parts.network_answers import evaluate, weights_of
 from erya.parts.token_batches import Corpus, TokenBatch
 from erya.progress import Report
@@ -55,6 +57,8 @@ class Plan:
     clip_norm: float | None
     patience: int | None
     seed: int
+    schedule: str = "constant"
+    warmup: float = 0.0
 
 
 @dataclass(slots=True)
@@ -119,9 +123,9 @@ def learn(network: Any, corpus: Corpus, listened: Corpus | None, plan: Plan, rep
         now = _resumed(saved, plan, network, optimizer, generator)
     while now.epoch < plan.epochs:
         order = corpus.shuffled(plan.batch_size, [plan.seed, now.epoch])
-        rest = (corpus.batch(rows) for rows in order[now.position :])
+        batches = _batches(corpus, order, now, plan, optimizer)
         for step in descend(
-            network, optimizer, rest, clip_norm=plan.clip_norm, generator=generator, steps_before=now.steps
+            network, optimizer, batches, clip_norm=plan.clip_norm, generator=generator, steps_before=now.steps
         ):
             if after_step is not None:
                 after_step()
@@ -149,6 +153,17 @@ def learn(network: Any, corpus: Corpus, listened: Corpus | None, plan: Plan, rep
     if now.best is not None:
         _put_back(network, now.best)
     return now.curve
+
+
+def _batches(
+    corpus: Corpus, order: list[Any], now: Standing, plan: Plan, optimizer: torch.optim.Optimizer
+) -> Iterator[TokenBatch]:
+    """The rest of an epoch's batches; before each, the optimizer is given the rate of its step."""
+    for place in range(now.position, len(order)):
+        done = (now.epoch + place / len(order)) / plan.epochs
+        for group in optimizer.param_groups:
+            group["lr"] = plan.learning_rate * share_of_rate(plan.schedule, plan.warmup, done)
+        yield corpus.batch(order[place])
 
 
 def _close_epoch(now: Standing, network: Any, listened: Corpus | None, plan: Plan, report: Report) -> None:

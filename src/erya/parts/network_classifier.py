@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from erya.contract import Model
 from erya.parts import label_thresholds, network_checks, pretrained_vectors
+from erya.parts.falling_rate import SCHEDULES
 from erya.parts.long_texts import read_in_windows
 from erya.parts.settings import gradient_settings, number, require, whole
 from erya.parts.torch_mode import need_torch, torch_mode
@@ -67,6 +68,8 @@ class NetworkClassifier(Model):
     min_coverage: float = 0.2
     extra_words: int = 20_000
     label_smoothing: float = 0.0
+    schedule: str = "constant"
+    warmup: float = 0.0
 
     # settings that every room has
     tokenizer: str | tokenizers.Tokenizer
@@ -122,6 +125,8 @@ class NetworkClassifier(Model):
         whole("dim", self.dim, optional=True)
         whole("extra_words", self.extra_words, 0)
         number("label_smoothing", self.label_smoothing, 0, 1)
+        require(self.schedule in SCHEDULES, "schedule", self.schedule, " | ".join(SCHEDULES))
+        number("warmup", self.warmup, 0, 1)
         number("min_coverage", self.min_coverage, 0, 1 + 1e-9)
         modes = self.vectors_modes
         require(self.vectors_mode in modes, "vectors_mode", self.vectors_mode, " | ".join(modes))
@@ -173,7 +178,7 @@ class NetworkClassifier(Model):
     ) -> Self:
         """Go on with more texts: the same vocabulary and labels, all weights go on learning; unfitted, begin as ``fit`` does.
 
-        The learning rate is ``learning_rate`` again from the first step, constant, and Adam's memory begins anew: ``epochs``
+        The learning rate begins at ``learning_rate`` again and goes by ``schedule``, and Adam's memory begins anew: ``epochs``
         passes over the new texts alone. To change a model little, set fewer epochs or a lower rate. Of several labels
         the thresholds stay, unless texts are held out. ``curve_`` is that of the last call.
 

@@ -69,6 +69,8 @@ def trained(
         epochs=model.epochs,
         batch_size=model.batch_size,
         learning_rate=float(model.learning_rate),
+        schedule=model.schedule,
+        warmup=float(model.warmup),
         weight_decay=float(model.weight_decay),
         clip_norm=model.clip_norm,
         patience=model.patience,

@@ -29,6 +29,8 @@ class AttentionLSTM(NetworkClassifier):
         epochs: at most.
         batch_size: texts a step.
         learning_rate: of Adam.
+        schedule: of the learning rate: ``"constant"``, or falling to 0 by the last of ``epochs``: ``"linear"`` or ``"cosine"``.
+        warmup: share of the training over which the learning rate first rises from 0.
         weight_decay: shrinks the weights at each step, as in AdamW.
         clip_norm: longer gradients are shortened to this; None: never.
         patience: epochs without a better held-out accuracy after which training ends; None: no early stopping.
@@ -59,6 +61,8 @@ class AttentionLSTM(NetworkClassifier):
         epochs: int = 15,
         batch_size: int = 64,
         learning_rate: float = 0.002,
+        schedule: str = "constant",
+        warmup: float = 0.0,
         weight_decay: float = 0.0,
         clip_norm: float | None = 5.0,
         patience: int | None = 3,
@@ -78,6 +82,8 @@ class AttentionLSTM(NetworkClassifier):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.warmup = warmup
         self.weight_decay = weight_decay
         self.clip_norm = clip_norm
         self.patience = patience

@@ -52,6 +52,8 @@ class TextCNN(NetworkClassifier):
         epochs: at most.
         batch_size: texts a step.
         learning_rate: of the optimizer.
+        schedule: of the learning rate: ``"constant"``, or falling to 0 by the last of ``epochs``: ``"linear"`` or ``"cosine"``.
+        warmup: share of the training over which the learning rate first rises from 0.
         optimizer: ``"adam"``, or ``"adadelta"`` with a rate of 1.
         weight_decay: shrinks the weights at each step, as in AdamW.
         clip_norm: longer gradients are shortened to this; None: never.
@@ -88,6 +90,8 @@ class TextCNN(NetworkClassifier):
         epochs: int = 12,
         batch_size: int = 64,
         learning_rate: float = 0.001,
+        schedule: str = "constant",
+        warmup: float = 0.0,
         optimizer: str = "adam",
         weight_decay: float = 0.0,
         clip_norm: float | None = None,
@@ -113,6 +117,8 @@ class TextCNN(NetworkClassifier):
         self.epochs = epochs
         self.batch_size = batch_size
         self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.warmup = warmup
         self.optimizer = optimizer
         self.weight_decay = weight_decay
         self.clip_norm = clip_norm
