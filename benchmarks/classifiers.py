@@ -1,115 +1,52 @@
-"""Prediction with TextCNN: folded word vectors beside the same network in torch, whole and as the room answers.
+"""The speeds and the memory of the network classifiers: training, prediction, memory – one command.
 
-    python -m benchmarks.classifiers                   # AG News and THUCNews headlines; one thread; a machine that does nothing else
-    python -m benchmarks.classifiers --rows 500        # does it run? writes nothing
+    python -m benchmarks.classifiers                     # all three, three rounds; a machine that does nothing else
+    python -m benchmarks.classifiers --only memory       # one of them; what the others left in the results stays
+    python -m benchmarks.classifiers --rows 300          # does it run? writes nothing
 
-Three ways to the same probabilities, in turn A B C A B C in one process, one thread: *erya*: ``predict_proba`` of the room, text in,
-probabilities out; *torch, batched*: the room's own network in torch over batches of like length, each distinct token multiplied once
-(what the room did before); *torch, plain*: ``nn.Embedding``, ``nn.Conv1d``, maximum, ``nn.Linear`` over batches of 256 padded to their
-longest text. Reading text into tokens and ids is part of each. AG News rows are cut to
-their first 60 characters, the length of a headline. The words are
-folded before the clock starts. Figures are texts per second of processor time, median over the rounds; the
-greatest difference of a probability is printed. Writes ``results/classifiers.json``.
+What is compared with what stands at the top of ``neural_speed.py`` (training ≥ 2× a padded torch loop), ``classifier_prediction.py``
+(folded TextCNN ≥ 20× the same network in torch) and ``classifier_memory.py`` (linear in the tokens of a batch, not in the longest row).
+Writes ``results/classifiers.json``, and training also as ``results/neural_speed.json``, from which the rooms' READMEs are filled.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
-from collections.abc import Callable
-from time import process_time
-from typing import Any
+import sys
 
-import numpy as np
-import torch
-from torch.nn import functional
+from benchmarks import classifier_memory, classifier_prediction, neural_speed, results_file
 
-from benchmarks import results_file
-from benchmarks.neural_speed import PlainCNN
-from erya import catalog, read
-from erya.parts.answer_shares import probabilities
-from erya.parts.network_answers import logits
-from erya.parts.token_batches import Corpus
-from erya.text.batches import padded
-
-FLOOR = 20.0
-DATA = {"ag_news": ("train20k", "test"), "thucnews": ("dev", "test")}
-Answer = Callable[[list[str]], Any]
-
-
-def ways(model: Any) -> dict[str, Answer]:
-    network, vocabulary, classes = model.network_, model.vocabulary_, len(model.classes_)
-    plain = PlainCNN(network).eval()
-    with torch.no_grad():
-        for layer, bias in zip(plain.convolutions, network.biases, strict=True):
-            layer.bias.copy_(bias)
-        plain.output.bias.copy_(network.output_bias)
-
-    def ids(texts: list[str]) -> list[list[int]]:
-        return [vocabulary.ids(model.tokenizer_.tokens(text)) for text in texts]
-
-    def batched(texts: list[str]) -> Any:
-        return probabilities(logits(network, Corpus(ids(texts), len(vocabulary)), classes))
-
-    def by_conv1d(texts: list[str]) -> Any:
-        found = []
-        with torch.no_grad():
-            for first in range(0, len(texts), 256):
-                some, lengths = padded(ids(texts[first : first + 256]))
-                found.append(functional.softmax(plain(torch.from_numpy(some), torch.from_numpy(lengths)), dim=1))
-        return torch.cat(found).numpy()
-
-    return {"erya": model.predict_proba, "torch, batched": batched, "torch, plain": by_conv1d}
-
-
-def compare(name: str, rows: int, rounds: int) -> dict[str, Any]:
-    folder = results_file.SHARED / name
-    train, test = (read(folder / f"{part}.jsonl.gz").train for part in DATA[name])
-    model = catalog.model("classify/textcnn", settings={"epochs": 1, "patience": None})
-    model.fit(list(train.inputs[:4000]), list(train.targets[:4000]))
-    texts = [text[:60] if name == "ag_news" else text for text in test.inputs[:rows]]  # ag_news: of a headline's length
-    runners = ways(model)
-    first = {way: run(texts[:300]) for way, run in runners.items()}
-    differences = {way: float(np.abs(answer - first["erya"]).max()) for way, answer in first.items()}
-    model.predict_proba(texts)  # compiles the kernels and folds the words, once
-    speeds: dict[str, list[float]] = {way: [] for way in runners}
-    for _ in range(rounds):
-        for way, run in runners.items():
-            some = texts if way == "erya" else texts[: max(256, rows // 8)]
-            began = process_time()
-            run(some)
-            speeds[way].append(len(some) / (process_time() - began))
-    median = {way: statistics.median(values) for way, values in speeds.items()}
-    return {
-        "data": name,
-        "texts": len(texts),
-        "rounds": rounds,
-        "texts_per_second": median,
-        "all_texts_per_second": speeds,
-        "ratio": {way: median["erya"] / speed for way, speed in median.items() if way != "erya"},
-        "greatest_difference": differences,
-    }
+CLAIMS = ("training", "prediction", "memory")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", choices=list(DATA), action="append")
-    parser.add_argument("--rows", type=int, default=0, help="texts; such a run writes no results")
+    parser.add_argument("--only", choices=CLAIMS, action="append")
+    parser.add_argument("--rows", type=int, help="of everything; such a run writes no results")
+    parser.add_argument("--epochs", type=int, default=neural_speed.EPOCHS, help="of training")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    found = [compare(name, arguments.rows or 7000, arguments.rounds) for name in arguments.data or list(DATA)]
-    print(f"{'data':9s} {'way':15s} {'texts/s':>10s} {'ratio':>6s} {'difference':>11s}")
-    for row in found:
-        for way, speed in row["texts_per_second"].items():
-            ratio = row["ratio"].get(way)
-            shown = "" if ratio is None else f"{ratio:.1f}"
-            verdict = "" if ratio is None or ratio >= FLOOR else f"below the floor of {FLOOR:g}"
-            print(
-                f"{row['data']:9s} {way:15s} {speed:10,.0f} {shown:>6s} {row['greatest_difference'][way]:11.1e} {verdict}"
+    rows, rounds = arguments.rows, arguments.rounds
+    found = {}
+    for claim in arguments.only or CLAIMS:
+        print(f"\n{claim}", flush=True)
+        if claim == "training":
+            found[claim] = neural_speed.measure(neural_speed.ROOMS, neural_speed.DATA, rows, arguments.epochs, rounds)
+        elif claim == "memory":
+            found[claim] = (
+                classifier_memory.measure() if rows is None else classifier_memory.measure(rows, (500, 1000, 2000))
             )
-    if not arguments.rows and not arguments.data and arguments.rounds >= 3:
-        results_file.write("classifiers", {"floor": FLOOR, "threads": 1, "rows": found})
+        elif results_file.SHARED.is_dir():
+            data = list(classifier_prediction.DATA)
+            found[claim] = classifier_prediction.measure(data, rows or classifier_prediction.ROWS, rounds)
+        else:
+            print(f"skipped: needs {results_file.SHARED}, which is not here", file=sys.stderr)
+    if rows is None and rounds >= 3:
+        before = results_file.read("classifiers") or {}
+        kept = {claim: before[claim] for claim in CLAIMS if claim in before}
+        results_file.write("classifiers", kept | found)
+        if "training" in found:
+            results_file.write("neural_speed", found["training"])
 
 
 if __name__ == "__main__":

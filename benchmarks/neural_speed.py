@@ -1,14 +1,14 @@
 """Training speed of TextCNN and LSTM beside a plain padded PyTorch loop of the same network.
 
-    python -m benchmarks.neural_speed              # all four, three rounds; a machine that does nothing else
+    python -m benchmarks.classifiers --only training    # with the other claims on classifiers
+    python -m benchmarks.neural_speed                   # this one alone: all four, three rounds; a machine that does nothing else
     python -m benchmarks.neural_speed --rows 500 --rounds 1 --epochs 1 --room lstm --data snips      # does it run?
 
 Same texts and ids, same first weights, same batch size, same rate, same epochs, same threads; A B C A B C in one process. The
-plain loops are what one writes first: ``nn.Embedding``, ``nn.Conv1d`` or ``nn.LSTM``, masked maximum, ``nn.Linear``, and Adam
-in its fused form, over random batches out of a matrix that is padded before the clock starts – *longest row*: every batch as
-wide as the longest text of the data set; *longest of batch*: cut to the longest text of the batch. Figures are real tokens
-(no padding) per second of wall time, median over the rounds; quality is the test accuracy after the last epoch, mean over the
-rounds, each with a seed of its own. Writes ``results/neural_speed.json``.
+plain loops are what one writes first, see ``plain_networks.py``, and Adam in its fused form, over random batches out of a matrix that
+is padded before the clock starts – *longest row*: every batch as wide as the longest text of the data set; *longest of batch*: cut to
+the longest text of the batch. Figures are real tokens (no padding) per second of wall time, median over the rounds; quality is the test
+accuracy after the last epoch, mean over the rounds, each with a seed of its own. Writes ``results/neural_speed.json``.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ from __future__ import annotations
 import argparse
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
 
 from benchmarks import results_file
+from benchmarks.plain_networks import matrix, plain_epoch, plain_network
 from erya import catalog, machine, read
 from erya.parts.epochs import Plan, learn
 from erya.parts.network_answers import logits
@@ -38,6 +37,9 @@ from erya.text.vocabulary import Vocabulary
 
 FLOOR = 2.0
 PLAIN = ("longest row", "longest of batch")
+ROOMS = ("textcnn", "lstm")
+DATA = ("snips", "poetry")
+EPOCHS = 3
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,25 @@ class Job:
     epochs: int
 
     def network(self, seed: int) -> Any:
-        return self.model._network(self.train.vocabulary, self.classes, torch.Generator().manual_seed(seed))
+        dim = self.model.dim or self.model.default_dim
+        return self.model._network(self.train.vocabulary, dim, self.classes, torch.Generator().manual_seed(seed))
 
     @property
     def tokens(self) -> int:
         return int(self.train.lengths.sum()) * self.epochs
+
+    def plan(self, seed: int) -> Plan:
+        model = self.model
+        return Plan(
+            classes=self.classes,
+            epochs=self.epochs,
+            batch_size=model.batch_size,
+            learning_rate=model.learning_rate,
+            weight_decay=0.0,
+            clip_norm=model.clip_norm,
+            patience=None,
+            seed=seed,
+        )
 
 
 def prepare(room: str, name: str, rows: int | None, epochs: int) -> Job:
@@ -78,113 +94,27 @@ def prepare(room: str, name: str, rows: int | None, epochs: int) -> Job:
     return Job(model, corpora[0], corpora[1], len(labels), epochs)
 
 
-# ---- ours --------------------------------------------------------------------------------------------------------
-
-
 def ours(job: Job, seed: int) -> tuple[float, float]:
     """Seconds of training, and test accuracy."""
-    model = job.model
     network = job.network(seed)
-    plan = Plan(
-        classes=job.classes,
-        epochs=job.epochs,
-        batch_size=model.batch_size,
-        learning_rate=model.learning_rate,
-        weight_decay=0.0,
-        clip_norm=model.clip_norm,
-        patience=None,
-        seed=seed,
-    )
     with torch_mode():
         began = perf_counter()
-        learn(network, job.train, None, plan, quiet)
+        learn(network, job.train, None, job.plan(seed), quiet)
         seconds = perf_counter() - began
         answers = logits(network, job.test, job.classes).argmax(axis=1)
     return seconds, float((answers == job.test.targets.numpy()).mean())
 
 
-# ---- the plain loop ----------------------------------------------------------------------------------------------
-
-
-class PlainCNN(nn.Module):
-    """What one writes first."""
-
-    def __init__(self, peer: Any) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding.from_pretrained(peer.embedding.detach().clone(), freeze=False, padding_idx=0)
-        self.convolutions = nn.ModuleList(
-            nn.Conv1d(filters.shape[0], filters.shape[2], window, padding=window)
-            for window, filters in zip(peer.windows, peer.filters, strict=True)
-        )
-        self.dropout = nn.Dropout(peer.dropout_rate)
-        self.output = nn.Linear(*peer.output.shape)
-        with torch.no_grad():
-            for layer, filters in zip(self.convolutions, peer.filters, strict=True):
-                layer.weight.copy_(filters.permute(2, 0, 1))
-                layer.bias.zero_()
-            self.output.weight.copy_(peer.output.T)
-            self.output.bias.zero_()
-
-    def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        vectors = self.embedding(ids).transpose(1, 2)  # (B, D, T)
-        pooled = [functional.relu(layer(vectors)).amax(dim=2) for layer in self.convolutions]
-        return self.output(self.dropout(torch.cat(pooled, dim=1)))
-
-
-class PlainLSTM(nn.Module):
-    """What one writes first."""
-
-    def __init__(self, peer: Any) -> None:
-        super().__init__()
-        _, width, _ = peer.recurrent.shape
-        self.embedding = nn.Embedding.from_pretrained(peer.embedding.detach().clone(), freeze=False, padding_idx=0)
-        self.lstm = nn.LSTM(len(peer.input), width, batch_first=True, bidirectional=True)
-        self.dropout = nn.Dropout(peer.dropout_rate)
-        self.output = nn.Linear(*peer.output.shape)
-        order = torch.cat(
-            [torch.arange(2 * width), torch.arange(3 * width, 4 * width), torch.arange(2 * width, 3 * width)]
-        )
-        with torch.no_grad():
-            for direction, suffix in enumerate(("_l0", "_l0_reverse")):
-                getattr(self.lstm, f"weight_ih{suffix}").copy_(peer.input[:, direction].T[order])
-                getattr(self.lstm, f"weight_hh{suffix}").copy_(peer.recurrent[direction].T[order])
-                getattr(self.lstm, f"bias_ih{suffix}").copy_(peer.bias[direction][order])
-                getattr(self.lstm, f"bias_hh{suffix}").zero_()
-            self.output.weight.copy_(peer.output.T)
-            self.output.bias.zero_()
-
-    def forward(self, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        hidden, _ = self.lstm(self.dropout(self.embedding(ids)))  # (B, T, 2H)
-        outside = torch.arange(ids.shape[1])[None, :] >= lengths[:, None]  # (B, T)
-        return self.output(self.dropout(hidden.masked_fill(outside[:, :, None], -1.0).amax(dim=1)))
-
-
-def matrix(corpus: Corpus) -> tuple[torch.Tensor, torch.Tensor]:
-    """All texts in one padded matrix (N, T), and their lengths (N,)."""
-    ids = np.zeros((len(corpus), int(corpus.lengths.max())), dtype=np.int64)
-    for row, (start, length) in enumerate(zip(corpus.starts[:-1], corpus.lengths, strict=True)):
-        ids[row, :length] = corpus.ids[start : start + length]
-    return torch.from_numpy(ids), torch.from_numpy(corpus.lengths)
-
-
 def plain(job: Job, seed: int, *, cut: bool) -> tuple[float, float]:
     """Seconds of training, and test accuracy. ``cut``: to the longest text of each batch."""
     torch.manual_seed(seed)
-    peer = job.network(seed)
-    network = (PlainCNN if hasattr(peer, "filters") else PlainLSTM)(peer)
+    network = plain_network(job.network(seed))
     optimizer = torch.optim.Adam(network.parameters(), job.model.learning_rate, fused=True)
     ids, lengths = matrix(job.train)
     targets, clip, size = job.train.targets, job.model.clip_norm, job.model.batch_size
     began = perf_counter()
     for _ in range(job.epochs):
-        for rows in torch.randperm(len(ids)).split(size):
-            width = int(lengths[rows].max()) if cut else ids.shape[1]
-            loss = functional.cross_entropy(network(ids[rows, :width], lengths[rows]), targets[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            if clip is not None:
-                nn.utils.clip_grad_norm_(network.parameters(), clip)
-            optimizer.step()
+        plain_epoch(network, optimizer, ids, lengths, targets, batch_size=size, clip_norm=clip, cut=cut)
     seconds = perf_counter() - began
     network.eval()
     hits = 0
@@ -193,9 +123,6 @@ def plain(job: Job, seed: int, *, cut: bool) -> tuple[float, float]:
         for rows in torch.arange(len(ids)).split(256):
             hits += int((network(ids[rows], lengths[rows]).argmax(dim=1) == job.test.targets[rows]).sum())
     return seconds, hits / len(ids)
-
-
-# ---- side by side ------------------------------------------------------------------------------------------------
 
 
 def compare(room: str, name: str, rows: int | None, epochs: int, rounds: int) -> dict[str, Any]:
@@ -232,16 +159,9 @@ def compare(room: str, name: str, rows: int | None, epochs: int, rounds: int) ->
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--room", choices=["textcnn", "lstm"], action="append")
-    parser.add_argument("--data", choices=["snips", "poetry"], action="append")
-    parser.add_argument("--rows", type=int, help="of each part; such a run writes no results")
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
-    rooms, data = arguments.room or ["textcnn", "lstm"], arguments.data or ["snips", "poetry"]
-    found = [compare(room, name, arguments.rows, arguments.epochs, arguments.rounds) for room in rooms for name in data]
+def measure(rooms: Sequence[str], data: Sequence[str], rows: int | None, epochs: int, rounds: int) -> dict[str, Any]:
+    """All of them, printed."""
+    found = [compare(room, name, rows, epochs, rounds) for room in rooms for name in data]
     print(f"{'room':8s} {'data':7s} {'loop':17s} {'tokens/s':>11s} {'ratio':>6s} {'accuracy':>9s}")
     for row in found:
         for runner, speed in row["tokens_per_second"].items():
@@ -249,11 +169,24 @@ def main() -> None:
             verdict = "" if ratio is None else "ok" if ratio >= FLOOR else f"below the floor of {FLOOR:g}"
             shown = "" if ratio is None else f"{ratio:.2f}"
             print(
-                f"{row['room']:8s} {row['data']:7s} {runner:17s} {speed:11,.0f} {shown:>6s} {row['accuracy'][runner]:9.4f} {verdict}"
+                f"{row['room']:8s} {row['data']:7s} {runner:17s} {speed:11,.0f} {shown:>6s} "
+                f"{row['accuracy'][runner]:9.4f} {verdict}"
             )
-    whole = arguments.rows is None and len(found) == 4 and arguments.rounds >= 3
-    if whole:
-        results_file.write("neural_speed", {"floor": FLOOR, "threads": machine.threads(), "rows": found})
+    return {"floor": FLOOR, "threads": machine.threads(), "rows": found}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--room", choices=ROOMS, action="append")
+    parser.add_argument("--data", choices=DATA, action="append")
+    parser.add_argument("--rows", type=int, help="of each part; such a run writes no results")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    rooms, data = arguments.room or ROOMS, arguments.data or DATA
+    found = measure(rooms, data, arguments.rows, arguments.epochs, arguments.rounds)
+    if arguments.rows is None and len(found["rows"]) == len(ROOMS) * len(DATA) and arguments.rounds >= 3:
+        results_file.write("neural_speed", found)
 
 
 if __name__ == "__main__":
