@@ -84,7 +84,7 @@ def test_isotonic_equals_scikit_learn(seed):
     generator = np.random.default_rng(seed)
     x = generator.random(300) if seed % 2 else generator.integers(0, 12, 300) / 12  # with many equal ones
     y = (generator.random(300) < x**2).astype(float)
-    ours = calibrating._rising(x, y)
+    ours = calibrating.rising(x, y)
     theirs = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(x, y)
     asked = np.concatenate([generator.random(500), x, [-0.5, 0.0, 1.0, 1.5]])
     np.testing.assert_allclose(np.interp(asked, *ours), theirs.predict(asked), atol=1e-9)
@@ -110,7 +110,7 @@ def test_isotonic_of_several_classes_equals_scikit_learns_wrapper():
 def test_isotonic_rises_and_beats_every_constant(pairs):
     x = np.array([pair[0] for pair in pairs])
     y = np.array([float(pair[1]) for pair in pairs])
-    places, levels = calibrating._rising(x, y)
+    places, levels = calibrating.rising(x, y)
     assert (np.diff(levels) >= 0).all()
     error = ((np.interp(x, places, levels) - y) ** 2).sum()
     assert error <= ((y.mean() - y) ** 2).sum() + 1e-9

@@ -1,7 +1,8 @@
 """A trained classifier with its probabilities put right, and a threshold below which it keeps silent: ``classify/calibrated``.
 
 The model itself comes in as a value and lies whole in the new file; what was learned on top of it is one number or one
-rising curve a class (see ``tasks/_calibration.py``). Not a room: nothing is trained here.
+rising curve a class (see ``tasks/_calibration.py``; where texts have several labels, ``tasks/_label_calibration.py``). Not a room:
+nothing is trained here.
 """
 
 from __future__ import annotations
@@ -16,12 +17,19 @@ from erya import catalog
 from erya.contract import Model
 from erya.errors import DataError, UsageError
 from erya.language import say
+from erya.parts import label_thresholds
 from erya.progress import Report, quiet
 from erya.state import State
 from erya.tasks import _calibration as calibrating
+from erya.tasks import _label_calibration as by_label
 from erya.tasks import classify
-from erya.tasks._calibration import Calibration, Isotonic, Temperature
+from erya.tasks._calibration import Isotonic, Temperature
+from erya.tasks._label_calibration import LabelCurves, LabelTemperature
+from erya.tasks._targets import listed
 from erya.trace import Bars, Trace, View
+
+Floats = NDArray[np.float64]
+Map = Temperature | Isotonic | LabelTemperature | LabelCurves
 
 _INNER = "model."  # in front of the names of the model's own arrays
 
@@ -31,13 +39,17 @@ class Calibrated(Model):
 
     Args:
         method: "temperature" (one number; answers stay the same) or "isotonic" (a curve a class; wants 1,000 rows or more).
-        precision: None, or the precision that answers are to reach: fixes ``threshold_``.
+        precision: None, or the precision that answers are to reach: fixes ``threshold_``. Of several labels a text: what share of the
+            labels given is to be right.
 
     Attributes:
         model_: the classifier inside.
         classes_: (C,) its labels.
         calibration_: the map from its probabilities to those given here.
         threshold_: an answer of a smaller probability had better not be given; 0 where no precision was asked for.
+        several_: whether the model inside gives a text several labels.
+        thresholds_: (C,) from which probability each label is given, where it does; else (0,). Under "temperature" they are those of the
+            model inside, mapped as its probabilities are, so that answers stay; under "isotonic" learned anew from the held-out rows.
 
     Example:
         >>> from erya.classify import NaiveBayes
@@ -47,6 +59,7 @@ class Calibrated(Model):
     """
 
     id: ClassVar[str] = "classify/calibrated"
+    calibration_: Map
 
     def __init__(self, *, method: str = "temperature", precision: float | None = None) -> None:
         self.method = method
@@ -65,14 +78,17 @@ class Calibrated(Model):
             DataError: no rows, lengths that differ, a precision that cannot be reached.
             UsageError: no classifier, no such method, a precision that is none.
         """
+        if precision is not None:
+            _check_precision(precision)
         made = cls(method=method, precision=precision)
         made.model_ = model.model_ if isinstance(model, Calibrated) else model
         _check_model(made.model_)
         made.classes_ = made.model_.classes_
+        made.several_ = bool(getattr(made.model_, "several_", False))
         probabilities = made.model_.predict_proba(X)
-        if getattr(made.model_, "several_", False) or classify.kind_of(y) == "several":
-            raise _several_labels()
-        targets = columns_of(y, made.classes_)
+        if not made.several_ and classify.kind_of(y) == "several":
+            raise _one_label(made.model_.id)
+        targets = listed(y)
         if len(targets) != len(probabilities):
             raise DataError(
                 "lengths-differ",
@@ -81,14 +97,45 @@ class Calibrated(Model):
                     f"{len(probabilities)} 条文本，却有 {len(targets)} 个标签",
                 ),
             )
-        made.calibration_ = calibrating.fit(method, probabilities, targets)
-        made.threshold_ = 0.0
-        if precision is not None:
-            _check_precision(precision)
-            found = made.calibration_(probabilities)
-            hits = found.argmax(axis=1) == targets
-            made.threshold_ = calibrating.threshold_for(precision, found.max(axis=1), hits).value
+        if made.several_:
+            made._learn_labels(probabilities, truth_of(targets, made.classes_))
+        else:
+            made._learn(probabilities, columns_of(targets, made.classes_))
         return made
+
+    def _learn(self, probabilities: Floats, targets: NDArray[np.int64]) -> None:
+        """The map and the threshold of one label a text, from (N, C) and (N,)."""
+        self.calibration_ = calibrating.fit(self.method, probabilities, targets)
+        self.thresholds_, self.threshold_ = np.zeros(0), 0.0
+        if self.precision is not None:
+            found = self.calibration_(probabilities)
+            hits = found.argmax(axis=1) == targets
+            self.threshold_ = calibrating.threshold_for(self.precision, found.max(axis=1), hits).value
+
+    def _learn_labels(self, probabilities: Floats, truth: NDArray[np.bool_]) -> None:
+        """The map and the thresholds of several labels a text, from (N, C) and (N, C).
+
+        A precision is that of all labels given together: what one label alone is held to would rest on a handful of rows.
+
+        Raises:
+            DataError: none is given on these rows.
+        """
+        map = self.calibration_ = by_label.fit(self.method, probabilities, truth)
+        found = map(probabilities)
+        if isinstance(map, LabelTemperature):
+            self.thresholds_ = map(np.asarray(self.model_.thresholds_, dtype=np.float64))
+        else:
+            starts = np.concatenate([[0], np.cumsum(truth.sum(axis=1))]).astype(np.int64)
+            self.thresholds_ = label_thresholds.drawn_together(found, starts, np.nonzero(truth)[1].astype(np.int64))
+        self.threshold_ = 0.0
+        if self.precision is not None:
+            given = label_thresholds.chosen(found, self.thresholds_)
+            if not given.any():
+                raise DataError(
+                    "nothing-answered",
+                    say("the model gives these rows no label at all", "模型在这些数据上一个标签也没有给出"),
+                )
+            self.threshold_ = calibrating.threshold_for(self.precision, found[given], truth[given]).value
 
     def fit(
         self, X: Any, y: Any = None, *, sample_weight: Any = None, validation: Any = None, report: Report = quiet
@@ -103,14 +150,16 @@ class Calibrated(Model):
     # ---- answering --------------------------------------------------------------------------------------------
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """(N, C) the probability of each class; rows sum to 1."""
+        """(N, C) the probability of each class; rows sum to 1, unless texts have several labels."""
         self._check_fitted()
         return self.calibration_(self.model_.predict_proba(X))
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """(N,) the most probable class of each text, however improbable: ``classify.abstaining`` knows when to be silent."""
-        answers: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
-        return answers
+        """(N,) the most probable class of each text, however improbable: ``classify.abstaining`` knows when to be silent.
+
+        Of several labels the tuple of those that reach their ``thresholds_``.
+        """
+        return label_thresholds.decided(self, self.predict_proba(X))
 
     # ---- looking inside ---------------------------------------------------------------------------------------
 
@@ -147,6 +196,7 @@ class Calibrated(Model):
             )
         found = self.predict_proba([x])[0]
         # isotonic curves may change the answer: the one explained is the one given
+        # (of several labels: the most probable one, which is what explaining without a label means there)
         asked = self.classes_[found.argmax()] if label is None else label
         inner: Trace = self.model_.explain(x, asked) if method is None else self.model_.explain(x, asked, method=method)
         names = [str(one) for one in self.classes_.tolist()]
@@ -171,7 +221,9 @@ class Calibrated(Model):
         found: dict[str, Any] = {"threshold": self.threshold_}
         if "tokenizer" in data:  # it has a part of its own in the file
             found["tokenizer"] = data.pop("tokenizer")
-        if isinstance(self.calibration_, Temperature):
+        if self.several_:
+            arrays["thresholds"] = self.thresholds_
+        if isinstance(self.calibration_, Temperature | LabelTemperature):
             found["temperature"] = self.calibration_.value
         else:
             arrays |= {
@@ -197,7 +249,7 @@ class Calibrated(Model):
         """
         model = _inner(state)
         if "temperature" in state.data:
-            calibration: Calibration = Temperature(float(state.data["temperature"]))
+            calibration: Temperature | Isotonic = Temperature(float(state.data["temperature"]))
         else:
             lengths = state.arrays["curves.lengths"]
             x, y = state.arrays["curves.x"], state.arrays["curves.y"]
@@ -211,14 +263,30 @@ class Calibrated(Model):
         threshold = float(state.data["threshold"])
         if not 0 <= threshold <= 1:
             raise ValueError("the threshold is no probability")
+        several, thresholds = bool(getattr(model, "several_", False)), np.zeros(0)
+        if several:
+            thresholds = state.arrays["thresholds"]
+            by_label.check_thresholds(thresholds, len(model.classes_))
         self.model_, self.classes_ = model, model.classes_
-        self.calibration_, self.threshold_ = calibration, threshold
+        self.several_, self.thresholds_ = several, thresholds
+        self.calibration_ = by_label.of_parts(calibration) if several else calibration
+        self.threshold_ = threshold
 
 
 def columns_of(y: Any, classes: NDArray[Any]) -> NDArray[np.int64]:
     """(N,) the place of each label (of shares: of the largest) among the classes, compared as text; −1 where there is none."""
     places = {str(label): place for place, label in enumerate(classes.tolist())}
     return np.array([places.get(label, -1) for label in classify.strings(y).tolist()], dtype=np.int64)
+
+
+def truth_of(y: Any, classes: NDArray[Any]) -> NDArray[np.bool_]:
+    """(N, C) which of the classes each row has, compared as text; labels that are none of them are left out."""
+    places = {str(label): place for place, label in enumerate(classes.tolist())}
+    sets = classify.sets(y)
+    found = np.zeros((len(sets), len(places)), dtype=bool)
+    for row, labels in enumerate(sets):
+        found[row, [places[label] for label in labels if label in places]] = True
+    return found
 
 
 def _inner(state: State) -> Any:
@@ -245,18 +313,15 @@ def _check_model(model: Any) -> None:
         )
 
 
-def _several_labels() -> UsageError:
-    """One temperature, or one threshold for "the" answer, means nothing where there may be several answers or none."""
+def _one_label(id: str) -> UsageError:
+    """Rows of several labels, and a model that knows one a text."""
     return UsageError(
         "several-labels",
         say(
-            "calibration is for one label a row; with several, each label has a threshold of its own, learned in training",
-            "校准只适用于每行一个标签；多标签模型在训练时已为每个标签定好自己的阈值",
+            f"these rows have several labels, and {id} was trained to give one",
+            f"这些数据每行有多个标签，而这个 {id} 训练时每行只有一个",
         ),
-        help=say(
-            "erya evaluate m.erya DEV.jsonl shows how far its probabilities are off",
-            "erya evaluate m.erya DEV.jsonl 会给出概率的校准误差",
-        ),
+        help="erya train classify/fasttext DATA.jsonl -o m.erya",
     )
 
 

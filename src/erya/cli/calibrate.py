@@ -9,22 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from erya.cli import output
-from erya.cli.evaluate import CHUNK, unseen_labels
+from erya.cli.evaluate import unseen_labels
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Columns, Manner, argument, complete_data, option
 from erya.cli.reading import data_facts, data_line, how_to_read, opened, shown_path, tell_notes
 from erya.cli.targets import MODEL_FILE, PAGE, check_output
-from erya.cli.train import score_name
 from erya.cli.values import chosen, probability
 from erya.errors import DataError, UsageError, quoted
 from erya.language import say
 
 if TYPE_CHECKING:
     from erya.text.dataset import Dataset, Part
-    from erya.trace import Trace
-
-SHOWN = ("accuracy", "log_loss", "calibration_error")
 
 
 def register(app: typer.Typer) -> None:
@@ -48,11 +44,15 @@ def register(app: typer.Typer) -> None:
             "of the very data that it was trained on, the dev part of that training.\n"
             "temperature: one number, answers stay the same. isotonic: a rising curve for each label; wants 1,000 rows or more. "
             "The figures behind 'after' are of rows left out in turn (5 folds).\n"
-            "--precision P stores the threshold from which answers on DATA reach it; erya predict --abstain keeps silent below.",
+            "--precision P stores the threshold from which answers on DATA reach it; erya predict --abstain keeps silent below.\n"
+            "With several labels a row each label is a question of its own: temperature is one number for all of them and changes no "
+            "answer, isotonic a curve for each label and thresholds anew; --precision is the share of the labels given that are right.",
             "DATA 是模型没有训练过的带标签数据：文件夹或样本取验证部分，单个文件取全部行；若就是训练数据，则取当时留出的验证部分。\n"
             "temperature：只调一个数，回答不变。isotonic：每个标签一条单调曲线，宜有 1,000 行以上。"
             "“校准后”的数字来自轮流留出的数据（5 折）。\n"
-            "--precision P 会存下在 DATA 上达到该精确率的阈值；erya predict --abstain 在阈值之下不回答。",
+            "--precision P 会存下在 DATA 上达到该精确率的阈值；erya predict --abstain 在阈值之下不回答。\n"
+            "每行多个标签时，逐个标签校准：temperature 对全部标签只用一个数，回答不变；isotonic 给每个标签一条曲线，并重定阈值；"
+            "--precision 指给出的标签中正确的比例。",
         ),
     )
 
@@ -90,6 +90,7 @@ def calibrate(
     """Calibrate a classifier."""
     from erya import runs
     from erya.calibrated import Calibrated
+    from erya.cli import calibration_facts
     from erya.tasks import _calibration as calibrating
 
     wanted = None if precision is None else probability("--precision", precision)
@@ -114,10 +115,10 @@ def calibrate(
     _warn(loaded, part, way, manner)
 
     made = Calibrated.of(loaded, part.inputs, part.targets, method=way, precision=wanted)
-    facts = _facts(made, part)
-    told = {**facts, "data": dataset.digest}
+    facts = calibration_facts.facts(made, part)
+    told = {name: fact for name, fact in facts.items() if name != "labels"} | {"data": dataset.digest}
     made.save(out, training={**training, "calibration": told}, card=content.card if content is not None else "")
-    picture = _picture(made.model_.id, model, facts)
+    picture = calibration_facts.picture(made.model_.id, model, facts)
     if page is not None:
         from erya.atomic import atomic_write
 
@@ -128,8 +129,18 @@ def calibrate(
         head = {"schema": "erya.calibrate/1", "model": made.model_.id, "path": out, "data": source}
         output.write_document({**head, **facts})
         return
-    for line in _lines(facts):
+    for line in calibration_facts.lines(facts):
         output.write(line)
+    if way == "temperature" and calibration_facts.is_worse(facts):
+        manner.talk(
+            output.fact(
+                "",
+                say(
+                    "these probabilities are off in place, not in scale, which one number cannot mend: --method isotonic",
+                    "这些概率是整体偏移而非松紧不当，一个数调不过来：--method isotonic",
+                ),
+            )
+        )
     output.write(picture.text(output.columns(), output.is_coloured(sys.stdout)).rstrip("\n"))
     manner.talk(output.fact(say("saved", "已保存"), quoted(out, 200)))
     manner.next(
@@ -202,106 +213,3 @@ def _warn(loaded: Any, part: Part, method: str, manner: Manner) -> None:
                 ),
             )
         )
-
-
-def _probabilities(model: Any, part: Part) -> Any:
-    import numpy as np
-
-    chunks = [model.predict_proba(part.inputs[start : start + CHUNK]) for start in range(0, len(part), CHUNK)]
-    return np.concatenate(chunks)
-
-
-def _facts(made: Any, part: Part) -> dict[str, Any]:
-    """What the calibration is and does: scores and bins before, and after it on rows that are left out in turn."""
-    import numpy as np
-
-    from erya.calibrated import columns_of
-    from erya.tasks import _calibration as calibrating
-    from erya.tasks import classify
-
-    classes = np.asarray([str(label) for label in made.classes_])
-    targets = columns_of(part.targets, made.classes_)
-    before = _probabilities(made.model_, part)
-    found = {"before": before, "after": calibrating.held_out(made.method, before, targets)}
-    scores = {
-        when: classify.scores(part.targets, [classify.Run(classes[some.argmax(axis=1)], some, classes)])
-        for when, some in found.items()
-    }
-    return {
-        "method": made.method,
-        "temperature": getattr(made.calibration_, "value", None),
-        "rows": len(part),
-        "scores": {when: {name: scores[when][name].to_plain() for name in SHOWN} for when in scores},
-        "bins": {when: classify.calibration_bins(part.targets, some, classes) for when, some in found.items()},
-        "threshold": _threshold(made, made.calibration_(before), targets),
-    }
-
-
-def _threshold(made: Any, probabilities: Any, targets: Any) -> dict[str, float] | None:
-    """What the stored threshold does on these rows."""
-    if made.precision is None:
-        return None
-    given = probabilities.max(axis=1) >= made.threshold_
-    hits = probabilities.argmax(axis=1) == targets
-    return {
-        "value": made.threshold_,
-        "wanted": made.precision,
-        "precision": float(hits[given].mean()),
-        "coverage": float(given.mean()),
-    }
-
-
-# ---- what came of it -------------------------------------------------------------------------------------------
-
-
-def _lines(facts: dict[str, Any]) -> list[str]:
-    head = ["", say("before", "校准前"), say("after", "校准后")]
-    rows = [
-        [score_name(name), *(f"{facts['scores'][when][name]['value']:.4f}" for when in ("before", "after"))]
-        for name in SHOWN
-    ]
-    lines = output.table(rows, head=head, right=[1, 2])
-    if facts["temperature"] is not None:
-        lines.append(say(f"temperature {facts['temperature']:.3f}", f"温度 {facts['temperature']:.3f}"))
-    threshold = facts["threshold"]
-    if threshold is not None:
-        lines.append(
-            say(
-                f"from p = {threshold['value']:.4f} up: {threshold['precision']:.4f} of the answers are right, "
-                f"{output.percent(threshold['coverage'])} of the rows get one",
-                f"p ≥ {threshold['value']:.4f} 时：回答的正确率为 {threshold['precision']:.4f}，"
-                f"{output.percent(threshold['coverage'])} 的行得到回答",
-            )
-        )
-    return lines
-
-
-def _picture(id: str, path: str, facts: dict[str, Any]) -> Trace:
-    """How often the model is right when it is this sure, before and after; a believable one stays on the diagonal."""
-    from erya.tasks.classify import CALIBRATION_BINS
-    from erya.trace import Lines, Table
-    from erya.trace import Trace as Found
-
-    gap = float("nan")
-    places = [(bin + 0.5) / CALIBRATION_BINS for bin in range(CALIBRATION_BINS)]
-    series: dict[str, list[float]] = {say("believable", "完全可信"): places}
-    rows: list[list[Any]] = []
-    for when, name in (("before", say("before", "校准前")), ("after", say("after", "校准后"))):
-        right = [gap] * CALIBRATION_BINS
-        for bin in facts["bins"][when]:
-            right[min(int(bin["confidence"] * CALIBRATION_BINS), CALIBRATION_BINS - 1)] = bin["accuracy"]
-            rows.append([name, round(bin["confidence"], 3), round(bin["accuracy"], 3), int(bin["count"])])
-        series[name] = right
-    used = [
-        place
-        for place in range(CALIBRATION_BINS)
-        if any(series[name][place] == series[name][place] for name in [*series][1:])
-    ]
-    drawn = {name: [values[place] for place in used] for name, values in series.items()}
-    title = say("How often it is right (up) when it is this sure (across)", "把握（横轴）与实际正确率（纵轴）")
-    head = [say("when", "时间"), say("sure", "把握"), say("right", "正确率"), say("rows", "行数")]
-    views: list[Any] = [
-        Lines(title, [places[place] for place in used], drawn),
-        Table(say("numbers", "数值"), head, rows),
-    ]
-    return Found(id, path, {}, views)

@@ -54,10 +54,12 @@ def register(app: typer.Typer) -> None:
         more=say(
             "Plain output is label, tab, probability. --jsonl has a line for every row, errors included; --json is one document.\n"
             "A model of several labels gives those whose probability reaches their threshold, the most probable first: any "
-            "number of them, none too. --min-probability takes the place of the thresholds, --top N that of both.",
+            "number of them, none too. --min-probability takes the place of the thresholds, --top N that of both; --abstain withholds "
+            "those that are less probable than what erya calibrate --precision found.",
             "普通输出为：标签、制表符、概率。--jsonl 每行数据一行（含错误）；--json 是一个完整文档。\n"
             "多标签模型给出概率达到各自阈值的标签，按概率从高到低，可以有几个，也可以一个都没有；"
-            "--min-probability 用同一个值代替各标签的阈值，--top N 则固定给出 N 个。",
+            "--min-probability 用同一个值代替各标签的阈值，--top N 则固定给出 N 个；"
+            "--abstain 不给出概率低于 erya calibrate --precision 所定阈值的标签。",
         ),
     )
 
@@ -118,7 +120,7 @@ def predict(
     rows = _typed(texts) if texts else _rows(source, columns, model)
     loaded = catalog.load(model)
     least = _least(loaded, model, min_probability, abstain)
-    decide = _decision(loaded, count, least, min_probability is not None)
+    decide = _decision(loaded, count, least, min_probability is not None, abstain)
     answers = _answers(loaded, rows, decide, columns.bad_rows_policy() == "stop" and not jsonl)
     if manner.json:
         output.write_document({"schema": "erya.predict/1", "model": loaded.id, "rows": list(answers)})
@@ -166,15 +168,6 @@ def _least(loaded: Any, path: str, asked: str | None, abstain: bool) -> float:
         return probability("--min-probability", asked)
     if not abstain:
         return 0.0
-    if getattr(loaded, "several_", False):
-        raise UsageError(
-            "several-labels",
-            say(
-                "a model of several labels is silent by itself where no label reaches its threshold",
-                "多标签模型在没有标签达到阈值时自然就不回答",
-            ),
-            help="--min-probability 0.8",
-        )
     if not getattr(loaded, "precision", None):
         raise UsageError(
             "no-threshold",
@@ -233,7 +226,7 @@ def _chunks(rows: Iterable[Row | Reject]) -> Iterator[list[Row | Reject]]:
 # ---- answers out ----------------------------------------------------------------------------------------------
 
 
-def _decision(model: Any, top: int | None, least: float, told: bool) -> Decide:
+def _decision(model: Any, top: int | None, least: float, told: bool, abstain: bool) -> Decide:
     """How probabilities become an answer."""
     if model.task() == "vectors":
         return lambda number, probabilities: {}
@@ -241,7 +234,8 @@ def _decision(model: Any, top: int | None, least: float, told: bool) -> Decide:
     if not getattr(model, "several_", False):
         return lambda number, probabilities: _answer(number, probabilities, labels, top or 1, least)
     thresholds = [least] * len(labels) if told else model.thresholds_.tolist()
-    return lambda number, probabilities: _several(number, probabilities, labels, thresholds, top)
+    sure = least if abstain and not told else 0.0
+    return lambda number, probabilities: _several(number, probabilities, labels, thresholds, top, sure)
 
 
 def _answers(model: Model, rows: Iterable[Row | Reject], decide: Decide, stop: bool) -> Iterator[dict[str, Any]]:
@@ -297,14 +291,19 @@ def _answer(number: int, probabilities: Any, labels: list[Any], top: int, least:
 
 
 def _several(
-    number: int, probabilities: Any, labels: list[Any], thresholds: list[float], top: int | None
+    number: int, probabilities: Any, labels: list[Any], thresholds: list[float], top: int | None, sure: float
 ) -> dict[str, Any]:
-    """The labels that reach their thresholds, or the ``top`` most probable; ``"top"`` shows at least the first."""
+    """The labels that reach their thresholds, or the ``top`` most probable; ``"top"`` shows at least the first.
+
+    Of those the ones less probable than ``sure`` are withheld; where that leaves none of them, the row is ``"abstained"``.
+    """
     order = (-probabilities).argsort(kind="stable").tolist()
     ranked = [(labels[place], float(probabilities[place])) for place in order]
-    given = [place for place in order if probabilities[place] >= thresholds[place]] if top is None else order[:top]
+    meant = [place for place in order if probabilities[place] >= thresholds[place]] if top is None else order[:top]
+    given = [place for place in meant if probabilities[place] >= sure]
     return {
         "row": number,
+        **({"abstained": True} if meant and not given else {}),
         "answer": [labels[place] for place in given],
         "probability": [float(probabilities[place]) for place in given],
         "top": [list(one) for one in ranked[: max(1, len(given), top or 0)]],
@@ -317,7 +316,7 @@ def _plain_line(answer: dict[str, Any]) -> str:
     Of a word: the word and its numbers. Where the model abstained: a tab and the probability that was too small.
     """
     if answer.get("abstained"):
-        return f"\t{answer['probability']:.4f}"
+        return f"\t{answer['top'][0][1]:.4f}"
     if "word" in answer:
         return " ".join([quoted(answer["word"], 200), *map(str, answer["answer"])])
     if isinstance(answer.get("answer"), list):

@@ -8,6 +8,7 @@ any classifier whose rows sum to 1.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,7 +96,12 @@ def fit(method: str, probabilities: Floats, targets: NDArray[np.int64]) -> Calib
         return temperature(probabilities[known], targets[known])
     if method == "isotonic":
         return isotonic(probabilities, targets)
-    raise UsageError(
+    raise no_such_method(method)
+
+
+def no_such_method(method: str) -> UsageError:
+    """The error for a method that is none of ``METHODS``."""
+    return UsageError(
         "unknown-method",
         say(f"there is no method '{method}'", f"没有名为 '{method}' 的方法"),
         help=" · ".join(METHODS),
@@ -113,6 +119,15 @@ def temperature(probabilities: Floats, targets: NDArray[np.int64]) -> Temperatur
         shares /= shares.sum(axis=1, keepdims=True)
         return float(((shares * logits).sum(axis=1) - true).mean())
 
+    return Temperature(coldest(slope))
+
+
+def coldest(slope: Callable[[float], float]) -> float:
+    """The temperature T at which a loss that is convex in 1/T has slope 0, or the bound that is nearest to it.
+
+    Args:
+        slope: of the loss by 1/T, at a given 1/T.
+    """
     low, high = -np.log(LARGEST_TEMPERATURE), np.log(LARGEST_TEMPERATURE)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -120,7 +135,7 @@ def temperature(probabilities: Floats, targets: NDArray[np.int64]) -> Temperatur
             low = middle
         else:
             high = middle
-    return Temperature(float(np.exp(-(low + high) / 2)))
+    return float(np.exp(-(low + high) / 2))
 
 
 def isotonic(probabilities: Floats, targets: NDArray[np.int64]) -> Isotonic:
@@ -131,13 +146,13 @@ def isotonic(probabilities: Floats, targets: NDArray[np.int64]) -> Isotonic:
     """
     least = 0.5 / len(targets)
     curves = [
-        _rising(probabilities[:, column], (targets == column).astype(np.float64))
+        rising(probabilities[:, column], (targets == column).astype(np.float64))
         for column in range(probabilities.shape[1])
     ]
     return Isotonic([x for x, _ in curves], [np.clip(y, least, 1 - least) for _, y in curves])
 
 
-def _rising(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+def rising(x: Floats, y: Floats) -> tuple[Floats, Floats]:
     """The points of an isotonic regression: of each level its first and its last place."""
     from scipy.optimize import isotonic_regression
 
