@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from time import monotonic
+from typing import Any, Protocol
 
 from erya.artefact import atomic_write
 from erya.leaderboard import environment
 
 FOLDER = Path(__file__).parent / "results"
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+class Keyed(Protocol):
+    """One training and its score."""
+
+    @property
+    def key(self) -> str:
+        """What it is, with every setting that was given: another setting is another cell."""
 
 
 class Cells:
@@ -45,3 +56,38 @@ class Cells:
         text = json.dumps({"cells": ordered}, ensure_ascii=False, indent=1) + "\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(self.path, lambda file: file.write(text.encode("utf-8")))
+
+
+def fill(
+    kept: Cells,
+    todo: Sequence[Any],
+    measure: Callable[[Any], dict[str, Any]],
+    budget: float | None,
+    *,
+    keep: bool = True,
+) -> None:
+    """Measure the cells that are missing, in their order.
+
+    Args:
+        kept: what is measured; written after each cell.
+        todo: the grid, each with a ``key`` (``Keyed``).
+        measure: one cell; gives at least ``accuracy`` in percent and ``minutes``.
+        budget: minutes after which no cell is begun; None: all are.
+        keep: False: measure them all, and keep nothing.
+    """
+    began = monotonic()
+    missing = [cell for cell in todo if not keep or cell.key not in kept]
+    print(f"{len(todo)} cells, {len(todo) - len(missing)} of them measured before", file=sys.stderr)
+    for cell in missing:
+        if budget is not None and monotonic() - began > 60 * budget:
+            print("the budget is used up; the next call goes on from here", file=sys.stderr)
+            break
+        figures = measure(cell)
+        if keep:
+            kept.put(cell.key, figures)
+        print(f"{cell.key:60s} {figures['accuracy']:6.2f} % {figures['minutes']:6.2f} min", file=sys.stderr, flush=True)
+
+
+def written(settings: dict[str, Any]) -> str:
+    """Settings as a key has them: JSON, sorted, without spaces."""
+    return json.dumps(settings, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

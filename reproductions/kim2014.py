@@ -24,13 +24,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
-import numpy as np
-
-from erya import catalog, read
-from reproductions.cells import SHARED, Cells
+from reproductions.cells import SHARED, Cells, fill
+from reproductions.markdown import NOT_YET, footnote, share, table
+from reproductions.sources import Parts, random_fold, rows_of
+from reproductions.training import measured
 
 PAPER = {
     "rand": {"mr": 76.1, "sst5": 45.0, "sst2": 82.7, "subj": 89.6, "trec": 91.2, "cr": 79.8, "mpqa": 83.4},
@@ -43,8 +42,6 @@ NAMES = {"mr": "MR", "sst5": "SST-1", "sst2": "SST-2", "subj": "Subj", "trec": "
 FOLDED = ("mr", "subj", "cr", "mpqa")
 FOLDS = 10
 SEEDS = 3  # that a finished cell of the table has
-
-Rows = tuple[list[Any], list[Any]]
 
 
 @dataclass(frozen=True)
@@ -89,48 +86,23 @@ def cells(data: list[str], variants: list[str], seeds: int, folds: int, vectors:
                         yield Cell(one, variant, seed, fold if one in FOLDED else None, name)
 
 
-def parts(cell: Cell, shared: Path = SHARED) -> tuple[Rows, Rows | None, Rows]:
+def parts(cell: Cell, shared: Path = SHARED) -> Parts:
     """Training, development (None: a tenth of the training data, held out by ``fit``) and test rows of a cell."""
     folder = shared / cell.data
     if cell.fold is None:
-        train, test = (_rows(folder / f"{part}.jsonl.gz") for part in ("train", "test"))
         dev = folder / "dev.jsonl.gz"
-        return train, _rows(dev) if dev.is_file() else None, test
-    texts, labels = _rows(folder / "all.jsonl.gz")
-    # the folds are those of the data set, not of the seed: seeds vary the training alone
-    places = np.random.default_rng([2014, len(texts)]).permutation(len(texts)) % FOLDS
-    inside, outside = np.flatnonzero(places != cell.fold), np.flatnonzero(places == cell.fold)
-    return _chosen(texts, labels, inside), None, _chosen(texts, labels, outside)
-
-
-def _rows(path: Path) -> Rows:
-    part = read(path, text="text", label="label").train
-    return list(part.inputs), list(part.targets)
-
-
-def _chosen(texts: list[Any], labels: list[Any], rows: np.ndarray[Any, Any]) -> Rows:
-    return [texts[row] for row in rows.tolist()], [labels[row] for row in rows.tolist()]
+        train, test = (rows_of(folder / f"{part}.jsonl.gz") for part in ("train", "test"))
+        return train, rows_of(dev) if dev.is_file() else None, test
+    train, test = random_fold(rows_of(folder / "all.jsonl.gz"), cell.fold, FOLDS)
+    return train, None, test
 
 
 def measure(cell: Cell, vectors: Path | None, settings: dict[str, Any] | None = None) -> dict[str, Any]:
     """Train and score one cell: ``accuracy`` in percent, ``epochs`` run, ``minutes``, ``rows`` of training and test."""
-    began = monotonic()
-    (texts, labels), dev, (test, truth) = parts(cell)
     given = dict(settings or {}) | {"seed": cell.seed}
     if cell.variant != "rand":
         given |= {"vectors": vectors, "vectors_mode": cell.variant, "dim": None, "min_coverage": 0.0}
-    model: Any = catalog.model("classify/textcnn", "paper", given)
-    model.fit(texts, labels, validation=dev)
-    figures = {
-        "accuracy": 100 * float(model.score(test, truth)),
-        "epochs": len(model.curve_),
-        "minutes": (monotonic() - began) / 60,
-        "rows": [len(texts), len(test)],
-        "seed": cell.seed,
-    }
-    if model.coverage_:
-        figures["coverage"] = dict(model.coverage_)
-    return figures
+    return measured("classify/textcnn", "paper", given, parts(cell))
 
 
 # ---- the card ------------------------------------------------------------------------------------------------------
@@ -150,39 +122,26 @@ def summary(kept: Cells, data: str, variant: str) -> tuple[float, int, int] | No
 def card(lang: str, kept: Cells | None = None) -> str:
     """Paper, here, difference as a Markdown table."""
     kept = Cells("kim2014") if kept is None else kept
-    zh = lang == "zh"
     if not len(kept):
-        return "尚未测量\n" if zh else "not measured yet\n"
-    head = (
-        ["变体", "数据", "论文", "本机", "差", "测量范围"]
-        if zh
-        else ["variant", "data", "paper", "here", "difference", "measured"]
-    )
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    for variant in VARIANTS:
-        for data, name in NAMES.items():
-            lines.append("| " + " | ".join([variant, name, *_entry(kept, data, variant, zh=zh)]) + " |")
-    last = max(kept.cells.values(), key=lambda cell: cell["measured"])
-    where, minutes = last["environment"], sum(cell["minutes"] for cell in kept.cells.values())
-    versions = f"erya {where['erya']}, Python {where['python']}, torch {where['torch']}"
-    if zh:
-        text = f"共 {len(kept)} 次训练，{minutes:.1f} 分钟；最近测于 {last['measured']}，{where['processor']}；{versions}。"
-    else:
-        text = f"{len(kept)} trainings, {minutes:.1f} minutes in all; last {last['measured']} on {where['processor']}; {versions}."
-    return "\n".join(lines) + f"\n\n{text}\n"
+        return NOT_YET[lang] + "\n"
+    head = {
+        "en": ["variant", "data", "paper", "here", "difference", "measured"],
+        "zh": ["变体", "数据", "论文", "本机", "差", "测量范围"],
+    }
+    lines = [
+        [variant, name, *_entry(kept, data, variant, lang)] for variant in VARIANTS for data, name in NAMES.items()
+    ]
+    return table(head[lang], lines) + footnote(list(kept.cells.values()), lang)
 
 
-def _entry(kept: Cells, data: str, variant: str, *, zh: bool) -> list[str]:
+def _entry(kept: Cells, data: str, variant: str, lang: str) -> list[str]:
     paper = PAPER[variant][data]
     found = summary(kept, data, variant)
     if found is None:
-        return [f"{paper:.1f}", "尚未测量" if zh else "not measured yet", "", ""]
+        return [f"{paper:.1f}", NOT_YET[lang], "", ""]
     mean, seeds, trainings = found
     wanted = SEEDS * (FOLDS if data in FOLDED else 1)
-    share = f"{trainings} / {wanted}"
-    whole = seeds >= SEEDS and trainings >= wanted
-    said = share if whole else f"{share}，不完整" if zh else f"{share}, incomplete"
-    return [f"{paper:.1f}", f"{mean:.1f}", f"{mean - paper:+.1f}", said]
+    return [f"{paper:.1f}", f"{mean:.1f}", f"{mean - paper:+.1f}", share(trainings, wanted, lang, whole=seeds >= SEEDS)]
 
 
 def main() -> None:
@@ -199,19 +158,10 @@ def main() -> None:
         return
     if arguments.vectors is None and set(arguments.variants) != {"rand"}:
         print("static, non-static and multichannel need --vectors FILE; only rand is run", file=sys.stderr)
-    kept, began = Cells("kim2014"), monotonic()
-    todo = list(
-        cells(arguments.data, arguments.variants, arguments.seeds, min(arguments.folds, FOLDS), arguments.vectors)
-    )
-    missing = [cell for cell in todo if cell.key not in kept]
-    print(f"{len(todo)} cells, {len(todo) - len(missing)} of them measured before", file=sys.stderr)
-    for cell in missing:
-        if arguments.budget is not None and monotonic() - began > 60 * arguments.budget:
-            print("the budget is used up; the next call goes on from here", file=sys.stderr)
-            break
-        figures = measure(cell, arguments.vectors)
-        kept.put(cell.key, figures)
-        print(f"{cell.key:60s} {figures['accuracy']:6.2f} % {figures['minutes']:6.2f} min", file=sys.stderr, flush=True)
+    kept = Cells("kim2014")
+    folds = min(arguments.folds, FOLDS)
+    todo = list(cells(arguments.data, arguments.variants, arguments.seeds, folds, arguments.vectors))
+    fill(kept, todo, lambda cell: measure(cell, arguments.vectors), arguments.budget)
     print(card("en", kept))
     print("python -m reproductions.cards writes this into the READMEs")
 
