@@ -134,3 +134,25 @@ def test_every_verb_takes_the_calibrated_model(erya, dev, tmp_path):
     errors = {row["model"]: row["scores"]["calibration_error"]["value"] for row in compared.document["rows"]}
     assert errors["c.erya"] < errors["m.erya"]
     assert "Reliability of" in (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("id", ["classify/textcnn", "classify/lstm"])
+def test_a_network_keeps_silent_below_the_threshold(erya, id, tmp_path):
+    """From training to silence by the command line: of the texts it answers, as many are right as were asked for."""
+    pytest.importorskip("torch")
+    for name, seed in (("train", 3), ("dev", 4), ("test", 5)):
+        X, y = classify.toy(seed=seed, rows=240)
+        X = [text if number % 4 else " ".join(text.split()[:2]) for number, text in enumerate(X)]  # little to go by
+        write_csv(tmp_path / f"{name}.csv", zip(X, y, strict=True))
+    assert erya("train", id, "train.csv", "--preset", "tiny", "-o", "n.erya", "-q").code == 0
+    document = erya("calibrate", "n.erya", "dev.csv", "--precision", "0.97", "-o", "s.erya", "--json").document
+    assert document["threshold"]["precision"] >= 0.97 > document["scores"]["before"]["accuracy"]["value"]
+    rows = [
+        json.loads(line)
+        for line in erya("predict", "s.erya", "test.csv", "--text", "review", "--abstain", "--jsonl").lines
+    ]
+    _, truth = classify.toy(seed=5, rows=240)
+    given = [row["answer"] == label for row, label in zip(rows, truth, strict=True) if row["answer"] is not None]
+    assert 0.4 < len(given) / 240 < 1
+    assert sum(given) / len(given) > 0.93  # other texts than those that the threshold was chosen on
+    assert all(row["probability"] < document["threshold"]["value"] for row in rows if row["answer"] is None)

@@ -132,9 +132,9 @@ def _labels_kept(made: Any, found: Any, truth: Any) -> dict[str, float] | None:
 
 
 def is_worse(found: dict[str, Any]) -> bool:
-    """Whether the probabilities are further off than before."""
-    before, after = (found["scores"][when]["calibration_error"]["value"] for when in WHEN)
-    return bool(after > before)
+    """Whether the probabilities are further off than before, by more than chance."""
+    before, after = (found["scores"][when]["calibration_error"] for when in WHEN)
+    return bool(after["value"] > before["high"])
 
 
 # ---- as lines ----------------------------------------------------------------------------------------------------
