@@ -1,7 +1,7 @@
 """Erya 尔雅 – every classic language model, from counts to BERT: train it, compare it, look inside it, ship it.
 
 The front door: ``erya.read``, ``erya.compare``, ``erya.tune``, ``erya.model``, ``erya.load`` and one lazy module per task
-(``erya.classify.FastText``, ``erya.vectors.Word2Vec``). Nothing is imported before it is named.
+(``erya.classify.FastText``, ``erya.vectors.Word2Vec``, ``erya.tag``). Nothing is imported before it is named.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from erya import classify as classify
+    from erya import tag as tag
     from erya import vectors as vectors
     from erya.catalog import load as load
     from erya.catalog import model as model
@@ -29,7 +30,7 @@ _WHERE = {
     "tune": "erya.tuning",
 }
 
-__all__ = ["__version__", "classify", "compare", "load", "model", "read", "tune", "vectors"]
+__all__ = ["__version__", "classify", "compare", "load", "model", "read", "tag", "tune", "vectors"]
 
 
 def __getattr__(name: str) -> Any:

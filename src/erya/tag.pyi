@@ -1,0 +1,2 @@
+# Written by `python -m erya.catalog`; a test compares.
+
