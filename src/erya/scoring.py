@@ -123,18 +123,22 @@ def paired_counts(a: NDArray[np.float64], b: NDArray[np.float64], *, seed: int =
 
     interval = bootstrap({"difference": difference}, len(a), seed, resamples)["difference"]
     apart = np.flatnonzero((a != b).any(axis=1))
-    fixed = np.delete(a, apart, axis=0).sum(axis=0)
     both, gap = a[apart] + b[apart], a[apart] - b[apart]
+    middle = np.delete(a, apart, axis=0).sum(axis=0) + both.sum(axis=0) / 2
     generator = np.random.default_rng([seed, 1])
     trials = max(1000, min(10_000, 200_000_000 // max(1, len(apart))))
-    reached = 0
-    for _ in range(trials):
-        signs = generator.integers(0, 2, size=len(apart), dtype=np.int8) * 2.0 - 1.0
-        shift = signs @ gap
-        one, other = (fixed + (both.sum(axis=0) + turn * shift) / 2 for turn in (1, -1))
-        found = (one[0] / one[1] if one[1] else 0.0) - (other[0] / other[1] if other[1] else 0.0)
-        reached += abs(found) >= abs(interval.value) - 1e-12
+    block, reached = max(1, 2_000_000 // max(1, len(apart))), 0
+    for done in range(0, trials, block):
+        size = (min(block, trials - done), len(apart))
+        shift = (generator.integers(0, 2, size=size, dtype=np.int8) - 0.5) @ gap
+        (top_a, all_a), (top_b, all_b) = (middle + shift).T, (middle - shift).T
+        apart_by = _shares(top_a, all_a) - _shares(top_b, all_b)
+        reached += int((np.abs(apart_by) >= abs(interval.value) - 1e-12).sum())
     return Paired(interval.value, interval.low, interval.high, float((reached + 1) / (trials + 1)))
+
+
+def _shares(parts: NDArray[np.float64], wholes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(parts, wholes, out=np.zeros(len(parts)), where=wholes > 0)
 
 
 def _binomial_two_sided(wins: int, losses: int) -> float:
