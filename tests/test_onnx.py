@@ -10,6 +10,7 @@ import pytest
 
 from erya import catalog
 from erya.errors import ModelFileError, UsageError
+from erya.parts.long_texts import LongTextWarning
 from erya.tasks import classify
 
 onnx = pytest.importorskip("onnx")
@@ -53,28 +54,126 @@ def test_same_probabilities_for_all_activations(tmp_path, activation):
     np.testing.assert_allclose(opened.predict_proba(TEXTS), model.predict_proba(TEXTS), atol=1e-5, rtol=0)
 
 
-@pytest.mark.parametrize(("layers", "directions", "pooling"), [(1, 2, "max"), (2, 2, "mean"), (2, 1, "max")])
-def test_same_probabilities_of_an_lstm(tmp_path, layers, directions, pooling):
+ROOMS = [
+    ("textcnn", {}),
+    *((room, {"pooling": pooling}) for room in ("rnn", "gru", "lstm") for pooling in ("max", "mean", "last")),
+    ("lstm", {"layers": 2, "directions": 1, "pooling": "mean"}),
+    ("gru", {"layers": 3, "pooling": "last"}),
+    ("attention_lstm", {}),
+    ("rcnn", {}),
+    ("dpcnn", {}),
+    ("dpcnn", {"blocks": 0}),
+    ("char_cnn", {}),
+    ("char_cnn", {"length": 201, "filters": 3}),
+    ("han", {}),
+    ("han", {"most_words": 3}),
+    ("transformer_classifier", {}),
+    ("transformer_classifier", {"norm": "post", "positions": "learned", "pooling": "max", "activation": "relu"}),
+    ("transformer_classifier", {"positions": "none", "pooling": "cls", "heads": 3}),
+    ("transformer_classifier", {"positions": "learned", "pooling": "cls", "layers": 3}),
+]
+LONG = ["a.b.c. " * 90, '. . what? "Yes!" he said... ok', ".", "soup " * 512, "soup " * 511, "tasty " * 513]
+
+
+def written(room, settings, folder, rows=80):
     from erya import onnx_classifier
 
-    settings = {"epochs": 1, "layers": layers, "directions": directions, "pooling": pooling}
-    model = catalog.model("classify/lstm", "tiny", settings).fit(*classify.toy(seed=1, rows=60))
-    onnx_classifier.write(tmp_path / "m.onnx", model)
-    opened = catalog.load(tmp_path / "m.onnx")
-    np.testing.assert_allclose(opened.predict_proba(TEXTS), model.predict_proba(TEXTS), atol=1e-5, rtol=0)
+    X, y = classify.toy(seed=1, rows=rows)
+    model = catalog.model(f"classify/{room}", "tiny", settings).fit(X, y)
+    onnx_classifier.write(folder / "m.onnx", model)
+    return model, catalog.load(folder / "m.onnx")
 
 
-def test_several_labels_and_windows(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("room", "settings"), ROOMS)
+@pytest.mark.filterwarnings("ignore::erya.parts.long_texts.LongTextWarning")
+def test_same_probabilities_of_every_room(tmp_path, room, settings):
+    model, opened = written(room, settings, tmp_path)
+    texts = [*TEXTS, *LONG, *random_texts(model, 20)]
+    expected = model.predict_proba(texts)
+    assert expected.std(axis=0).max() > 0.01  # it says something
+    found = opened.predict_proba(texts)
+    np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(opened.predict_proba(texts[::-1])[::-1], expected, atol=1e-5, rtol=0)
+    for row, text in enumerate(texts):  # alone as in company
+        np.testing.assert_allclose(opened.predict_proba([text]), expected[[row]], atol=1e-5, rtol=0)
+
+
+def random_texts(model, count):
+    """Of known and unknown tokens and of all that ends or closes a sentence, 1 to 60 of them."""
+    random = np.random.default_rng(7)
+    tokens = [*model.vocabulary_.tokens[2:40], "unseen", *"..!?\"')。”；"]
+    return [" ".join(random.choice(tokens, size)) for size in random.integers(1, 60, count)]
+
+
+@pytest.mark.parametrize("room", sorted({room for room, _ in ROOMS}))
+def test_padding_of_others_changes_nothing(tmp_path, room):
+    """Ids behind a text's end may be anything; there may be no token in the whole batch."""
+    import onnxruntime
+
+    model, opened = written(room, {"epochs": 1}, tmp_path, rows=30)
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    ids = np.random.default_rng(3).integers(1, len(model.vocabulary_), (5, 9))
+    lengths = np.array([9, 0, 1, 4, 0])
+    (found,) = session.run(["probabilities"], {"ids": ids, "lengths": lengths})
+    wide = np.concatenate([ids, np.ones((5, 30), dtype=np.int64)], axis=1)
+    for row, length in enumerate(lengths):
+        wide[row, length:] = 7
+    (again,) = session.run(["probabilities"], {"ids": wide, "lengths": lengths})
+    np.testing.assert_allclose(again, found, atol=1e-6, rtol=0)
+    (nothing,) = session.run(["probabilities"], {"ids": np.zeros((2, 0), dtype=np.int64), "lengths": np.zeros(2, int)})
+    np.testing.assert_allclose(nothing, found[[1, 4]], atol=1e-6, rtol=0)
+    np.testing.assert_allclose(found[1], opened.predict_proba([""])[0], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("room", ["textcnn", "gru", "transformer_classifier"])
+def test_several_labels_and_windows(tmp_path, monkeypatch, room):
     from erya import onnx_classifier
-    from erya.models.textcnn.estimator import TextCNN
 
-    monkeypatch.setattr(TextCNN, "most_tokens", 7)
     X, y = classify.toy(seed=1)
-    model = catalog.model("classify/textcnn", "tiny", {"epochs": 2}).fit(X, [[label] for label in y])
+    model = catalog.model(f"classify/{room}", "tiny", {"epochs": 2})
+    monkeypatch.setattr(type(model), "most_tokens", 7)
+    model.fit(X, [[label] for label in y])
+    onnx_classifier.write(tmp_path / "m.onnx", model)
+    opened = catalog.load(tmp_path / "m.onnx")
+    with pytest.warns(LongTextWarning):
+        found = opened.predict_proba(TEXTS)
+    with pytest.warns(LongTextWarning):
+        expected = model.predict_proba(TEXTS)
+    np.testing.assert_allclose(found, expected, atol=1e-5, rtol=0)
+    assert opened.thresholds_.tolist() == model.thresholds_.tolist()
+    assert opened.predict(TEXTS[:4]).tolist() == model.predict(TEXTS[:4]).tolist()
+
+
+def test_calibrated_by_a_temperature(file, tmp_path):
+    from erya import onnx_classifier
+    from erya.calibrated import Calibrated
+
+    X, y = classify.toy(seed=2)
+    model = Calibrated.of(file[0], X, y, precision=0.6)
+    assert abs(model.calibration_.value - 1) > 0.01
     onnx_classifier.write(tmp_path / "m.onnx", model)
     opened = catalog.load(tmp_path / "m.onnx")
     np.testing.assert_allclose(opened.predict_proba(TEXTS), model.predict_proba(TEXTS), atol=1e-5, rtol=0)
-    assert opened.predict(TEXTS).tolist() == model.predict(TEXTS).tolist()
+    assert (opened.precision, opened.threshold_) == (0.6, model.threshold_)
+    assert opened.source_ == "classify/textcnn"
+
+
+def test_curves_are_refused(file, tmp_path):
+    from erya import onnx_classifier
+    from erya.calibrated import Calibrated
+
+    model = Calibrated.of(file[0], *classify.toy(seed=2), method="isotonic")
+    with pytest.raises(UsageError, match="temperature") as refused:
+        onnx_classifier.write(tmp_path / "m.onnx", model)
+    assert "--method temperature" in refused.value.help
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_written_again_it_is_the_same_file(file, tmp_path):
+    from erya import onnx_classifier
+
+    onnx_classifier.write(tmp_path / "again.onnx", catalog.load(file[1]))
+    assert (tmp_path / "again.onnx").read_bytes() == file[1].read_bytes()
 
 
 def test_saved_as_a_model_file_it_is_the_same(file, tmp_path):

@@ -18,66 +18,97 @@ from numpy.typing import NDArray
 from erya import __version__, machine
 from erya.atomic import atomic_write
 from erya.contract import Model
-from erya.errors import ModelFileError, UsageError, quoted
+from erya.errors import ModelFileError, UsageError
 from erya.language import say
 from erya.parts import label_thresholds
 from erya.parts.answer_shares import independent, log_softmax, probabilities
 from erya.parts.long_texts import read_in_windows
+from erya.parts.onnx_check import MOST_BYTES, metadata_of, strings
 from erya.parts.onnx_graph import Graph, need_onnx
+from erya.parts.onnx_inputs import Inputs
+from erya.parts.token_pattern import token_pattern
 from erya.progress import Report, quiet
 from erya.state import State
 from erya.tasks import classify
 from erya.text import tokenizers
-from erya.text.batches import bucketed, padded
+from erya.text.batches import bucketed
 from erya.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from erya.trace import Trace
 
 FORMAT = 1
-MOST_BYTES = (1 << 31) - 1  # protobuf's own limit
-MOST_WHOLE = 1 << 20  # a whole number among the constants: sizes and axes, never more
-_OPERATORS = """Add Cast Concat Conv CumSum Equal Gather GRU Identity LSTM Div LessOrEqual MatMul Max Mul Not Pad ReduceMax ReduceMean
-    ReduceSum Relu Reshape RNN Sigmoid Softmax Softplus Squeeze Sub Tanh Transpose Unsqueeze Where"""
-OPERATORS = frozenset(_OPERATORS.split())
 TEXTS_AT_ONCE, TOKENS_AT_ONCE = 256, 32_768  # padding counted
+MOST_TOKENS = 1_000_000  # that a graph is given at once, whatever it could read
 
 
 def write(path: Path, model: Any) -> None:
-    """Write a fitted network as an ONNX file, atomically.
+    """Write a fitted classifier as an ONNX file, atomically; one that is calibrated by a temperature with it.
 
     Raises:
-        UsageError: a model whose network has no graph here, or a variant of it that has none.
+        UsageError: a model that has no graph here, or a variant of it or a calibration that has none.
         ResourceError: ``onnx`` is not installed; the disk is full.
     """
-    if not hasattr(model, "onnx_logits"):
+    if isinstance(model, OnnxFile):
+        model._check_fitted()
+        atomic_write(path, lambda file: file.write(model._data) and None)
+        return
+    given, scale = model, 1.0
+    if model.id == "classify/calibrated":
+        model._check_fitted()
+        given, scale = model.model_, 1 / _temperature(model)
+    if not hasattr(given, "onnx_logits"):
         raise UsageError(
             "other-format",
             say(
-                f"{model.id} cannot be written as ONNX: it has no graph (onnx_graph.py in its folder)",
-                f"{model.id} 无法写成 ONNX：它还没有计算图（所在文件夹中的 onnx_graph.py）",
+                f"{given.id} cannot be written as ONNX: it has no graph. Its .erya answers without torch",
+                f"{given.id} 无法写成 ONNX：它没有计算图。它的 .erya 不需要 torch 就能预测",
             ),
-            help="erya train classify/textcnn DATA -o m.erya",
+            help="erya predict m.erya FILE",
         )
     need_onnx("onnx")
-    model._check_fitted()
+    given._check_fitted()
     graph = Graph()
-    logits = model.onnx_logits(graph)
+    logits = given.onnx_logits(graph)
+    if scale != 1:
+        logits = graph.add("Mul", logits, graph.number(scale))
+    several = bool(given.several_)
     told = {
         "format": FORMAT,
         "erya": __version__,
         "task": "classify",
-        "model": model.id,
-        "classes": model.classes_.tolist(),
-        "tokenizer": model.tokenizer_.to_plain(),
-        "several": bool(model.several_),
-        "thresholds": model.thresholds_.tolist(),
-        "most_tokens": model.most_tokens,
+        "model": given.id,
+        "classes": given.classes_.tolist(),
+        "tokenizer": given.tokenizer_.to_plain(),
+        "token_pattern": token_pattern(given.tokenizer_),
+        "several": several,
+        "thresholds": model.thresholds_.tolist() if several else [],
+        "most_tokens": min(MOST_TOKENS, getattr(given, "most_tokens", MOST_TOKENS)),
+        "texts_at_once": graph.texts_at_once,
     }
+    if getattr(model, "precision", None):
+        told |= {"precision": float(model.precision), "threshold": float(model.threshold_)}
+    tokens = given.vocabulary_.tokens if graph.tokens is None else graph.tokens
     # ASCII alone: JSON's escapes hold lone surrogates, which UTF-8 does not
-    metadata = {"erya": json.dumps(told), "erya.vocabulary": json.dumps(model.vocabulary_.tokens)}
-    data = graph.model(logits, len(model.classes_), model.several_, metadata)
+    metadata = {"erya": json.dumps(told), "erya.vocabulary": json.dumps(tokens)}
+    metadata |= {f"erya.{name}": json.dumps(values) for name, values in graph.lists.items()}
+    data = graph.model(logits, len(given.classes_), several, metadata)
     atomic_write(path, lambda file: file.write(data) and None)
+
+
+def _temperature(model: Any) -> float:
+    """The T of a calibrated model: its probabilities are those of the logits divided by T. Raises UsageError: curves have none."""
+    value = getattr(model.calibration_, "value", None)
+    if value is None:
+        raise UsageError(
+            "other-format",
+            say(
+                "as ONNX, a calibrated model has one temperature; isotonic curves change probabilities, not logits",
+                "校准过的模型写成 ONNX 时只支持温度校准；保序曲线改变的是概率而不是得分",
+            ),
+            help="erya calibrate m.erya DEV --method temperature -o calibrated.erya",
+        )
+    return float(value)
 
 
 class OnnxFile(Model):
@@ -87,6 +118,7 @@ class OnnxFile(Model):
         classes_: (C,) labels, sorted.
         several_: whether texts have several labels.
         thresholds_: (C,) the probability from which each is answered; (0,) for one label a text.
+        precision, threshold_: of a model that was calibrated for a precision: this, and the probability from which answers reach it.
         tokenizer_, vocabulary_: how text becomes ids.
         source_: the id of the model that was written.
     """
@@ -108,9 +140,8 @@ class OnnxFile(Model):
         try:
             if path.stat().st_size > MOST_BYTES:
                 raise ValueError("larger than 2 GB")
-            data = path.read_bytes()
             made = cls()
-            made._take(data)
+            made._take(path.read_bytes())
         except OSError as problem:
             raise _bad_file(path, str(problem)) from problem
         except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as problem:
@@ -120,16 +151,10 @@ class OnnxFile(Model):
     def _take(self, data: bytes) -> None:
         import onnxruntime
 
-        told, vocabulary = _checked(data)
-        classes = np.array(told["classes"])
-        if classes.ndim != 1 or len(classes) < 2 or classes.tolist() != np.unique(classes).tolist():
-            raise ValueError("the classes are not two or more sorted labels")
-        thresholds = np.array(told["thresholds"], dtype=np.float64)
-        several, most = told["several"], told["most_tokens"]
-        if type(several) is not bool or thresholds.shape != ((len(classes),) if several else (0,)):
-            raise ValueError("the thresholds do not fit the labels")
-        if type(most) is not int or not 1 <= most <= 1_000_000 or not np.isfinite(thresholds).all():
-            raise ValueError("a number is out of its range")
+        found = metadata_of(data)
+        told, vocabulary = _head(found["erya"]), Vocabulary(strings(found["erya.vocabulary"], "vocabulary"), specials=2)
+        if vocabulary.unknown != 1:
+            raise ValueError("the vocabulary does not begin with padding and the unknown token")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = machine.threads()
         options.log_severity_level = 4
@@ -137,12 +162,19 @@ class OnnxFile(Model):
             session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # the runtime's exceptions have no common base but this one
             raise ValueError(f"the graph cannot be run: {problem}") from problem
-        if [one.name for one in session.get_inputs()] != ["ids", "lengths"]:
+        asked = [one.name for one in session.get_inputs()]
+        characters = strings(found["erya.characters"], "characters") if "characters" in asked else None
+        known = None if characters is None else {character: place for place, character in enumerate(characters)}
+        inputs = Inputs(vocabulary, known, "hashes" in asked)
+        if asked != inputs.names:
             raise ValueError("the graph does not take ids and lengths")
-        self._data, self._session = data, session
+        self._data, self._session, self._inputs = data, session, inputs
         self.tokenizer_, self.vocabulary_ = tokenizers.from_plain(told["tokenizer"]), vocabulary
-        self.classes_, self.several_, self.thresholds_ = classes, several, thresholds
-        self._most, self.source_ = most, str(told["model"])
+        self.classes_, self.several_ = np.array(told["classes"]), told["several"]
+        self.thresholds_ = np.array(told["thresholds"], dtype=np.float64)
+        self._most, self._some = told["most_tokens"], min(TEXTS_AT_ONCE, told.get("texts_at_once", TEXTS_AT_ONCE))
+        self.precision, self.threshold_ = told.get("precision"), told.get("threshold", 0.0)
+        self.source_ = str(told["model"])
 
     def fit(
         self, X: Any, y: Any = None, *, sample_weight: Any = None, validation: Any = None, report: Report = quiet
@@ -168,22 +200,31 @@ class OnnxFile(Model):
 
     def _logits(self, token_lists: Sequence[Sequence[str]]) -> NDArray[np.float64]:
         """(N, C); of a text longer than the network reads at once the mean over its windows, by their tokens."""
-        windows: list[tuple[int, list[int], float]] = []
+        windows: list[tuple[int, Sequence[str], float]] = []
         for row, tokens in enumerate(token_lists):
-            ids = self.vocabulary_.ids(tokens)
-            for start in range(0, max(1, len(ids)), self._most):
-                piece = ids[start : start + self._most]
-                windows.append((row, piece, max(1, len(piece)) / max(1, len(ids))))
+            for start in range(0, max(1, len(tokens)), self._most):
+                piece = tokens[start : start + self._most]
+                windows.append((row, piece, max(1, len(piece)) / max(1, len(tokens))))
         found = np.zeros((len(token_lists), len(self.classes_)))
         long = sum(len(tokens) > self._most for tokens in token_lists)
         if long:
             read_in_windows(long, self._most)
-        for rows in bucketed([len(piece) for _, piece, _ in windows], TEXTS_AT_ONCE, None, max_tokens=TOKENS_AT_ONCE):
-            matrix, lengths = padded([windows[row][1] for row in rows.tolist()], width=1)
-            (answers,) = self._session.run(["logits"], {"ids": matrix, "lengths": lengths})
+        for rows in bucketed([len(piece) for _, piece, _ in windows], self._some, None, max_tokens=TOKENS_AT_ONCE):
+            answers = self._asked([windows[row][1] for row in rows.tolist()])
             for row, answer in zip(rows.tolist(), answers, strict=True):
-                found[windows[row][0]] += windows[row][2] * answer.astype(np.float64)
+                found[windows[row][0]] += windows[row][2] * answer
         return found
+
+    def _asked(self, token_lists: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+        """The graph's logits (B, C) of a batch."""
+        try:
+            (answers,) = self._session.run(["logits"], self._inputs.of(token_lists))
+        except Exception as problem:  # as in ``_take``
+            raise _cannot_run(str(problem)) from problem
+        if answers.shape != (len(token_lists), len(self.classes_)):
+            raise _cannot_run(f"logits {answers.shape}")
+        logits: NDArray[np.float64] = answers.astype(np.float64)
+        return logits
 
     # ---- looking inside ---------------------------------------------------------------------------------------
 
@@ -224,58 +265,33 @@ class OnnxFile(Model):
             self._take(kept["data"])
 
 
-def _checked(data: bytes) -> tuple[dict[str, Any], Vocabulary]:
-    """What a file says of itself, and its vocabulary, once its graph has been looked at. Raises ValueError or KeyError."""
-    import onnx
-    from google.protobuf.message import DecodeError
-
-    try:
-        model = onnx.load_model_from_string(data)
-    except DecodeError as problem:
-        raise ValueError("this is no ONNX file") from problem
-    told = {entry.key: entry.value for entry in model.metadata_props}
-    if "erya" not in told:
-        raise ValueError("Erya did not write it: there is no tokenizer and no vocabulary inside")
-    graph = model.graph
-    if model.functions or model.training_info or graph.sparse_initializer:
-        raise ValueError("functions, training steps and sparse constants are not read")
-    _check_nodes(graph)
-    _check_constants(graph)
-    head, tokens = json.loads(told["erya"]), json.loads(told["erya.vocabulary"])
-    if not isinstance(head, dict) or head["task"] != "classify" or head["format"] != FORMAT:
+def _head(told: Any) -> dict[str, Any]:
+    """What a file says of itself, looked at. Raises ValueError, KeyError or TypeError."""
+    if not isinstance(told, dict) or told["task"] != "classify" or told["format"] != FORMAT:
         raise ValueError("it is no classifier, or of a newer Erya")
-    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-        raise ValueError("the vocabulary is no list of tokens")
-    vocabulary = Vocabulary(tokens, specials=2)
-    if vocabulary.unknown != 1:
-        raise ValueError("the vocabulary does not begin with padding and the unknown token")
-    return head, vocabulary
+    classes, thresholds = np.array(told["classes"]), np.array(told["thresholds"], dtype=np.float64)
+    if classes.ndim != 1 or len(classes) < 2 or classes.tolist() != np.unique(classes).tolist():
+        raise ValueError("the classes are not two or more sorted labels")
+    several = told["several"]
+    if type(several) is not bool or thresholds.shape != ((len(classes),) if several else (0,)):
+        raise ValueError("the thresholds do not fit the labels")
+    if not np.isfinite(thresholds).all():
+        raise ValueError("a threshold is not finite")
+    for name, most in (("most_tokens", MOST_TOKENS), ("texts_at_once", TEXTS_AT_ONCE)):
+        if type(told.get(name, 1)) is not int or not 1 <= told.get(name, 1) <= most:
+            raise ValueError(f"{name} is out of its range")
+    for name in ("precision", "threshold"):
+        if not isinstance(told.get(name, 1.0), float) or not 0 <= told.get(name, 1.0) <= 1:
+            raise ValueError(f"{name} is no share")
+    return told
 
 
-def _check_nodes(graph: Any) -> None:
-    """Raises ValueError where an operator is unknown, or holds more than numbers."""
-    for node in graph.node:
-        if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
-            raise ValueError(f"the operator {quoted(f'{node.domain}.{node.op_type}')} is not allowed")
-        for attribute in node.attribute:
-            if attribute.HasField("g") or attribute.graphs or attribute.HasField("t") or attribute.tensors:
-                raise ValueError("graphs and tables within operators are not read")
-            if any(abs(number) > MOST_WHOLE for number in (attribute.i, *attribute.ints)):
-                raise ValueError("a size is out of its range")
-
-
-def _check_constants(graph: Any) -> None:
-    """Raises ValueError where a constant is not in the file, no number, or large where it is a size."""
-    import onnx
-
-    for tensor in graph.initializer:
-        if tensor.external_data or tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise ValueError("data outside the file is not read")
-        if tensor.data_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.INT64, onnx.TensorProto.INT32):
-            raise ValueError("constants are numbers")
-        values = onnx.numpy_helper.to_array(tensor)
-        if not np.isfinite(values).all() or (values.dtype.kind == "i" and np.abs(values).max(initial=0) > MOST_WHOLE):
-            raise ValueError("a constant is out of its range")
+def _cannot_run(reason: str) -> ModelFileError:
+    return ModelFileError(
+        "model-nonsense",
+        say(f"the graph in the ONNX file cannot answer: {reason}", f"ONNX 文件里的计算图无法给出答案：{reason}"),
+        help="erya convert m.erya m.onnx",
+    )
 
 
 def _bad_file(path: Path, reason: str) -> ModelFileError:

@@ -60,7 +60,7 @@ def register(app: typer.Typer) -> None:
             ("erya convert m.erya m.bin", say("a classifier for fastText", "供 fastText 使用的分类模型")),
             (
                 "erya convert m.erya m.onnx",
-                say("a textcnn as ONNX, tokenizer inside", "textcnn 写成 ONNX，分词方式一并存入"),
+                say("a network as ONNX, tokenizer inside", "神经网络写成 ONNX，分词方式一并存入"),
             ),
             ("erya convert cc.zh.300.vec zh.npy", say("NumPy, with a list of words beside it", "NumPy，旁附词表")),
         ],

@@ -16,6 +16,8 @@ from erya.language import say
 
 OPSET = 18
 IR_VERSION = 10
+FLOAT, INT32, INT64 = 1, 6, 7  # the numbers that ONNX has for its types
+LOWEST = float(np.finfo(np.float32).min)  # instead of −∞, which no constant may be
 
 
 def need_onnx(*modules: str) -> None:
@@ -32,25 +34,40 @@ def need_onnx(*modules: str) -> None:
         )
 
 
+def weights_of(network: Any) -> dict[str, NDArray[Any]]:
+    """The weights of a torch network by name."""
+    return {name: value.detach().cpu().numpy() for name, value in network.named_parameters()}
+
+
 class Graph:
     """A graph over texts as ids.
 
     Attributes:
-        ids: the name of the ids (B, T), 0 behind each text's end, whatever the file's user gave there.
+        ids: the name of the ids (B, T), 0 behind each text's end, whatever the file's user gave there. T counts one place more than
+            the user's ids have, so that it is never 0.
         lengths: of the tokens of each text (B,).
-        counts: of the places 1, 2, … T, (B, T).
+        places: 0, 1, … T − 1, (T,).
+        inside: (B, T) true where a text has a token.
+        texts_at_once: so many texts of this graph are asked in one go; fewer where each takes much memory.
+        tokens: what the ids stand for, where the model has no vocabulary of its own.
+        lists: what else is written into the file's metadata, by name.
     """
 
     def __init__(self) -> None:
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
+        self._numbers: dict[tuple[int, ...] | float, str] = {}
+        self.texts_at_once = 256
+        self.tokens: list[str] | None = None
+        self.lists: dict[str, list[str]] = {}
+        self._inputs = {"ids": ["texts", "tokens"], "lengths": ["texts"]}
         self.lengths = "lengths"
-        one = self.constant("one", np.array(1, dtype=np.int64))
-        ones = self.add("Cast", self.add("Equal", "ids", "ids"), to=7)  # int64
-        self.counts = self.add("CumSum", ones, one)  # (B, T)
-        column = self.add("Unsqueeze", "lengths", one)  # (B, 1)
-        inside = self.add("Cast", self.add("LessOrEqual", self.counts, column), to=7)
-        self.ids = self.add("Mul", "ids", inside)
+        ids = self.add("Pad", "ids", self.whole(0, 0, 0, 1))
+        self.places = self.counted(ids, 1)
+        self.inside = self.below(self.places, self.lengths)
+        self.ids = self.add("Mul", ids, self.add("Cast", self.inside, to=INT64))
+
+    # ---- numbers ----------------------------------------------------------------------------------------------
 
     def constant(self, name: str, values: NDArray[Any]) -> str:
         """A constant by a name that is not taken yet; gives the name."""
@@ -59,16 +76,73 @@ class Graph:
         self._constants.append(numpy_helper.from_array(np.ascontiguousarray(values) if values.ndim else values, name))
         return name
 
+    def whole(self, *values: int) -> str:
+        """Whole numbers (n,): axes, shapes, lengths; of one number (1,), which fits itself to any shape."""
+        if values not in self._numbers:
+            self._numbers[values] = self.constant(f"whole_{len(self._numbers)}", np.array(values, dtype=np.int64))
+        return self._numbers[values]
+
+    def scalar(self, value: int) -> str:
+        """One whole number without an axis, ()."""
+        return self.add("Squeeze", self.whole(value))
+
+    def number(self, value: float) -> str:
+        """One float32."""
+        value = float(value)
+        if value not in self._numbers:
+            self._numbers[value] = self.constant(f"number_{len(self._numbers)}", np.array(value, dtype=np.float32))
+        return self._numbers[value]
+
+    def asked(self, name: str, axis: str) -> str:
+        """One more input (B, …) of whole numbers, see ``onnx_inputs.py``; gives its name.
+
+        Args:
+            name: of the input.
+            axis: what its second axis counts.
+        """
+        self._inputs[name] = ["texts", axis]
+        return name
+
+    # ---- steps ------------------------------------------------------------------------------------------------
+
     def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
-        """A node; gives the name of its first output."""
+        """A node; gives the name of its first output. An input of the name "" is left out."""
+        return self.add_all(operator, *inputs, outputs=outputs, **attributes)[0]
+
+    def add_all(self, operator: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
+        """A node; gives the names of all its outputs."""
         from onnx import helper
 
         names = [f"{operator}_{len(self._nodes)}_{number}" for number in range(outputs)]
         self._nodes.append(helper.make_node(operator, list(inputs), names, **attributes))
-        return names[0]
+        return names
+
+    def size(self, values: str, axis: int) -> str:
+        """How long one axis of ``values`` is, (1,)."""
+        return self.add("Shape", values, start=axis, end=axis + 1)
+
+    def upto(self, count: str) -> str:
+        """0, 1, … count − 1, from a count (1,)."""
+        zero, one = (self.scalar(number) for number in (0, 1))
+        return self.add("Range", zero, self.add("Squeeze", count), one)
+
+    def counted(self, values: str, axis: int) -> str:
+        """0, 1, … along one axis of ``values``, (L,)."""
+        return self.upto(self.size(values, axis))
+
+    def below(self, places: str, lengths: str) -> str:
+        """(N, L) true where a place (L,) is one of a sequence of that length (N,)."""
+        return self.add("Less", places, self.add("Unsqueeze", lengths, self.whole(1)))
+
+    def affine(self, values: str, name: str, weights: NDArray[Any], bias: NDArray[Any]) -> str:
+        """(…, O) from values (…, I): their product with weights (I, O), and a bias (O,); ``name`` is what both are called."""
+        product = self.add("MatMul", values, self.constant(name, weights))
+        return self.add("Add", product, self.constant(f"{name}_bias", bias))
+
+    # ---- the file ---------------------------------------------------------------------------------------------
 
     def model(self, logits: str, classes: int, several: bool, metadata: dict[str, str]) -> bytes:
-        """The whole file: inputs ``ids`` (B, T) and ``lengths`` (B,), outputs ``logits`` and ``probabilities`` (B, C)."""
+        """The whole file: inputs ``ids``, ``lengths`` and what was ``asked``; outputs ``logits`` and ``probabilities`` (B, C)."""
         import onnx
         from onnx import TensorProto, helper
 
@@ -81,7 +155,7 @@ class Graph:
         graph = helper.make_graph(
             self._nodes,
             "erya",
-            [told("ids", TensorProto.INT64, ["texts", "tokens"]), told("lengths", TensorProto.INT64, ["texts"])],
+            [told(name, TensorProto.INT64, axes) for name, axes in self._inputs.items()],
             [told(name, TensorProto.FLOAT, ["texts", classes]) for name in ("logits", "probabilities")],
             self._constants,
         )

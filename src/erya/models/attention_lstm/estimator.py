@@ -14,6 +14,7 @@ from erya.text import tokenizers
 
 if TYPE_CHECKING:
     from erya.models.attention_lstm import network
+    from erya.parts.onnx_graph import Graph
     from erya.trace import Trace
 
 
@@ -103,6 +104,13 @@ class AttentionLSTM(NetworkClassifier):
     def _check_settings(self) -> None:
         super()._check_settings()
         whole("hidden_width", self.hidden_width)
+
+    def onnx_logits(self, graph: Graph) -> str:
+        """Adds the network to an ONNX graph; the name of its logits."""
+        from erya.models.attention_lstm import onnx_graph
+        from erya.parts.onnx_graph import weights_of
+
+        return onnx_graph.logits(graph, weights_of(self.network_))
 
     def trace(self, x: Any) -> Trace:
         """The way of one text: what both readers knew at every token, and what each token weighed."""

@@ -11,6 +11,7 @@ from erya.text import tokenizers
 
 if TYPE_CHECKING:
     from erya.models.char_cnn import network
+    from erya.parts.onnx_graph import Graph
     from erya.trace import Trace
 
 SHORTEST = 123  # leaves one place behind six convolutions and three poolings
@@ -101,6 +102,14 @@ class CharCNN(NetworkClassifier):
         whole("hidden_width", self.hidden_width)
         whole("length", self.length, SHORTEST)
         require(self.length <= LONGEST, "length", self.length, f"≤ {LONGEST}")
+
+    def onnx_logits(self, graph: Graph) -> str:
+        """Adds the network to an ONNX graph; the name of its logits."""
+        from erya.models.char_cnn import onnx_graph
+        from erya.models.char_cnn.network import FIRST, POOL, POOLED
+        from erya.parts.onnx_graph import weights_of
+
+        return onnx_graph.logits(graph, weights_of(self.network_), self.length, FIRST, POOL, POOLED)
 
     def trace(self, x: Any) -> Trace:
         """The way of one text: the layers, and what each character adds to the answer."""

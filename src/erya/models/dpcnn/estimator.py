@@ -11,6 +11,7 @@ from erya.text import tokenizers
 
 if TYPE_CHECKING:
     from erya.models.dpcnn import network
+    from erya.parts.onnx_graph import Graph
     from erya.trace import Trace
 
 MOST_BLOCKS = 20  # a text of a million tokens is a single place then
@@ -106,6 +107,13 @@ class DPCNN(NetworkClassifier):
         whole("hidden_width", self.hidden_width)
         whole("blocks", self.blocks, 0)
         require(self.blocks <= MOST_BLOCKS, "blocks", self.blocks, f"≤ {MOST_BLOCKS}")
+
+    def onnx_logits(self, graph: Graph) -> str:
+        """Adds the network to an ONNX graph; the name of its logits."""
+        from erya.models.dpcnn import onnx_graph
+        from erya.parts.onnx_graph import weights_of
+
+        return onnx_graph.logits(graph, weights_of(self.network_), self.blocks)
 
     def trace(self, x: Any) -> Trace:
         """The way of one text: each level of the pyramid, and what each token adds to the answer."""

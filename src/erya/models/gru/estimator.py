@@ -14,6 +14,7 @@ from erya.text import tokenizers
 
 if TYPE_CHECKING:
     from erya.models.gru import network
+    from erya.parts.onnx_graph import Graph
     from erya.trace import Trace
 
 
@@ -124,6 +125,14 @@ class GRU(NetworkClassifier):
     def _check_settings(self) -> None:
         super()._check_settings()
         recurrent_settings(self)
+
+    def onnx_logits(self, graph: Graph) -> str:
+        """Adds the network to an ONNX graph; the name of its logits."""
+        from erya.parts import recurrent_onnx
+        from erya.parts.onnx_graph import weights_of
+
+        weights = weights_of(self.network_)
+        return recurrent_onnx.logits(graph, weights, "GRU", layers=self.layers, pooling=self.pooling)
 
     def trace(self, x: Any) -> Trace:
         """The way of one text: gates and hidden states at every token, how far back the loss reaches, and what decided."""

@@ -15,6 +15,7 @@ from erya.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from erya.models.han import network
+    from erya.parts.onnx_graph import Graph
     from erya.trace import Trace
 
 
@@ -129,6 +130,13 @@ class HAN(NetworkClassifier):
         for name in ("hidden_width", "attention_width", "most_words"):
             whole(name, getattr(self, name))
         number("word_dropout", self.word_dropout, 0, 1)
+
+    def onnx_logits(self, graph: Graph) -> str:
+        """Adds the network to an ONNX graph; the name of its logits."""
+        from erya.models.han import onnx_graph
+        from erya.parts.onnx_graph import weights_of
+
+        return onnx_graph.logits(graph, weights_of(self.network_), self.most_words)
 
     def trace(self, x: Any) -> Trace:
         """The way of one text: its sentences, what each weighed, and what each word weighed within its sentence."""

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from erya.errors import UsageError
-from erya.language import say
 from erya.parts.network_classifier import NetworkClassifier
 from erya.parts.recurrent_settings import recurrent_settings
 from erya.parts.torch_mode import torch_mode
@@ -129,21 +127,12 @@ class LSTM(NetworkClassifier):
         recurrent_settings(self)
 
     def onnx_logits(self, graph: Graph) -> str:
-        """Adds the network to an ONNX graph; the name of its logits. Raises UsageError for ``pooling="last"``."""
-        if self.pooling == "last":
-            raise UsageError(
-                "other-format",
-                say(
-                    "as ONNX, lstm has pooling=max and pooling=mean",
-                    "lstm 写成 ONNX 时只支持 pooling=max 与 pooling=mean",
-                ),
-            )
+        """Adds the network to an ONNX graph; the name of its logits."""
         from erya.parts import recurrent_onnx
+        from erya.parts.onnx_graph import weights_of
 
-        weights = {name: value.detach().numpy() for name, value in self.network_.named_parameters()}
-        return recurrent_onnx.logits(
-            graph, weights, "LSTM", layers=self.layers, readers=self.directions, pooling=self.pooling
-        )
+        weights = weights_of(self.network_)
+        return recurrent_onnx.logits(graph, weights, "LSTM", layers=self.layers, pooling=self.pooling)
 
     def trace(self, x: Any) -> Trace:
         """The way of one text: gates, cells and hidden states at every token, how far back the loss reaches, and what decided."""

@@ -11,6 +11,7 @@ from erya.text import tokenizers
 
 if TYPE_CHECKING:
     from erya.models.rcnn import network
+    from erya.parts.onnx_graph import Graph
     from erya.trace import Trace
 
 
@@ -103,6 +104,13 @@ class RCNN(NetworkClassifier):
         super()._check_settings()
         whole("context_width", self.context_width)
         whole("hidden_width", self.hidden_width)
+
+    def onnx_logits(self, graph: Graph) -> str:
+        """Adds the network to an ONNX graph; the name of its logits."""
+        from erya.models.rcnn import onnx_graph
+        from erya.parts.onnx_graph import weights_of
+
+        return onnx_graph.logits(graph, weights_of(self.network_))
 
     def trace(self, x: Any) -> Trace:
         """The way of one text: contexts and latent vectors, and which word each feature was taken from."""

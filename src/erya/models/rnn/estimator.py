@@ -15,6 +15,7 @@ from erya.text import tokenizers
 
 if TYPE_CHECKING:
     from erya.models.rnn import network
+    from erya.parts.onnx_graph import Graph
     from erya.trace import Trace
 
 
@@ -131,6 +132,14 @@ class RNN(NetworkClassifier):
         super()._check_settings()
         recurrent_settings(self)
         number("recurrent_gain", self.recurrent_gain, 0, 1e6)
+
+    def onnx_logits(self, graph: Graph) -> str:
+        """Adds the network to an ONNX graph; the name of its logits."""
+        from erya.parts import recurrent_onnx
+        from erya.parts.onnx_graph import weights_of
+
+        weights = weights_of(self.network_)
+        return recurrent_onnx.logits(graph, weights, "RNN", layers=self.layers, pooling=self.pooling)
 
     def trace(self, x: Any) -> Trace:
         """The way of one text: hidden states at every token, how far back the loss reaches, and what decided."""

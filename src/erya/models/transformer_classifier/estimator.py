@@ -14,6 +14,7 @@ from erya.text import tokenizers
 
 if TYPE_CHECKING:
     from erya.models.transformer_classifier import network
+    from erya.parts.onnx_graph import Graph
     from erya.trace import Trace
 
 CHOICES = {
@@ -148,6 +149,21 @@ class TransformerClassifier(NetworkClassifier):
         number("word_dropout", self.word_dropout, 0, 1)
         for name, choices in CHOICES.items():
             require(getattr(self, name) in choices, name, getattr(self, name), " | ".join(choices))
+
+    def onnx_logits(self, graph: Graph) -> str:
+        """Adds the network to an ONNX graph; the name of its logits."""
+        from erya.models.transformer_classifier import onnx_graph
+        from erya.parts.onnx_graph import weights_of
+
+        return onnx_graph.logits(
+            graph,
+            weights_of(self.network_),
+            layers=self.layers,
+            heads=self.heads,
+            positions=self.positions,
+            activation=self.activation,
+            pooling=self.pooling,
+        )
 
     def trace(self, x: Any) -> Trace:
         """The way of one text: who looks at whom, in each head of each layer, and what each token brought to the answer."""
