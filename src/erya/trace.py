@@ -168,7 +168,49 @@ class Points:
             raise ValueError("Points: an arrow leads to no point")
 
 
-View = TokenHeat | Bars | Matrix | Lines | Table | Points
+@dataclass(frozen=True, slots=True, eq=False)
+class Lattice:
+    """Every tag at every token, and the way through them that was chosen: what a sequence model weighs up.
+
+    Args:
+        title: what is shown.
+        tokens: T names.
+        tags: C names.
+        scores: (T, C) numbers of one kind, such as emission scores.
+        path: (T,) the chosen tags, indices into ``tags``.
+        marginals: (T, C) p(tag | sentence), rows sum to 1; None: the model has none.
+        transitions: (C, C) the score from tag to tag; None: the model has none.
+        runners_up: other ways, the best first: their score and (T,) indices.
+        note: one sentence under the title.
+    """
+
+    title: str
+    tokens: Sequence[str]
+    tags: Sequence[str]
+    scores: Sequence[Sequence[float]] | NDArray[Any]
+    path: Sequence[int] | NDArray[Any]
+    marginals: Sequence[Sequence[float]] | NDArray[Any] | None = None
+    transitions: Sequence[Sequence[float]] | NDArray[Any] | None = None
+    runners_up: Sequence[tuple[float, Sequence[int] | NDArray[Any]]] = ()
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        steps, count = len(self.tokens), len(self.tags)
+        for name, values, shape in (
+            ("scores", self.scores, (steps, count)),
+            ("marginals", self.marginals, (steps, count)),
+            ("transitions", self.transitions, (count, count)),
+        ):
+            found = np.asarray(values).shape if values is not None else shape
+            if found != shape and not (0 in shape and 0 in found):
+                raise ValueError(f"Lattice: {name} have shape {found}, not {shape}")
+        for path in (self.path, *(way for _, way in self.runners_up)):
+            numbers = np.asarray(path, dtype=np.int64)
+            if numbers.shape != (steps,) or (steps and not 0 <= numbers.min() <= numbers.max() < count):
+                raise ValueError(f"Lattice: a path of {steps} steps through {count} tags was expected")
+
+
+View = TokenHeat | Bars | Matrix | Lines | Table | Points | Lattice
 
 
 @dataclass(slots=True, eq=False)

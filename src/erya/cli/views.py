@@ -15,7 +15,7 @@ OWN_VIEWS = ("card", "curve")  # these need no input
 
 
 def choose_view(trace: Trace, name: str, beside: tuple[str, ...] = ()) -> View:
-    """A view by its number, its title or an array's name. Raises UsageError with the nearest.
+    """A view by its number, its title, an array's name or its kind (``lattice``). Raises UsageError with the nearest.
 
     Args:
         trace: whose views there are.
@@ -30,6 +30,9 @@ def choose_view(trace: Trace, name: str, beside: tuple[str, ...] = ()) -> View:
         return titles[wish]
     if name in trace.arrays:
         return array_view(name, trace.arrays[name])
+    kinds = [view for view in trace.views if type(view).__name__.casefold() == wish]
+    if kinds:
+        return kinds[0]
     begun = [view for title, view in titles.items() if title.startswith(wish)]
     if len(begun) == 1:
         return begun[0]

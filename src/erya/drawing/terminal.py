@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.cells import cell_len, chop_cells
 
-from erya.drawing import plane
+from erya.drawing import lattice, plane
 from erya.drawing.markup import aligned, number, percent
 from erya.errors import quoted
 from erya.language import say
-from erya.trace import Bars, Lines, Matrix, Points, Table, TokenHeat, Trace, View
+from erya.trace import Bars, Lattice, Lines, Matrix, Points, Table, TokenHeat, Trace, View
 
 ANSI = re.compile(r"(\x1b\[[0-9;]*m)")
 EIGHTHS = " ▏▎▍▌▋▊▉█"
@@ -49,6 +49,8 @@ def _view(view: View, width: int, color: bool) -> list[str]:
         return lines + _lines(view, width)
     if isinstance(view, Points):
         return lines + plane.rows(view, width)
+    if isinstance(view, Lattice):
+        return lines + lattice.rows(view, width, color)
     return lines + _table(view, width)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from erya.drawing import plane, plots, svg
+from erya.drawing import lattice, plane, plots, svg
 from erya.drawing.markup import Cell, Say, aligned, data, details, figure, number, percent, plain, shown, speaker, table
 from erya.drawing.palette import STEPS, step_of
-from erya.trace import Bars, Lines, Matrix, Points, TokenHeat, Trace, View
+from erya.trace import Bars, Lattice, Lines, Matrix, Points, TokenHeat, Trace, View
 
 CELLS_DRAWN = 200  # rows or columns of a heat map; more are averaged in blocks
 CELLS_LISTED = 10_000  # numbers in the table beside a heat map
@@ -54,6 +54,8 @@ def _drawn(view: View, say: Say) -> str:
         return _lines(view, say)
     if isinstance(view, Points):
         return plane.picture(view, say)
+    if isinstance(view, Lattice):
+        return lattice.picture(view, say)
     return table(view.columns, view.rows)
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from erya.text.sentences import Offsets, Sentence
-from erya.text.tag_schemes import Flat, Scheme, converted, detect, spans
+from erya.text.tag_schemes import Flat, converted, detect, spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +101,16 @@ def token_spans(sequences: Sequence[Sequence[str]], scheme: str | None = None) -
 
 def answers(
     sentences: Sequence[Sentence],
-    paths: Iterable[Any],
+    paths: Sequence[Any] | NDArray[np.int64],
     classes: Any,
     scheme: str,
-    data_scheme: Scheme | str,
+    data_scheme: str,
 ) -> list[Tagging]:
     """A tagger's answers from its numbers.
 
     Args:
         sentences: N sentences.
-        paths: for each of them (T,) indices into ``classes``.
+        paths: for each of them (T,) indices into ``classes``; or those of all sentences one after the other, (L,).
         classes: (C,) tags in ``scheme``.
         scheme: what the model learned in.
         data_scheme: what the answer shall be in.
@@ -117,11 +118,13 @@ def answers(
     Returns:
         N taggings.
     """
-    names = np.asarray(classes).tolist()
-    numbers = [np.asarray(path, dtype=np.int64).reshape(-1) for path in paths]
-    starts = np.concatenate([[0], np.cumsum([len(path) for path in numbers], dtype=np.int64)]).astype(np.int64)
-    codes = np.concatenate([np.zeros(0, dtype=np.int64), *numbers])
-    flat = Flat(codes, starts, [str(name) for name in names])
+    starts = np.zeros(len(sentences) + 1, dtype=np.int64)
+    np.cumsum([len(sentence) for sentence in sentences], out=starts[1:])
+    if isinstance(paths, np.ndarray) and paths.ndim == 1 and paths.dtype != object:
+        codes = paths.astype(np.int64, copy=False)
+    else:
+        codes = np.concatenate([np.zeros(0, dtype=np.int64), *(np.asarray(path, dtype=np.int64) for path in paths)])
+    flat = Flat(codes, starts, [str(name) for name in np.asarray(classes).tolist()])
     if scheme != data_scheme:
         told: Any = data_scheme
         flat = converted(flat, told)

@@ -6,6 +6,7 @@ tags. However sentences and tags come, what goes out is one flat array of number
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def _sentence(row: Any, number: int, tokenizer: Tokenizer) -> Sentence:
     if isinstance(row, Sentence):
         return row
     tokens = row.tolist() if isinstance(row, np.ndarray) else row
-    if not isinstance(tokens, list | tuple) or not all(isinstance(token, str) for token in tokens):
+    if not isinstance(tokens, list | tuple) or not _all_strings(tokens):
         raise UsageError(
             "not-tokens",
             say(
@@ -70,13 +71,17 @@ def _sentence(row: Any, number: int, tokenizer: Tokenizer) -> Sentence:
             ),
             help='[["to", "Paris"], "to Paris"]',
         )
-    if not all(tokens):
+    if "" in tokens:
         place = list(tokens).index("")
         raise UsageError(
             "empty-token",
             say(f"X[{number}][{place}] is an empty token", f"X[{number}][{place}] 是空词"),
         )
     return Sentence(tokens)
+
+
+def _all_strings(tokens: Sequence[Any]) -> bool:
+    return set(map(type, tokens)) <= {str} or all(isinstance(token, str) for token in tokens)
 
 
 def tokenizer_for(tokenizer: str | Tokenizer, X: Any) -> Tokenizer:

@@ -17,45 +17,39 @@ _OPENING = re.compile(r"[(\[{$#]|``")
 class Sentence(tuple[str, ...]):
     """Tokens, a tuple of T strings, that know their text.
 
-    Equal to the plain tuple of its tokens and to every sentence of the same tokens, whatever the text.
-
-    Attributes:
-        text: what they were cut from; where nobody said, the tokens joined (see ``joined``).
-        offsets: T pairs ``(start, end)`` in characters of ``text``, ascending.
-        given: whether the text is what somebody wrote, and not tokens that were joined.
+    Equal to the plain tuple of its tokens and to every sentence of the same tokens, whatever the text. Where nobody said what
+    the text is, the tokens are joined when it is first asked for.
     """
 
-    text: str
-    offsets: Offsets
-    given: bool
-
-    def __new__(
-        cls, tokens: Iterable[str], text: str | None = None, offsets: Iterable[tuple[int, int]] | None = None
-    ) -> Sentence:
-        """``offsets`` are asked for where there is a ``text``. Raises ValueError where the two do not fit the tokens."""
-        made = super().__new__(cls, tokens)
-        made.given = text is not None
-        if text is None:
-            made.text, made.offsets = joined(made)
-            return made
-        made.text, made.offsets = text, tuple(offsets or ())
-        if len(made.offsets) != len(made):
-            raise ValueError(f"{len(made)} tokens but {len(made.offsets)} offsets")
-        last = 0
-        for start, end in made.offsets:
-            if not last <= start <= end <= len(text):
-                raise ValueError(f"the offsets {start}:{end} are out of order or outside of the text")
-            last = end
-        return made
-
-    def __getnewargs__(self) -> tuple[list[str]]:  # the rest comes back as the instance's dict
-        return (list(self),)
+    _text: str | None = None
+    _offsets: Offsets | None = None
+    given: bool = False  # whether the text is what somebody wrote, and not tokens that were joined
 
     @classmethod
     def cut(cls, text: str, offsets: Iterable[tuple[int, int]]) -> Sentence:
-        """The tokens ``text[start:end]``."""
-        places = tuple(offsets)
-        return cls((text[start:end] for start, end in places), text, places)
+        """The tokens ``text[start:end]``. Raises ValueError for offsets out of order or outside of the text."""
+        places, last = tuple(offsets), 0
+        for start, end in places:
+            if not last <= start <= end <= len(text):
+                raise ValueError(f"the offsets {start}:{end} are out of order or outside of the text")
+            last = end
+        made = cls([text[start:end] for start, end in places])
+        made._text, made._offsets, made.given = text, places, True
+        return made
+
+    @property
+    def text(self) -> str:
+        """What the tokens were cut from, or the tokens joined (see ``joined``)."""
+        if self._text is None:
+            self._text, self._offsets = joined(self)
+        return self._text
+
+    @property
+    def offsets(self) -> Offsets:
+        """T pairs ``(start, end)`` in characters of ``text``, ascending."""
+        if self._offsets is None:
+            self._text, self._offsets = joined(self)
+        return self._offsets
 
 
 def joined(tokens: Sequence[str]) -> tuple[str, Offsets]:
