@@ -17,13 +17,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from erya.errors import UsageError
+from erya.language import say
+from erya.parts.onnx_check import MOST_WHOLE
 from erya.text.batches import padded
 from erya.text.tokenizers import SEPARATOR
-from erya.text.vocabulary import Vocabulary
+from erya.text.vocabulary import PADDING, Vocabulary
+from erya.text.vocabulary import UNKNOWN as UNKNOWN_TOKEN
 
 NOTHING, UNKNOWN, START, END = 0, 1, 2, 3  # what stands before the characters in their list
 FIRST_CHARACTER = 4
 MARKS = ("nothing", "unknown", "start", "end")
+FIRST_TOKEN = 2  # in a vocabulary, behind padding and the unknown token
 FNV_START, FNV_PRIME = 2166136261, 16777619  # Fowler, Noll and Vo's, 32 bits
 
 
@@ -64,6 +69,26 @@ class Inputs:
             if len(token) > 1 and token != SEPARATOR:
                 found += [START, *(get(character, UNKNOWN) for character in token), END, NOTHING]
         return found
+
+
+def vocabulary_of(words: Sequence[str]) -> list[str]:
+    """Tokens by id, of a model that has its words as a list.
+
+    Raises:
+        UsageError: a word has the name of a special token, or there are more than an ONNX file of ours may count.
+    """
+    specials = [PADDING, UNKNOWN_TOKEN]
+    taken = [word for word in specials if word in words]
+    if taken or len(words) + FIRST_TOKEN > MOST_WHOLE:
+        raise UsageError(
+            "other-format",
+            say(
+                f"as ONNX, no word may be {' or '.join(specials)}, nor may there be more than {MOST_WHOLE:,} words",
+                f"写成 ONNX 时，词不能是 {' 或 '.join(specials)}，也不能超过 {MOST_WHOLE:,} 个",
+            ),
+            help="--set min_count=2",
+        )
+    return [*specials, *words]
 
 
 def signed_hash(token: str) -> int:

@@ -29,6 +29,7 @@ from erya.text import tokenizers
 if TYPE_CHECKING:
     from erya.models.fasttext.reading import Reader
     from erya.models.fasttext.supervised import Plan, Start
+    from erya.parts.onnx_graph import Graph
     from erya.trace import Trace
 
 DOCUMENTS_AT_ONCE = 4096  # when predicting: bounds the memory
@@ -426,6 +427,31 @@ class FastText(Model):
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if name not in ("_reader", "_tree")}
+
+    def onnx_logits(self, graph: Graph) -> str:
+        """Adds the model to an ONNX graph; the name of its logits.
+
+        Raises:
+            UsageError: n-grams of characters, a tree of labels, several labels by a softmax; words that make no vocabulary of ids.
+        """
+        from erya.models.fasttext import onnx_graph
+
+        if self.features_.max_n or self.loss_ == "hierarchical_softmax" or (self.several_ and self.loss_ == "softmax"):
+            raise UsageError(
+                "other-format",
+                say(
+                    "as ONNX, fasttext has max_n=0 and loss=softmax, one_vs_all or negative_sampling, and not softmax for several labels",
+                    "fasttext 写成 ONNX 时只支持 max_n=0，损失为 softmax、one_vs_all 或 negative_sampling；多标签不能用 softmax",
+                ),
+                help=say(
+                    "erya convert m.erya m.bin: fastText's own format; or predict with the .erya, which needs no torch",
+                    "erya convert m.erya m.bin：fastText 自己的格式；或直接用 .erya 预测，不需要 torch",
+                ),
+            )
+        scores = onnx_graph.logits(graph, self.features_, self.input_, self.output_)
+        if self.loss_ == "softmax" or self.several_:
+            return scores
+        return graph.add("Neg", graph.add("Softplus", graph.add("Neg", scores)))  # ln σ: rows are made to sum to 1
 
     # ---- looking inside ---------------------------------------------------------------------------------------
 
