@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from erya.models.logistic_regression.solver import Problem
     from erya.parts.ngram_evidence import Evidence
+    from erya.parts.onnx_graph import Graph
     from erya.trace import Trace
 
 Floats = NDArray[np.float64]
@@ -253,6 +254,12 @@ class LogisticRegression(Model):
 
     def _values(self, counts: Counts) -> Floats:
         return tfidf(counts, self.idf_, self.ngrams_.first_piece, self.character_weight_)
+
+    def onnx_logits(self, graph: Graph) -> str:
+        """Adds the model to an ONNX graph; the name of its logits. Raises UsageError where the words make no vocabulary of ids."""
+        from erya.models.logistic_regression import onnx_graph
+
+        return onnx_graph.logits(graph, self.ngrams_, self.idf_, self.weights_, self.bias_, self.character_weight_)
 
     # ---- looking inside ---------------------------------------------------------------------------------------
 
