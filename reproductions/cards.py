@@ -1,9 +1,10 @@
-"""Fills what was reproduced into the rooms' READMEs, between markers: no figure is typed by hand.
+"""Fills what was reproduced into the READMEs, between markers: no figure is typed by hand.
 
     python -m reproductions.cards            # rewrite what lies between the markers
     python -m reproductions.cards --check    # exit 1 where a README is not what the results say
 
-Markers: ``<!-- reproduced:begin name=NAME -->`` … ``<!-- reproduced:end -->``.
+Markers: ``<!-- reproduced:begin name=NAME -->`` … ``<!-- reproduced:end -->``. In a room's README a survey's card has that model's lines
+alone; in the README of this folder all of them.
 """
 
 from __future__ import annotations
@@ -14,26 +15,41 @@ from collections.abc import Callable
 from pathlib import Path
 
 from erya.artefact import atomic_write
-from reproductions import kim2014
+from reproductions import kim2014, long_documents, names, survey_zh, zhang_wallace
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(
     r"(<!-- reproduced:begin name=(?P<name>[a-z0-9_]+) -->\n)(?P<body>.*?)(<!-- reproduced:end -->)", re.DOTALL
 )
-CARDS: dict[str, Callable[[str], str]] = {"kim2014": kim2014.card}
+Card = Callable[[str, str | None], str]  # of the language and the room; without a room: whole
+CARDS: dict[str, Card] = {
+    "kim2014": lambda lang, room: kim2014.card(lang),
+    "zhang_wallace": lambda lang, room: zhang_wallace.card(lang),
+    "survey_zh": survey_zh.SURVEY.card,
+    "names": names.SURVEY.card,
+    "long_documents": long_documents.SURVEY.card,
+}
 
 
-def filled(text: str, lang: str) -> str:
+def filled(text: str, lang: str, room: str | None = None) -> str:
     """A README's text with its blocks written anew."""
-    return BLOCK.sub(lambda match: match[1] + CARDS[match["name"]](lang) + match[4], text)
+    return BLOCK.sub(lambda match: match[1] + CARDS[match["name"]](lang, room) + match[4], text)
+
+
+def readmes() -> list[tuple[Path, str | None]]:
+    """All that may have blocks, and the room that they belong to."""
+    rooms = sorted((ROOT / "src/erya/models").glob("*/README*.md"))
+    return [(path, path.parent.name) for path in rooms] + [
+        (path, None) for path in sorted((ROOT / "reproductions").glob("README*.md"))
+    ]
 
 
 def stale(*, write: bool) -> list[Path]:
     """READMEs that are not what the results say; rewritten where ``write``."""
     found = []
-    for path in sorted((ROOT / "src/erya/models").glob("*/README*.md")):
+    for path, room in readmes():
         before = path.read_text(encoding="utf-8")
-        after = filled(before, "zh" if path.name.endswith(".zh.md") else "en")
+        after = filled(before, "zh" if path.name.endswith(".zh.md") else "en", room)
         if after != before:
             found.append(path)
             if write:

@@ -60,7 +60,7 @@ class Cells:
 
 def fill(
     kept: Cells,
-    todo: Sequence[Any],
+    todo: Sequence[Keyed],
     measure: Callable[[Any], dict[str, Any]],
     budget: float | None,
     *,
@@ -70,7 +70,7 @@ def fill(
 
     Args:
         kept: what is measured; written after each cell.
-        todo: the grid, each with a ``key`` (``Keyed``).
+        todo: the grid; a cell has a ``key`` (``Keyed``) and, as ``str``, a shorter name.
         measure: one cell; gives at least ``accuracy`` in percent and ``minutes``.
         budget: minutes after which no cell is begun; None: all are.
         keep: False: measure them all, and keep nothing.
@@ -85,7 +85,7 @@ def fill(
         figures = measure(cell)
         if keep:
             kept.put(cell.key, figures)
-        print(f"{cell.key:60s} {figures['accuracy']:6.2f} % {figures['minutes']:6.2f} min", file=sys.stderr, flush=True)
+        print(f"{cell!s:60s} {figures['accuracy']:6.2f} % {figures['minutes']:6.2f} min", file=sys.stderr, flush=True)
 
 
 def written(settings: dict[str, Any]) -> str:

@@ -59,6 +59,9 @@ class Cell:
         fold = "test" if self.fold is None else str(self.fold)
         return f"{self.data} {self.variant} seed={self.seed} fold={fold} vectors={self.vectors}"
 
+    def __str__(self) -> str:
+        return self.key
+
 
 def digest(path: Path | None) -> str:
     """A name for a file of vectors that no other file has."""

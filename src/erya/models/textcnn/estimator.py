@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 WIDEST = 64  # tokens of a window
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "softplus", "cube", "tanh_cube", "identity")
-POOLINGS = ("max", "mean")
+POOLINGS = ("max", "mean", "local")
+MOST_REGIONS = 64
 
 
 class TextCNN(NetworkClassifier):
@@ -43,8 +44,9 @@ class TextCNN(NetworkClassifier):
         filters: F, of each width.
         activation: ``"relu"``, ``"tanh"``, ``"sigmoid"``, ``"softplus"``, ``"cube"`` (x³), ``"tanh_cube"`` (tanh(x³ + x)),
             ``"identity"``.
-        pooling: ``"max"``; or ``"mean"``: of a filter's responses at all places.
-        strongest: how many of its responses a filter keeps, in the order of the text.
+        pooling: ``"max"``; ``"mean"``: of a filter's responses at all places; ``"local"``: a maximum for each of ``regions``.
+        strongest: how many of its responses a filter keeps, in the order of the text; only with ``pooling="max"``.
+        regions: equal parts of the text, from 2 on; only with ``pooling="local"``.
         max_norm: a class's output weights are shortened to this after each step; None: never.
         dropout: share of the pooled responses dropped while learning.
         tokenizer: name or object, see ``text.tokenizers.make``.
@@ -83,6 +85,7 @@ class TextCNN(NetworkClassifier):
         activation: str = "relu",
         pooling: str = "max",
         strongest: int = 1,
+        regions: int = 1,
         max_norm: float | None = None,
         dropout: float = 0.5,
         tokenizer: str | tokenizers.Tokenizer = "auto",
@@ -110,6 +113,7 @@ class TextCNN(NetworkClassifier):
         self.activation = activation
         self.pooling = pooling
         self.strongest = strongest
+        self.regions = regions
         self.max_norm = max_norm
         self.dropout = dropout
         self.tokenizer = tokenizer
@@ -145,6 +149,7 @@ class TextCNN(NetworkClassifier):
             activation=self.activation,
             pooling=self.pooling,
             strongest=self.strongest,
+            regions=self.regions,
             channels=2 if self.vectors_mode == "multichannel" else 1,
             max_norm=None if self.max_norm is None else float(self.max_norm),
             optimizer=self.optimizer,
@@ -166,7 +171,13 @@ class TextCNN(NetworkClassifier):
         require(self.activation in ACTIVATIONS, "activation", self.activation, " | ".join(ACTIVATIONS))
         require(self.pooling in POOLINGS, "pooling", self.pooling, " | ".join(POOLINGS))
         require(self.optimizer in ("adam", "adadelta"), "optimizer", self.optimizer, "adam | adadelta")
-        require(self.pooling == "max" or self.strongest == 1, "strongest", self.strongest, "1 (pooling=mean)")
+        whole("regions", self.regions)
+        require(
+            self.pooling == "max" or self.strongest == 1, "strongest", self.strongest, f"1 (pooling={self.pooling})"
+        )
+        fitting = f"2 … {MOST_REGIONS} (pooling=local)" if self.pooling == "local" else f"1 (pooling={self.pooling})"
+        regions_fit = 2 <= self.regions <= MOST_REGIONS if self.pooling == "local" else self.regions == 1
+        require(regions_fit, "regions", self.regions, fitting)
         sensible = isinstance(self.window, int | np.integer | tuple | list) and all(
             isinstance(width, int | np.integer) and not isinstance(width, bool) and 1 <= width <= WIDEST
             for width in self._windows()
@@ -182,7 +193,7 @@ class TextCNN(NetworkClassifier):
         """(N, C) the probability of each label; rows sum to 1, unless texts have several labels.
 
         From folded word vectors, without torch; within 1e-5 of ``network_``, which is asked where texts are longer than it
-        reads at once, and for ``pooling="mean"`` and ``strongest`` above 1.
+        reads at once, and for ``pooling="mean"``, ``pooling="local"`` and ``strongest`` above 1.
 
         Raises:
             ResourceError: such a text, and torch is not installed.
@@ -267,7 +278,7 @@ class TextCNN(NetworkClassifier):
         self._take(learned_of(state, weights))
 
     def onnx_logits(self, graph: Graph) -> str:
-        """Adds the network to an ONNX graph; the name of its logits. Raises UsageError for k-max and mean pooling."""
+        """Adds the network to an ONNX graph; the name of its logits. Raises UsageError for k-max, local and mean pooling."""
         from erya.models.textcnn import onnx_graph
 
         if self.pooling != "max" or self.strongest != 1:

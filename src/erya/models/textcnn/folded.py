@@ -4,7 +4,7 @@ What a token adds to a filter at each place of its window does not depend on the
 met, and kept. A few texts are answered by NumPy alone (a fresh process answers before Numba would have been imported), many by
 the kernels. Both within 1e-5 of the network in torch.
 
-Not here: pooling by the mean and more than one strongest response, which only the network in torch knows.
+Not here: pooling by the mean, by regions, and more than one strongest response, which only the network in torch knows.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Classification", vary are arguments: windows, filters, activation, pooling, drop
     w        filters      (D, w, F)     F filters of one window
     b        bias         (F,)          their thresholds
     c_i      responses    (B, P, F)     a filter's response at each of P places
-    ĉ        pooled       (B, F)        its strongest response; of ``strongest`` K > 1 kept ones (B, K, F)
+    ĉ        pooled       (B, F)        its strongest response; of K > 1 kept ones (``strongest``, or one for each region) (B, K, F)
     z        features     (B, K·ΣF)     pooled responses of all windows
     y        logits       (B, C)        scores of the classes
     s        max_norm                   what the norm of a class's output weights is held down to
@@ -29,7 +29,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from erya.models.textcnn.pooling import KStrongest, mean_response
+from erya.models.textcnn.pooling import KStrongest, RegionStrongest, mean_response
 from erya.models.textcnn.windows import PLACES_AT_ONCE, window_rows
 from erya.parts.dropout import dropout
 from erya.parts.network_loss import mean_loss
@@ -64,8 +64,10 @@ class TextCNN(nn.Module):
         dropout_rate: share of the features dropped while learning.
         generator: where the first weights come from; None: zeros, for weights that are loaded.
         activation: one of ``ACTIVATIONS``.
-        pooling: ``"max"``, or ``"mean"`` over the windows that hold at least one token (0 of an empty text).
+        pooling: ``"max"``; ``"local"``: a maximum for each region of the text; or ``"mean"`` over the windows that hold at least one
+            token (0 of an empty text).
         strongest: K, how many of its responses a filter keeps, in the order of the text (k-max pooling, Kalchbrenner 2014).
+        regions: K of ``"local"``, see ``pooling.RegionStrongest``.
         channels: 1; or 2: beside the vectors that learn stands a copy that does not.
         max_norm: s; None: the output weights may be as long as they like.
         optimizer: which one ``parts/epochs.py`` shall take.
@@ -84,6 +86,7 @@ class TextCNN(nn.Module):
         activation: str = "relu",
         pooling: str = "max",
         strongest: int = 1,
+        regions: int = 1,
         channels: int = 1,
         max_norm: float | None = None,
         optimizer: str = "adam",
@@ -92,13 +95,14 @@ class TextCNN(nn.Module):
         self.optimizer = optimizer
         self.windows = tuple(windows)
         self.dropout_rate, self.max_norm = dropout_rate, max_norm
-        self.activation, self.pooling, self.strongest, self.channels = activation, pooling, strongest, channels
+        self.activation, self.pooling, self.channels = activation, pooling, channels
+        self.kept = regions if pooling == "local" else strongest
         self.embedding = nn.Parameter(torch.zeros(vocabulary, dim))
         if channels == 2:
             self.fixed = nn.Parameter(torch.zeros(vocabulary, dim))
         self.filters = nn.ParameterList(torch.zeros(channels * dim, window, filters) for window in self.windows)
         self.biases = nn.ParameterList(torch.zeros(filters) for _ in self.windows)
-        self.output = nn.Parameter(torch.zeros(strongest * filters * len(self.windows), classes))
+        self.output = nn.Parameter(torch.zeros(self.kept * filters * len(self.windows), classes))
         self.output_bias = nn.Parameter(torch.zeros(classes))
         if generator is not None:
             self._start(generator)
@@ -131,7 +135,7 @@ class TextCNN(nn.Module):
             self.output.mul_((self.max_norm / norms.clamp(min=1e-12)).clamp(max=1))
 
     def features(self, batch: TokenBatch) -> torch.Tensor:
-        """z: every filter's K strongest responses, or its mean response, in each text, (B, K·ΣF)."""
+        """z: every filter's K strongest responses, those of K regions, or its mean response, in each text, (B, K·ΣF)."""
         vectors = self.vectors(batch.tokens)  # (U, D)
         pooled = []
         for window, filters, bias in zip(self.windows, self.filters, self.biases, strict=True):
@@ -152,10 +156,13 @@ class TextCNN(nn.Module):
         activation = ACTIVATIONS[self.activation]
         if self.pooling == "mean":
             return mean_response(shares, bias, window, batch, activation)
-        if self.strongest == 1:
+        if self.pooling == "local":
+            local: torch.Tensor = RegionStrongest.apply(shares, batch.places, batch.lengths, window, self.kept)  # type: ignore[no-untyped-call]
+            return activation(local + bias).flatten(1)
+        if self.kept == 1:
             strongest: torch.Tensor = StrongestResponse.apply(shares, batch.places, window)  # type: ignore[no-untyped-call]  # (B, F)
             return activation(strongest + bias)
-        kept: torch.Tensor = KStrongest.apply(shares, batch.places, window, self.strongest)  # type: ignore[no-untyped-call]
+        kept: torch.Tensor = KStrongest.apply(shares, batch.places, window, self.kept)  # type: ignore[no-untyped-call]
         return activation(kept + bias).flatten(1)
 
 

@@ -10,7 +10,7 @@ from erya.errors import DivergedError, Interrupted, UsageError
 from erya.models.textcnn import network as network_module
 from erya.models.textcnn.estimator import TextCNN
 from erya.models.textcnn.network import StrongestResponse
-from erya.models.textcnn.pooling import KStrongest
+from erya.models.textcnn.pooling import KStrongest, RegionStrongest
 from erya.models.textcnn.windows import window_rows
 from erya.parts.keyed_vectors import KeyedVectors
 from erya.parts.token_batches import Corpus
@@ -284,7 +284,55 @@ def test_the_mean_is_over_windows_that_touch_the_text():
             torch.testing.assert_close(mine, expected, atol=1e-12, rtol=0)
 
 
-@pytest.mark.parametrize("settings", [{"strongest": 3}, {"pooling": "mean"}, {"channels": 2}])
+@pytest.mark.parametrize("regions", [2, 3, 7])
+@pytest.mark.parametrize("places", [2, 16_384])
+def test_local_pooling_keeps_the_strongest_of_each_region_of_the_text(monkeypatch, regions, places):
+    monkeypatch.setattr("erya.models.textcnn.pooling.PLACES_AT_ONCE", places)
+    net = variant(pooling="local", regions=regions, activation="tanh")
+    batch = corpus().batch(np.arange(4))
+    found = net.features(batch)
+    assert found.shape == (4, 3 * regions * FILTERS)
+    for text, row in enumerate(batch.rows.tolist()):
+        for number in range(3):
+            every = responses_of(net, number, TEXTS[row]) if TEXTS[row] else torch.zeros(0, FILTERS)
+            parts = [
+                every[len(every) * part // regions : len(every) * (part + 1) // regions] for part in range(regions)
+            ]
+            expected = [part.amax(dim=0) if len(part) else torch.zeros(FILTERS).double() for part in parts]
+            mine = found[text].view(3, regions, FILTERS)[number]
+            torch.testing.assert_close(mine, torch.tanh(torch.stack(expected) + net.biases[number]), atol=1e-12, rtol=0)
+
+
+def test_gradcheck_of_local_pooling():
+    batch = corpus().batch(np.arange(4))
+    shares = torch.randn(len(batch.tokens), 2 * FILTERS, dtype=torch.double, generator=torch.Generator().manual_seed(2))
+    shares[0] = 0
+    learned = shares[1:].clone().requires_grad_()
+
+    def kept(rest):
+        return RegionStrongest.apply(torch.cat([shares[:1], rest]), batch.places, batch.lengths, 2, 3)
+
+    assert torch.autograd.gradcheck(kept, (learned,))
+
+
+def test_local_pooling_tells_where_an_n_gram_stood():
+    """The global maximum cannot: the same words in another order, the filters one word wide."""
+    texts = ["alpha x x x x x x omega", "omega x x x x x x alpha"] * 30
+    labels = ["first", "second"] * 30
+    settings = {"dim": 12, "window": 1, "filters": 16, "epochs": 30, "batch_size": 10, "dropout": 0.0, "min_count": 1}
+    settings |= {"learning_rate": 0.02, "patience": None}
+    local = TextCNN(pooling="local", regions=2, **settings).fit(texts, labels)
+    assert local.score(texts, labels) == 1
+    assert TextCNN(**settings).fit(texts, labels).score(texts, labels) == 0.5
+    again = TextCNN.restore(local.plain_params(), local.state())
+    np.testing.assert_array_equal(again.predict_proba(texts), local.predict_proba(texts))
+    with pytest.raises(UsageError, match="pooling=max"):
+        local.onnx_logits(None)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"strongest": 3}, {"pooling": "mean"}, {"channels": 2}, {"pooling": "local", "regions": 3}]
+)
 def test_padding_and_company_change_nothing_in_any_variant(settings):
     net = variant(**settings).float()
     every = corpus()
@@ -361,7 +409,9 @@ def test_the_papers_settings_learn_and_resume():
     )
 
 
-@pytest.mark.parametrize("settings", [{"strongest": 3}, {"pooling": "mean"}, {"activation": "tanh"}])
+@pytest.mark.parametrize(
+    "settings", [{"strongest": 3}, {"pooling": "mean"}, {"activation": "tanh"}, {"pooling": "local", "regions": 3}]
+)
 def test_the_trace_of_every_pooling_adds_up(settings):
     X, y = classify.toy(seed=1, rows=120)
     model = catalog.model("classify/textcnn", "tiny", {"epochs": 3, **settings}).fit(X, y)
@@ -372,7 +422,7 @@ def test_the_trace_of_every_pooling_adds_up(settings):
         bias = float(model.network_.output_bias[chosen].detach())
         assert arrays["contributions"].sum() + bias == pytest.approx(arrays["logits"][chosen], abs=1e-5)
         for window, filter_bias in zip(model.network_.windows, model.network_.biases, strict=True):
-            if "place_1" not in arrays or model.network_.strongest == 1:
+            if "place_1" not in arrays or model.network_.kept == 1:
                 continue
             responses = np.concatenate([arrays[f"responses_{window}"], np.zeros((3, 12), dtype=np.float32)])
             chosen_ones = np.take_along_axis(responses, arrays[f"place_{window}"], axis=0)
@@ -392,6 +442,10 @@ def test_the_trace_of_every_pooling_adds_up(settings):
         {"max_norm": 0},
         {"optimizer": "sgd"},
         {"pooling": "mean", "strongest": 2},
+        {"strongest": 2, "pooling": "local", "regions": 2},
+        {"pooling": "local", "regions": 1},
+        {"pooling": "local", "regions": 65},
+        {"pooling": "max", "regions": 2},
         {"vectors_mode": "both"},
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from erya.language import say
 from erya.models.textcnn.network import ACTIVATIONS, TextCNN
+from erya.models.textcnn.pooling import region_bounds
 from erya.models.textcnn.windows import window_rows
 from erya.parts.network_text import OneText
 from erya.trace import Table, TokenHeat, Trace, View
@@ -24,7 +26,8 @@ def trace(network: TextCNN, text: OneText) -> Trace:
     """All steps for one text.
 
     Arrays: vectors (T, D), of two channels (T, 2D); for each window w responses (P, F) and pooled, with a single strongest response
-    (F,), with K of them (K, F); place, shaped like pooled, where they are – window i begins at token i − w – but not for the mean;
+    (F,), with K of them or K regions (K, F); place, shaped like pooled, where they are – window i begins at token i − w – but not for
+    the mean;
     features (K·ΣF,); weights (K·ΣF,) of the answered class; contributions (K·ΣF,) = features · weights; logits (C,);
     probabilities (C,).
     """
@@ -44,10 +47,11 @@ def trace(network: TextCNN, text: OneText) -> Trace:
     pooled = np.split(features, len(network.windows))
     for number, window in enumerate(network.windows):
         responses = _responses(network, number, vectors, batch.places)  # (P, F)
-        shape = (network.strongest, responses.shape[1])
+        shape = (network.kept, responses.shape[1])
         arrays |= {f"responses_{window}": responses, f"pooled_{window}": _squeezed(pooled[number].reshape(shape))}
-        if network.pooling == "max":
-            place = _places(responses, window, len(tokens), network.strongest)  # (K, F)
+        if network.pooling != "mean":
+            find = _local_places if network.pooling == "local" else _places
+            place = find(responses, window, len(tokens), network.kept)  # (K, F)
             arrays[f"place_{window}"] = _squeezed(place)
             added = parts[number].reshape(shape)  # (K, F)
         else:
@@ -75,6 +79,16 @@ def _places(responses: NDArray[np.float32], window: int, tokens: int, kept: int)
     behind = np.zeros((kept, responses.shape[1]), dtype=responses.dtype)
     order = np.argsort(-np.concatenate([touching, behind]), axis=0, kind="stable")
     found: NDArray[np.int64] = np.sort(order[:kept], axis=0) + 1
+    return found
+
+
+def _local_places(responses: NDArray[np.float32], window: int, tokens: int, regions: int) -> NDArray[np.int64]:
+    """(K, F) where each filter is strongest in each region; beyond the text's end where a region has no window."""
+    bounds = 1 + region_bounds(torch.tensor([tokens]), window, regions)[0].numpy()  # the first window touches nothing
+    found = np.full((regions, responses.shape[1]), tokens + window, dtype=np.int64)
+    for region, (start, stop) in enumerate(itertools.pairwise(bounds)):
+        if stop > start:
+            found[region] = start + responses[start:stop].argmax(axis=0)
     return found
 
 
