@@ -4,7 +4,7 @@ Friedman 2001, "Greedy Function Approximation: A Gradient Boosting Machine". sci
 arrays, and predicting needs nothing but NumPy (``forest.py``).
 
 Not here: all n-grams – a tree asks a handful of questions, and tens of thousands of features that are nearly always 0 make training slow
-and trees no better: the ``selected`` best by χ² stay –, early stopping, ``partial_fit`` (trees are not grown further on other texts).
+and trees no better: the ``selected`` best by χ² stay –, early stopping, ``partial_fit`` (asking for it says why).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.contract import Model
+from erya.errors import UsageError
 from erya.language import say
 from erya.models.gbdt.forest import Forest, joined
 from erya.parts import held_out_folds, label_thresholds, settings
@@ -42,6 +43,27 @@ LEVELS = (
     100  # tf-idf of 0, 0.01, …: fewer values than bins, so that binning is quick, and no tree asks for a hair's breadth
 )
 STRONGEST = 15  # absent features, and features of importance, that are listed
+
+
+class NoPartialFitError(UsageError, AttributeError):
+    """Trees do not go on with other texts. An AttributeError too, so that ``hasattr`` tells the truth."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no-partial-fit",
+            say(
+                "boosted trees do not go on with other texts: which features they ask for, and where they divide them, the first "
+                "texts decided; trees added for the new texts alone would correct what the first ones have taught",
+                "提升树不能接着学别的文本：问哪些特征、在哪里分，都由最初的文本决定；只为新文本再长的树，会“纠正”先前学到的东西",
+            ),
+            help=say(
+                "fit(X, y) on all texts; or a model that goes on: naive_bayes, logistic_regression, svm, knn, fasttext",
+                "用全部文本重新 fit(X, y)；或换用能接着学的模型：naive_bayes、logistic_regression、svm、knn、fasttext",
+            ),
+        )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return NoPartialFitError, ()
 
 
 class GBDT(Model):
@@ -197,6 +219,11 @@ class GBDT(Model):
             settings.whole(name, getattr(self, name), least)
         settings.number("learning_rate", self.learning_rate, 0, 1e6, closed=False)
         settings.number("l2", self.l2, 0, 1e12)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "partial_fit":
+            raise NoPartialFitError
+        return super().__getattr__(name)
 
     # ---- answering --------------------------------------------------------------------------------------------
 

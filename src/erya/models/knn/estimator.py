@@ -4,7 +4,7 @@ Cover and Hart 1967, "Nearest Neighbor Pattern Classification" (Fix and Hodges 1
 texts are the model.
 How neighbours are found is in ``search.py``, what they look like in ``views.py``.
 
-Not here: approximate search, learned metrics, ``partial_fit`` (more texts change what every n-gram is worth).
+More texts are added to those that are there (``partial_fit``). Not here: approximate search, learned metrics.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from erya.contract import Model
 from erya.models.knn.search import Index, nearest, unit, voices
 from erya.parts import held_out_folds, label_thresholds, settings
+from erya.parts.going_on import grown, more_examples, unharmed
 from erya.parts.ngram_evidence import counted, tokenized
 from erya.parts.tfidf import Tfidf, check_settings
 from erya.progress import Report, quiet
@@ -76,6 +77,15 @@ class KNN(Model):
     """
 
     id: ClassVar[str] = "classify/knn"
+    thresholds_: Floats
+    several_: bool
+    features_: Tfidf
+    index_: Index
+    row_weights_: Floats
+    starts_: Rows
+    labels_: Rows
+    shares_: Floats
+    texts_: list[classify.Document]
 
     def __init__(
         self,
@@ -128,7 +138,67 @@ class KNN(Model):
         """
         self._check_settings()
         given = {"sample_weight": sample_weight, "class_weight": self.class_weight}
-        examples = classify.examples(X, y, **given, kinds=KINDS)
+        self._learn(classify.examples(X, y, **given, kinds=KINDS), validation, report)
+        return self
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        classes: Any = None,
+        sample_weight: Any = None,
+        validation: Any = None,
+        report: Report = quiet,
+    ) -> Self:
+        """Add more texts to those that are asked; their new words and n-grams join the features.
+
+        What an n-gram is worth (its idf) stays as the first texts had it; that of a new one is taken over all. So the answers are not
+        to the last digit those of one ``fit`` on all texts. Of several labels the thresholds stay, unless there is validation data.
+
+        Args:
+            X: as ``fit``.
+            y: as ``fit``, and of the same kind; not every label need occur.
+            classes: in the first call, all labels that will occur; later nothing new.
+            sample_weight: as ``fit``.
+            validation: as ``fit``.
+            report: as ``fit``.
+
+        Raises:
+            UsageError: a label that the model does not know; targets of another kind; as ``fit``.
+            DataError, Interrupted: as ``fit``; the model is then as it was.
+        """
+        self._check_settings()
+        if not self.__sklearn_is_fitted__():
+            given = {"sample_weight": sample_weight, "class_weight": self.class_weight}
+            self._learn(classify.examples(X, y, **given, kinds=KINDS, classes=classes), validation, report)
+            return self
+        examples = more_examples(self, X, y, classes=classes, sample_weight=sample_weight, kinds=KINDS)
+        with unharmed(self):
+            tokens = tokenized(self.tokenizer_, examples.documents, report)
+            features, counts, places = grown(self.features_, tokens, examples.weights, self)
+            index = self.index_.and_more(places, Index.of(counts, unit(counts, features.values(counts))))
+            keeps_texts = len(self.texts_) == self.index_.size
+            self.features_, self.index_ = features, index
+            self.row_weights_ = np.concatenate([self.row_weights_, examples.weights])
+            self.starts_ = np.concatenate([self.starts_, self.starts_[-1] + examples.starts[1:]])
+            self.labels_ = np.concatenate([self.labels_, examples.labels])
+            self.shares_ = np.concatenate([self.shares_, examples.shares])
+            self.texts_ = [*self.texts_, *examples.documents] if keeps_texts else []
+            self._count_labels()
+            if self.several_:
+                found = held_out_folds.thresholds_from(validation, self.classes_, self.predict_proba)
+                if found is not None:
+                    self.thresholds_ = found
+            report.progress(epoch=1, epochs=1, done=1.0)
+        return self
+
+    def _count_labels(self) -> None:
+        """How frequent each label is among the texts."""
+        votes = np.repeat(self.row_weights_, np.diff(self.starts_)) * self.shares_
+        self.prior_ = np.bincount(self.labels_, votes, len(self.classes_)) / self.row_weights_.sum()
+
+    def _learn(self, examples: classify.Examples, validation: Any, report: Report) -> None:
         tokenizer = tokenizers.make(self.tokenizer)
         features, counts = Tfidf.learn(tokenized(tokenizer, examples.documents, report), examples.weights, self)
         values = unit(counts, features.values(counts))
@@ -138,14 +208,12 @@ class KNN(Model):
         self.labels_, self.shares_ = examples.labels, examples.shares
         self.texts_ = list(examples.documents) if self.keep_texts else []
         self.neighbors_, self.weighting_, self.smoothing_ = self.neighbors, self.weighting, float(self.smoothing)
-        votes = np.repeat(examples.weights, np.diff(examples.starts)) * examples.shares
-        self.prior_ = np.bincount(examples.labels, votes, len(examples.classes)) / examples.weights.sum()
+        self._count_labels()
         self.thresholds_ = np.zeros(0)
         if self.several_:
             given_rows = held_out_folds.thresholds_from(validation, self.classes_, self.predict_proba)
             self.thresholds_ = self._own_thresholds(counts, values, examples) if given_rows is None else given_rows
         report.progress(epoch=1, epochs=1, done=1.0)
-        return self
 
     def _own_thresholds(self, counts: Counts, values: Floats, examples: classify.Examples) -> Floats:
         """(C,) from what the other texts say about each one, or about some of them, evenly spread, where they are many."""

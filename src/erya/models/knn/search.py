@@ -55,6 +55,19 @@ class Index:
         rows = counts.documents()[order].astype(np.int32)
         return cls(starts, rows, values[order].astype(np.float32), len(counts))
 
+    def and_more(self, places: Rows, other: Index) -> Index:
+        """The texts of this index, then those of ``other``, which has more features: ``places`` (V,) are those of this one in it."""
+        lengths: Rows = np.zeros(len(other.starts) - 1, dtype=np.int64)
+        lengths[places] = np.diff(self.starts)
+        features = np.concatenate(
+            [np.repeat(places, np.diff(self.starts)), np.repeat(np.arange(len(lengths)), np.diff(other.starts))]
+        )
+        rows = np.concatenate([self.rows, other.rows + np.int32(self.size)])
+        values = np.concatenate([self.values, other.values])
+        order = np.lexsort((rows, features))
+        starts = np.concatenate([[0], np.cumsum(lengths + np.diff(other.starts))]).astype(np.int64)
+        return Index(starts, rows[order], values[order], self.size + other.size)
+
     def cosines(self, features: Rows, values: Floats) -> Floats:
         """(N,) of one question with m features (m,) of length 1."""
         found = np.zeros(self.size)

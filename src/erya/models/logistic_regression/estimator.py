@@ -4,26 +4,28 @@ Berger, Della Pietra and Della Pietra 1996, "A Maximum Entropy Approach to Natur
 Cox 1958). The discriminative model: it describes p(label | text) and nothing else – its counterpart is ``naive_bayes``.
 How counts become features is in ``parts/tfidf.py``, what is minimised in ``objective.py``, how in ``solver.py``.
 
-Several labels for one text are as many questions, each with a sigmoid. Not here: an L1 penalty, stochastic steps for data that
-does not fit into memory, ``partial_fit`` (the solver wants all texts at once).
+Several labels for one text are as many questions, each with a sigmoid. More texts later (``partial_fit``): the earlier ones are
+remembered as a bowl around the weights that they gave. Not here: an L1 penalty, stochastic steps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from erya.contract import Model
-from erya.errors import UsageError
+from erya.errors import DataError
 from erya.language import say
 from erya.models.logistic_regression.objective import sigmoid, softmax
-from erya.parts import held_out_folds, label_thresholds, settings
+from erya.parts import held_out_folds, label_thresholds, remembered, settings
+from erya.parts.going_on import grown, more_examples, unharmed, wider
 from erya.parts.ngram_evidence import counted, evidence_of, explanation, logits, tokenized, trace_of
 from erya.parts.ngrams import Counts, Ngrams, check_settings
-from erya.parts.tfidf import inverse_document_frequency, tfidf
+from erya.parts.tfidf import Tfidf, inverse_document_frequency, tfidf
 from erya.progress import Report, quiet
 from erya.state import State
 from erya.tasks import classify
@@ -66,6 +68,8 @@ class LogisticRegression(Model):
         idf_: (V,) float32.
         weights_: (C, V) float32.
         bias_: (C,).
+        stiffness_: (V + 1,) float32: how firmly the texts so far hold each feature's weights, and the biases; (0,) in files that were
+            written before it was kept.
         curve_: a row a step: epoch, loss, and for validation data validation_loss, validation_accuracy
             (several labels: validation_micro_f1).
 
@@ -75,7 +79,14 @@ class LogisticRegression(Model):
     """
 
     id: ClassVar[str] = "classify/logistic_regression"
-    state_version: ClassVar[int] = 2  # 1 knew one label a text only
+    thresholds_: Floats
+    several_: bool
+    ngrams_: Ngrams
+    idf_: NDArray[np.float32]
+    bias_: Floats
+    weights_: NDArray[np.float32]
+    stiffness_: NDArray[np.float32]
+    state_version: ClassVar[int] = 3  # 1 knew one label a text only, 2 no stiffness
 
     def __init__(
         self,
@@ -124,13 +135,67 @@ class LogisticRegression(Model):
             UsageError: a setting out of its range.
             Interrupted: the report asked for it.
         """
-        from scipy.sparse import csr_matrix
-
-        from erya.models.logistic_regression.solver import minimise  # SciPy: only for training
-
         self._check_settings()
         given = {"sample_weight": sample_weight, "class_weight": self.class_weight}
-        examples = classify.examples(X, y, **given, kinds=KINDS)
+        self._learn(classify.examples(X, y, **given, kinds=KINDS), validation, report)
+        return self
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        classes: Any = None,
+        sample_weight: Any = None,
+        validation: Any = None,
+        report: Report = quiet,
+    ) -> Self:
+        """Go on with more texts, without those before: the loss of the new ones, and a bowl around the weights so far.
+
+        The earlier texts' loss is replaced by a parabola for each weight, as steep as their curvature was at the weights that they
+        gave: a Laplace approximation, one portion's posterior being the next one's prior (Spiegelhalter and Lauritzen 1990, "Sequential
+        updating of conditional probabilities on directed graphical structures"; for text, Chapelle and Li 2011). New words and
+        n-grams join with weight 0; what the known ones are worth (their idf) stays. Near to one ``fit`` on all texts, not equal.
+        Of several labels the thresholds stay, unless there is validation data. ``curve_`` is that of the last call.
+
+        Args:
+            X: as ``fit``.
+            y: as ``fit``, and of the same kind; not every label need occur.
+            classes: in the first call, all labels that will occur; later nothing new.
+            sample_weight: as ``fit``.
+            validation: as ``fit``.
+            report: as ``fit``.
+
+        Raises:
+            UsageError: a label that the model does not know; targets of another kind; a model from a file that holds no stiffness;
+                as ``fit``.
+            DataError, Interrupted: as ``fit``; the model is then as it was.
+        """
+        self._check_settings()
+        if not self.__sklearn_is_fitted__():
+            given = {"sample_weight": sample_weight, "class_weight": self.class_weight}
+            self._learn(classify.examples(X, y, **given, kinds=KINDS, classes=classes), validation, report)
+            return self
+        remembered.check(self.stiffness_)
+        examples = more_examples(self, X, y, classes=classes, sample_weight=sample_weight, kinds=KINDS)
+        with unharmed(self):
+            tokens = tokenized(self.tokenizer_, examples.documents, report)
+            before = Tfidf(self.ngrams_, self.idf_, self.character_weight_)
+            features, counts, places = grown(before, tokens, examples.weights, self)
+            X_sparse, width = features.matrix(counts), len(features)
+            anchor = np.vstack([wider(self.weights_, places, width).T.astype(np.float64), self.bias_])  # (V + 1, C)
+            stiffness = remembered.wider(self.stiffness_, places, width, float(self.l2))
+            self.ngrams_, self.idf_ = features.ngrams, features.idf
+            self._solve(X_sparse, examples, validation, report, anchor, stiffness)
+            if self.several_:
+                found = held_out_folds.thresholds_from(validation, self.classes_, self.predict_proba)
+                if found is not None:
+                    self.thresholds_ = found
+        return self
+
+    def _learn(self, examples: classify.Examples, validation: Any, report: Report) -> None:
+        from scipy.sparse import csr_matrix
+
         tokenizer = tokenizers.make(self.tokenizer)
         tokens = tokenized(tokenizer, examples.documents, report)
         # a fraction of a row is still one sighting of its words
@@ -150,20 +215,41 @@ class LogisticRegression(Model):
         self.idf_ = inverse_document_frequency(counts, copies).astype(np.float32)
         X_sparse = csr_matrix((self._values(counts), counts.features, counts.offsets), (len(counts), counts.width))
         self.several_ = examples.kind == "several"
-        parameters, self.curve_ = minimise(
-            self._problem(X_sparse, examples, np.arange(len(examples))),
+        self._solve(X_sparse, examples, validation, report)
+        self.thresholds_ = np.zeros(0)
+        if self.several_:
+            found = held_out_folds.thresholds_from(validation, self.classes_, self.predict_proba)
+            self.thresholds_ = self._own_thresholds(X_sparse, examples, report) if found is None else found
+
+    def _solve(
+        self,
+        X: csr_matrix,
+        examples: classify.Examples,
+        validation: Any,
+        report: Report,
+        anchor: Floats | None = None,
+        stiffness: Floats | None = None,
+    ) -> None:
+        """Weights, biases, curve and stiffness from (N, V) features; ``anchor`` (V + 1, C) and ``stiffness`` (V + 1,) of texts before."""
+        from erya.models.logistic_regression.solver import minimise  # SciPy: only for training
+
+        problem = self._problem(X, examples, np.arange(len(examples)))
+        if stiffness is not None:
+            problem = replace(problem, anchor=anchor, stiffness=stiffness[:, None])
+        parameters, curve = minimise(
+            problem,
             steps=self.steps,
             tolerance=self.tolerance,
             report=report,
             validate=self._validate(validation),
         )
         self.weights_ = np.ascontiguousarray(parameters[:-1].T, dtype=np.float32)
-        self.bias_ = parameters[-1].copy()
-        self.thresholds_ = np.zeros(0)
-        if self.several_:
-            found = held_out_folds.thresholds_from(validation, self.classes_, self.predict_proba)
-            self.thresholds_ = self._own_thresholds(X_sparse, examples, report) if found is None else found
-        return self
+        self.bias_, self.curve_ = parameters[-1].copy(), curve
+        probabilities = self._probabilities(X @ parameters[:-1] + parameters[-1])
+        # doubt is mostly between two labels, or about one: half the sum of p (1 − p) is what each of them is held by
+        doubt = 0.5 * (probabilities * (1 - probabilities)).sum(axis=1)
+        start = remembered.nothing(X.shape[1], float(self.l2)) if stiffness is None else stiffness
+        self.stiffness_ = remembered.stiffened(start, X, examples.weights * doubt)
 
     def _problem(self, X: csr_matrix, examples: classify.Examples, rows: NDArray[np.int64]) -> Problem:
         """What some of the rows ask to be minimised."""
@@ -194,7 +280,7 @@ class LogisticRegression(Model):
             return None
         documents, targets = classify.documents(validation[0]), list(validation[1])
         if len(documents) != len(targets):
-            raise UsageError(
+            raise DataError(
                 "lengths-differ",
                 say(
                     f"validation: {len(documents)} texts but {len(targets)} labels",
@@ -299,6 +385,7 @@ class LogisticRegression(Model):
                 "bias": self.bias_,
                 "idf": self.idf_,
                 "thresholds": self.thresholds_,
+                "stiffness": self.stiffness_,
                 **features.arrays,
             },
             {
@@ -313,8 +400,10 @@ class LogisticRegression(Model):
 
     @classmethod
     def upgrade(cls, state: State, version: int) -> State:
-        """Version 1 held one label a text."""
-        return State({**state.arrays, "thresholds": np.zeros(0)}, {**state.data, "several": False})
+        """Version 1 held one label a text; neither it nor 2 a stiffness."""
+        if version == 1:
+            state = State({**state.arrays, "thresholds": np.zeros(0)}, {**state.data, "several": False})
+        return State({**state.arrays, "stiffness": np.zeros(0, dtype=np.float32)}, state.data)
 
     def set_state(self, state: State) -> None:
         """The inverse of ``state``.
@@ -339,6 +428,7 @@ class LogisticRegression(Model):
             raise ValueError("there are values that are not finite")
         settings.number("character_weight", data["character_weight"], 0, 1e6)
         held_out_folds.checked_thresholds(state.arrays["thresholds"], data["several"], len(classes))
+        self.stiffness_ = remembered.checked(state.arrays["stiffness"], len(ngrams))
         self.several_, self.thresholds_ = data["several"], state.arrays["thresholds"]
         self.classes_, self.ngrams_, self.idf_ = classes, ngrams, idf
         self.weights_, self.bias_ = weights, bias

@@ -9,7 +9,8 @@ looks at the border between the classes. Its counterpart is ``logistic_regressio
 Where texts may have several labels, each is a question of its own – would a text with this label, or one without it, use these
 words? –, and the log-odds of yes against no are such a sum again.
 
-Not here: hashing, tf-idf, learning the weights of the features – whatever is learned is a count.
+Whatever is learned is a count, so more texts are added to what was counted (``partial_fit``). Not here: hashing, tf-idf, learning the
+weights of the features.
 """
 
 from __future__ import annotations
@@ -20,8 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.contract import Model
+from erya.errors import UsageError
+from erya.language import say
+from erya.models.naive_bayes.seen import Seen
 from erya.parts import held_out_folds, label_thresholds, settings
+from erya.parts.going_on import more_examples, unharmed
 from erya.parts.ngram_evidence import counted, evidence_of, explanation, logits, tokenized, trace_of
+from erya.parts.ngram_union import widened
 from erya.parts.ngrams import Counts, Ngrams, check_settings
 from erya.progress import Report, quiet
 from erya.state import State
@@ -61,6 +67,7 @@ class NaiveBayes(Model):
         log_likelihood_: (C, V) float32: ln θ of words and word n-grams, ``character_weight`` · ln θ of pieces. Of several labels
             ln θ of texts with the label less ln θ of those without.
         log_prior_: (C,) ln p(c); of several labels ln p(c) / (1 − p(c)).
+        seen_: what was counted; None in files that were written before it was kept.
 
     Example:
         >>> NaiveBayes().fit(["a fine film", "a dull film"], ["good", "bad"]).predict(["fine"]).tolist()
@@ -68,7 +75,9 @@ class NaiveBayes(Model):
     """
 
     id: ClassVar[str] = "classify/naive_bayes"
-    state_version: ClassVar[int] = 2  # 1 knew one label a text only
+    seen_: Seen | None
+    thresholds_: Floats
+    state_version: ClassVar[int] = 3  # 1 knew one label a text only, 2 did not keep what was counted
 
     def __init__(
         self,
@@ -115,7 +124,64 @@ class NaiveBayes(Model):
         """
         self._check_settings()
         given = {"sample_weight": sample_weight, "class_weight": self.class_weight}
-        examples = classify.examples(X, y, **given, kinds=KINDS)
+        self._learn(classify.examples(X, y, **given, kinds=KINDS), validation, report)
+        return self
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        classes: Any = None,
+        sample_weight: Any = None,
+        validation: Any = None,
+        report: Report = quiet,
+    ) -> Self:
+        """Count on: what more texts hold is added to what was counted, and their new words and n-grams join the features.
+
+        Where every n-gram is counted (``min_count_ngrams=1``) portions of texts give the same bits as one ``fit`` on all of them (but
+        for ``class_weight="balanced"``, which balances each portion). Else an n-gram joins with the portion that has it often
+        enough, and is missing what it was met before. Of several labels the thresholds stay, unless there is validation data.
+
+        Args:
+            X: as ``fit``.
+            y: as ``fit``, and of the same kind; not every label need occur.
+            classes: in the first call, all labels that will occur; later nothing new.
+            sample_weight: as ``fit``.
+            validation: as ``fit``.
+            report: as ``fit``.
+
+        Raises:
+            UsageError: a label that the model does not know; targets of another kind; a model from a file that holds no counts;
+                as ``fit``.
+            DataError, Interrupted: as ``fit``; the model is then as it was.
+        """
+        self._check_settings()
+        if not self.__sklearn_is_fitted__():
+            given = {"sample_weight": sample_weight, "class_weight": self.class_weight}
+            self._learn(classify.examples(X, y, **given, kinds=KINDS, classes=classes), validation, report)
+            return self
+        if self.seen_ is None:
+            raise UsageError(
+                "no-counts",
+                say("this model was saved without what it had counted", "这个模型保存时没有留下计数"),
+                help=say("fit(X, y) on all texts, once", "用全部文本重新 fit(X, y) 一次"),
+            )
+        examples = more_examples(self, X, y, classes=classes, sample_weight=sample_weight, kinds=KINDS)
+        with unharmed(self):
+            tokens = tokenized(self.tokenizer_, examples.documents, report)
+            least = {"min_count": self.min_count, "min_count_ngrams": self.min_count_ngrams}
+            ngrams, places = widened(self.ngrams_, tokens, **least)
+            more = self._counted(ngrams.count(tokens), examples, np.arange(len(examples)))
+            self._take(ngrams, self.seen_.and_more(more, places))
+            if self.several_:
+                found = held_out_folds.thresholds_from(validation, self.classes_, self.predict_proba)
+                if found is not None:
+                    self.thresholds_ = found
+            report.progress(epoch=1, epochs=1, done=1.0)
+        return self
+
+    def _learn(self, examples: classify.Examples, validation: Any, report: Report) -> None:
         tokenizer = tokenizers.make(self.tokenizer)
         tokens = tokenized(tokenizer, examples.documents, report)
         ngrams = Ngrams.learn(
@@ -129,34 +195,42 @@ class NaiveBayes(Model):
             copies=np.where(examples.weights > 0, np.maximum(examples.weights, 1.0), 0.0),
         )
         counts = ngrams.count(tokens)
-        likelihood, prior = self._tables(ngrams, counts, examples, np.arange(len(examples)))
-        self.classes_, self.tokenizer_, self.ngrams_ = examples.classes, tokenizer, ngrams
-        self.log_likelihood_, self.log_prior_ = likelihood.astype(np.float32), prior
+        seen = self._counted(counts, examples, np.arange(len(examples)))
+        self.classes_, self.tokenizer_ = examples.classes, tokenizer
         self.several_, self.thresholds_ = examples.kind == "several", np.zeros(0)
+        self._take(ngrams, seen)
         if self.several_:
             found = held_out_folds.thresholds_from(validation, self.classes_, self.predict_proba)
             self.thresholds_ = self._own_thresholds(ngrams, counts, examples, report) if found is None else found
         report.progress(epoch=1, epochs=1, done=1.0)
-        return self
 
-    def _tables(
-        self, ngrams: Ngrams, counts: Counts, examples: classify.Examples, rows: NDArray[np.int64]
-    ) -> tuple[Floats, Floats]:
-        """(C, V) weights and (C,) biases from some of the rows."""
+    def _take(self, ngrams: Ngrams, seen: Seen) -> None:
+        likelihood, prior = self._tables(ngrams, seen)
+        self.ngrams_, self.seen_ = ngrams, seen
+        self.log_likelihood_, self.log_prior_ = likelihood.astype(np.float32), prior
+
+    def _counted(self, counts: Counts, examples: classify.Examples, rows: NDArray[np.int64]) -> Seen:
+        """What stands in some of the texts; of one label a text, in all of them."""
         classes, weights = len(examples.classes), examples.weights[rows]
         if examples.kind == "one":  # all rows: nothing is held out
-            totals = class_totals(counts, examples.targets, examples.weights, classes)  # (C, V)
-            shares = np.bincount(examples.targets, weights=weights, minlength=classes) / weights.sum()
-            return self._log_shares(totals, ngrams.first_piece), np.log(np.maximum(shares, SMALLEST_SHARE))
+            totals = class_totals(counts, examples.targets, examples.weights, classes)
+            labels: Floats = np.bincount(examples.targets, weights=weights, minlength=classes).astype(np.float64)
+            return Seen(totals, labels, np.zeros(0), float(weights.sum()))
         members = held_out_folds.members(examples)[rows] * weights[:, None]  # (n, C)
         matrix = _sparse(counts)[rows]
         totals = np.asarray(matrix.T @ members).T  # (C, V)
-        shares = members.sum(axis=0) / weights.sum()
-        with_label = self._log_shares(totals, ngrams.first_piece)
         if examples.kind == "soft":
+            return Seen(totals, members.sum(axis=0), np.zeros(0), float(weights.sum()))
+        return Seen(totals, members.sum(axis=0), np.asarray(matrix.T @ weights), float(weights.sum()), len(rows))
+
+    def _tables(self, ngrams: Ngrams, seen: Seen) -> tuple[Floats, Floats]:
+        """(C, V) weights and (C,) biases from what was counted."""
+        with_label = self._log_shares(seen.totals, ngrams.first_piece)
+        shares = seen.labels / seen.weight
+        if not len(seen.whole):
             return with_label, np.log(np.maximum(shares, SMALLEST_SHARE))
-        rest = np.maximum(np.asarray(matrix.T @ weights) - totals, 0.0)  # (C, V) of the texts without the label
-        bounded = np.clip(shares, 1 / (2 + len(rows)), 1 - 1 / (2 + len(rows)))
+        rest = np.maximum(seen.whole - seen.totals, 0.0)  # (C, V) of the texts without the label
+        bounded = np.clip(shares, 1 / (2 + seen.rows), 1 - 1 / (2 + seen.rows))
         return with_label - self._log_shares(rest, ngrams.first_piece), np.log(bounded / (1 - bounded))
 
     def _log_shares(self, totals: Floats, first_piece: int) -> Floats:
@@ -171,7 +245,7 @@ class NaiveBayes(Model):
         matrix = _sparse(counts)
 
         def answer(learned: NDArray[np.int64], held: NDArray[np.int64]) -> Floats:
-            likelihood, prior = self._tables(ngrams, counts, examples, learned)
+            likelihood, prior = self._tables(ngrams, self._counted(counts, examples, learned))
             return by_itself(np.asarray(matrix[held] @ likelihood.T) + prior)
 
         found = held_out_folds.out_of_fold(len(examples), len(examples.classes), answer, report)
@@ -241,9 +315,10 @@ class NaiveBayes(Model):
     def state(self) -> State:
         """Logarithms of likelihoods and priors, the features; classes and tokenizer."""
         self._check_fitted()
-        features = self.ngrams_.state()
+        features, seen = self.ngrams_.state(), self.seen_
         return State(
             {
+                **({} if seen is None else seen.arrays()),
                 "log_likelihood": self.log_likelihood_,
                 "log_prior": self.log_prior_,
                 "thresholds": self.thresholds_,
@@ -252,6 +327,7 @@ class NaiveBayes(Model):
             {
                 "classes": self.classes_.tolist(),
                 "several": self.several_,
+                "seen": None if seen is None else seen.data(),
                 "tokenizer": self.tokenizer_.to_plain(),
                 **features.data,
             },
@@ -259,8 +335,10 @@ class NaiveBayes(Model):
 
     @classmethod
     def upgrade(cls, state: State, version: int) -> State:
-        """Version 1 held one label a text."""
-        return State({**state.arrays, "thresholds": np.zeros(0)}, {**state.data, "several": False})
+        """Version 1 held one label a text; neither it nor 2 what was counted."""
+        if version == 1:
+            state = State({**state.arrays, "thresholds": np.zeros(0)}, {**state.data, "several": False})
+        return State(state.arrays, {**state.data, "seen": None})
 
     def set_state(self, state: State) -> None:
         """The inverse of ``state``.
@@ -281,6 +359,10 @@ class NaiveBayes(Model):
         if not (np.isfinite(likelihood).all() and np.isfinite(prior).all()):
             raise ValueError("there are values that are not finite")
         held_out_folds.checked_thresholds(state.arrays["thresholds"], data["several"], len(classes))
+        told = data["seen"]
+        self.seen_ = (
+            None if told is None else Seen.of(state.arrays, told, len(classes), len(ngrams), bool(data["several"]))
+        )
         self.several_, self.thresholds_ = data["several"], state.arrays["thresholds"]
         self.classes_, self.ngrams_ = classes, ngrams
         self.log_likelihood_, self.log_prior_ = likelihood, prior

@@ -307,4 +307,60 @@ def test_files_of_the_first_version_load():
         {name: array for name, array in state.arrays.items() if name != "thresholds"},
         {name: value for name, value in state.data.items() if name != "several"},
     )
-    assert NaiveBayes.restore(model.plain_params(), old, 1).fingerprint() == model.fingerprint()
+    again = NaiveBayes.restore(model.plain_params(), old, 1)
+    assert again.predict_proba(TEXTS).tobytes() == model.predict_proba(TEXTS).tobytes()
+    assert again.thresholds_.shape == (0,)
+
+
+# ---- going on ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["one", "several", "soft"])
+def test_portions_give_the_bits_of_one_fit(kind):
+    """Every n-gram is counted: what is added portion by portion is what was counted at once."""
+    X, y = classify.toy(seed=1, rows=90) if kind != "several" else classify.toy_several(seed=1, rows=90)
+    if kind == "soft":
+        y = [{label: 0.75, "food": 0.25} for label in y]
+    weights = [1 + number % 3 for number in range(90)]
+    whole = NaiveBayes(min_count_ngrams=1, word_ngrams=3).fit(X, y, sample_weight=weights)
+    parts = NaiveBayes(min_count_ngrams=1, word_ngrams=3)
+    for start in (0, 40, 41):
+        rows = slice(start, {0: 40, 40: 41, 41: 90}[start])
+        parts.partial_fit(X[rows], y[rows], classes=["food", "music", "weather"], sample_weight=weights[rows])
+    assert parts.ngrams_.words == whole.ngrams_.words
+    assert parts.ngrams_.pieces == whole.ngrams_.pieces
+    assert all(np.array_equal(one, other) for one, other in zip(parts.ngrams_.keys, whole.ngrams_.keys, strict=True))
+    np.testing.assert_array_equal(parts.log_likelihood_, whole.log_likelihood_)
+    np.testing.assert_array_equal(parts.log_prior_, whole.log_prior_)
+    assert parts.predict_proba(X).tobytes() == whole.predict_proba(X).tobytes()
+
+
+def test_new_words_join_and_new_labels_do_not(tmp_path):
+    model = erya.load(NaiveBayes().fit(["fine film", "dull film"], ["good", "bad"]).save(tmp_path / "m.erya"))
+    assert model.predict_proba(["superb"])[0].tolist() == pytest.approx([0.5, 0.5])
+    model.partial_fit(["superb film", "superb"], ["good", "good"])
+    assert "superb" in model.ngrams_.words
+    assert model.predict(["superb"]).tolist() == ["good"]
+    before = model.fingerprint()
+    for wrong in ({"y": ["bad", "new"]}, {"y": ["bad", "good"], "classes": ["bad", "good", "new"]}):
+        with pytest.raises(UsageError, match="new"):
+            model.partial_fit(["a", "b"], **wrong)
+    with pytest.raises(UsageError, match="one label a row"):
+        model.partial_fit(["a", "b"], [["good"], []])
+    assert model.fingerprint() == before
+    assert erya.load(model.save(tmp_path / "n.erya")).fingerprint() == before
+
+
+def test_a_file_without_counts_says_so(tmp_path):
+    from erya import artefact
+
+    path = NaiveBayes().fit(["fine film", "dull film"], ["good", "bad"]).save(tmp_path / "m.erya")
+    content = artefact.load(path)
+    content.state_version = 2
+    content.state.arrays = {name: one for name, one in content.state.arrays.items() if not name.startswith("seen.")}
+    del content.state.data["seen"]
+    artefact.save(path, content)
+    model = erya.load(path)
+    assert model.predict(["fine"]).tolist() == ["good"]
+    with pytest.raises(UsageError, match="what it had counted"):
+        model.partial_fit(["fine"], ["good"])

@@ -4,7 +4,7 @@ Joachims 1998, "Text Categorization with Support Vector Machines: Learning with 
 scikit-learn's liblinear finds the borders (``fitting.py``); what it found is a matrix, and predicting needs nothing but NumPy.
 
 Not here: kernels – with tens of thousands of features nearly every two sets of texts have a straight border between them –, shares of
-labels (the hinge has no meaning for them), ``partial_fit`` (the solver begins anew).
+labels (the hinge has no meaning for them).
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from erya.contract import Model
 from erya.language import say
-from erya.parts import held_out_folds, label_thresholds, settings
+from erya.parts import held_out_folds, label_thresholds, remembered, settings
+from erya.parts.going_on import grown, more_examples, unharmed, wider
 from erya.parts.ngram_evidence import counted, evidence_of, explanation, logits, tokenized, trace_of
 from erya.parts.tfidf import Tfidf, check_settings
 from erya.progress import Report, quiet
@@ -60,6 +61,8 @@ class LinearSVM(Model):
         weights_: (C, V) float32.
         bias_: (C,).
         slopes_: (C,) what a margin is multiplied by …
+        stiffness_: (V + 1,) float32: how firmly the texts so far hold each feature's weights, and the biases; (0,) in files that were
+            written before it was kept.
         offsets_: (C,) … and what is added, before the softmax or the sigmoid: the calibration.
 
     Example:
@@ -68,6 +71,13 @@ class LinearSVM(Model):
     """
 
     id: ClassVar[str] = "classify/svm"
+    thresholds_: Floats
+    several_: bool
+    features_: Tfidf
+    bias_: Floats
+    weights_: NDArray[np.float32]
+    stiffness_: NDArray[np.float32]
+    state_version: ClassVar[int] = 2  # 1 held no stiffness
 
     def __init__(
         self,
@@ -117,7 +127,73 @@ class LinearSVM(Model):
         """
         self._check_settings()
         given = {"sample_weight": sample_weight, "class_weight": self.class_weight}
-        examples = classify.examples(X, y, **given, kinds=KINDS)
+        self._learn(classify.examples(X, y, **given, kinds=KINDS), validation, report)
+        return self
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        classes: Any = None,
+        sample_weight: Any = None,
+        validation: Any = None,
+        report: Report = quiet,
+    ) -> Self:
+        """Go on with more texts, without those before: borders that stay near those so far and obey the new texts.
+
+        As passive-aggressive learning does (Crammer et al. 2006, "Online Passive-Aggressive Algorithms"), but a portion at a time, and
+        a feature's weights are held the more firmly the more of the earlier texts lay within the margin: their squared hinge is
+        replaced by its own parabola. New words and n-grams join with weight 0; what the known ones are worth (their idf) stays,
+        and so does the calibration. Near to one ``fit`` on all texts, not equal. Of several labels the thresholds stay, unless
+        there is validation data.
+
+        Args:
+            X: as ``fit``.
+            y: as ``fit``, and of the same kind; not every label need occur.
+            classes: in the first call, all labels that will occur; later nothing new.
+            sample_weight: as ``fit``.
+            validation: as ``fit``.
+            report: as ``fit``.
+
+        Raises:
+            UsageError: a label that the model does not know; targets of another kind; a model from a file that holds no stiffness;
+                as ``fit``.
+            DataError, Interrupted: as ``fit``; the model is then as it was.
+        """
+        self._check_settings()
+        if not self.__sklearn_is_fitted__():
+            given = {"sample_weight": sample_weight, "class_weight": self.class_weight}
+            self._learn(classify.examples(X, y, **given, kinds=KINDS, classes=classes), validation, report)
+            return self
+        from erya.models.svm.fitting import moved, within  # SciPy: only for training
+
+        remembered.check(self.stiffness_)
+        examples = more_examples(self, X, y, classes=classes, sample_weight=sample_weight, kinds=KINDS)
+        with unharmed(self):
+            tokens = tokenized(self.tokenizer_, examples.documents, report)
+            features, counts, places = grown(self.features_, tokens, examples.weights, self)
+            matrix, truth, width = features.matrix(counts), held_out_folds.members(examples), len(features)
+            anchor = np.hstack(
+                [wider(self.weights_, places, width).astype(np.float64), self.bias_[:, None]]
+            )  # (C, V + 1)
+            stiffness = remembered.wider(self.stiffness_, places, width, float(self.l2))
+            found = moved(
+                matrix, truth, examples.weights, anchor, stiffness, steps=self.steps, tolerance=float(self.tolerance)
+            )
+            self.features_, self.bias_ = features, found[:, -1].copy()
+            self.weights_ = np.ascontiguousarray(found[:, :-1], dtype=np.float32)
+            self.stiffness_ = remembered.stiffened(stiffness, matrix, examples.weights * within(matrix, truth, found))
+            if self.several_:
+                given_rows = held_out_folds.thresholds_from(validation, self.classes_, self.predict_proba)
+                if given_rows is not None:
+                    self.thresholds_ = given_rows
+            report.progress(epoch=1, epochs=1, done=1.0)
+        return self
+
+    def _learn(self, examples: classify.Examples, validation: Any, report: Report) -> None:
+        from erya.models.svm.fitting import within  # SciPy: only for training
+
         tokenizer = tokenizers.make(self.tokenizer)
         features, counts = Tfidf.learn(tokenized(tokenizer, examples.documents, report), examples.weights, self)
         matrix, several = features.matrix(counts), examples.kind == "several"
@@ -127,13 +203,15 @@ class LinearSVM(Model):
         self.weights_ = np.ascontiguousarray(found[:, :-1], dtype=np.float32)
         self.bias_ = found[:, -1].copy()
         self.slopes_, self.offsets_ = slopes, offsets
+        doubt = within(matrix, held_out_folds.members(examples), found)
+        start = remembered.nothing(matrix.shape[1], float(self.l2), bias=float(self.l2))
+        self.stiffness_ = remembered.stiffened(start, matrix, examples.weights * doubt)
         self.thresholds_ = np.zeros(0)
         if several:
             given_rows = held_out_folds.thresholds_from(validation, self.classes_, self.predict_proba)
             own = held_out_folds.thresholds_of(examples, self._probabilities(held * slopes + offsets))
             self.thresholds_ = own if given_rows is None else given_rows
         report.progress(epoch=1, epochs=1, done=1.0)
-        return self
 
     def _trained(self, matrix: csr_matrix, examples: classify.Examples, report: Report) -> tuple[Floats, Floats]:
         """(N, C) margins by borders that did not know the row, and (C, V + 1) the borders of all rows."""
@@ -220,6 +298,7 @@ class LinearSVM(Model):
             "slopes": self.slopes_,
             "offsets": self.offsets_,
             "thresholds": self.thresholds_,
+            "stiffness": self.stiffness_,
         }
         data = {
             "classes": self.classes_.tolist(),
@@ -227,6 +306,11 @@ class LinearSVM(Model):
             "tokenizer": self.tokenizer_.to_plain(),
         }
         return State({**arrays, **features.arrays}, {**data, **features.data})
+
+    @classmethod
+    def upgrade(cls, state: State, version: int) -> State:
+        """Version 1 held no stiffness."""
+        return State({**state.arrays, "stiffness": np.zeros(0, dtype=np.float32)}, state.data)
 
     def set_state(self, state: State) -> None:
         """The inverse of ``state``.
@@ -247,6 +331,7 @@ class LinearSVM(Model):
         held_out_folds.checked_thresholds(arrays["thresholds"], data["several"], len(classes))
         self.classes_, self.features_, self.weights_ = classes, features, weights
         self.bias_, self.slopes_, self.offsets_ = columns
+        self.stiffness_ = remembered.checked(arrays["stiffness"], len(features))
         self.several_, self.thresholds_ = data["several"], arrays["thresholds"]
         self.tokenizer_ = tokenizers.from_plain(data["tokenizer"])
 

@@ -135,3 +135,57 @@ def sigmoid_of(scores: Floats, has: NDArray[np.bool_], weights: Floats) -> tuple
         return float(min(theta[0], LARGEST_SLOPE)), float(theta[1])
     share = goals @ weights / weights.sum()  # the margins are of no use: the label's frequency, in the margins' order
     return SMALLEST_SLOPE, float(np.log(share / (1 - share)))
+
+
+# ---- going on with other texts ----------------------------------------------------------------------------------------
+
+
+def within(X: csr_matrix, truth: Floats, found: Floats) -> Floats:
+    """(N,) how much each text bends the loss: twice the number of labels within whose margin it lies, halved as for two labels.
+
+    Args:
+        X: (N, V).
+        truth: (N, C) 1 where a row has the label.
+        found: (C, V + 1) the borders.
+    """
+    sides = np.where(truth > 0, 1.0, -1.0)
+    return np.asarray((sides * margins(X, found) < 1).sum(axis=1), dtype=np.float64)
+
+
+def moved(
+    X: csr_matrix, truth: Floats, weights: Floats, anchor: Floats, stiffness: Floats, *, steps: int, tolerance: float
+) -> Floats:
+    """(C, V + 1) borders that stay near others and obey new texts, by SciPy's L-BFGS, label by label:
+
+        min  ½ Σ_v s_v (w_v − w⁰_v)²  +  Σ_i weight_i · max(0, 1 − t_i (w x_i + b))²
+
+    Args:
+        X: (N, V) tf-idf.
+        truth: (N, C) 1 where a row has the label, else 0.
+        weights: (N,).
+        anchor: (C, V + 1) the borders so far.
+        stiffness: (V + 1,) s.
+        steps: most steps of the solver.
+        tolerance: it is done when no component of the slope, a text, is larger.
+    """
+    from scipy.optimize import minimize
+
+    transposed, total = X.T.tocsr(), float(weights.sum())
+
+    def objective(theta: Floats, sides: Floats, near: Floats) -> tuple[float, Floats]:
+        away = theta - near
+        lacking = np.maximum(0.0, 1.0 - sides * (X @ theta[:-1] + theta[-1]))  # (N,)
+        slopes = -2.0 * weights * sides * lacking
+        gradient = stiffness * away + np.append(transposed @ slopes, slopes.sum())
+        loss = 0.5 * float(stiffness @ (away * away)) + float(weights @ (lacking * lacking))
+        return loss / total, gradient / total
+
+    found = np.empty_like(anchor)
+    options = {"maxiter": steps, "maxfun": 20 * steps, "gtol": tolerance}
+    for label in range(len(anchor)):
+        sides = np.where(truth[:, label] > 0, 1.0, -1.0)
+        solved = minimize(
+            objective, anchor[label], args=(sides, anchor[label]), jac=True, method="L-BFGS-B", options=options
+        )
+        found[label] = solved.x
+    return found
