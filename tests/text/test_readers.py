@@ -192,24 +192,6 @@ def test_labelled():
     ]
 
 
-def test_conll():
-    text = "-DOCSTART- -X- O O\n\n# sent_id = 1\nEU NNP B-ORG\nrejects VBZ O\n\n\n# O\n! O\n\nbad\nline O\n\n王\tB-PER\n a b\tO\n"
-    items = list(readers.conll(texts_of(text)))
-    assert [item.values if isinstance(item, Row) else (item.line, item.code) for item in items] == [
-        (["EU", "rejects"], ["B-ORG", "O"]),
-        (["#", "!"], ["O", "O"]),
-        (11, "bad-conll"),
-        (["王", " a b"], ["B-PER", "O"]),
-    ]
-    assert "11" in items[2].reason
-
-
-def test_conll_with_bad_bytes():
-    items = list(readers.conll(texts_of(b"a O\n\xb0\xa1 O\n\nb O\n")))
-    assert (items[0].line, items[0].code, items[0].byte) == (1, "bad-encoding", 4)
-    assert items[1].values == (["b"], ["O"])
-
-
 def test_parallel_files():
     left, right = texts_of("one\ntwo\nthree\n"), texts_of(b"eins\n\xff\n")
     items = list(readers.parallel(left, right))

@@ -9,8 +9,9 @@ import pytest
 
 from erya.errors import DataError
 from erya.text import read, sample_card, sample_names
+from erya.text.conll import sentences
 from erya.text.files import blocks, lines
-from erya.text.readers import Row, conll, texts
+from erya.text.readers import Row, texts
 from erya.text.tokenizers import make
 
 
@@ -72,7 +73,7 @@ def test_the_test_part_of_a_sample_never_changes():
 def test_slots_of_snips():
     card = sample_card("snips")
     for part in ("train", "dev", "test"):
-        items = list(conll(texts(lines(blocks(card.folder / f"{part}.conll.gz")), "utf-8")))
+        items = list(sentences(texts(lines(blocks(card.folder / f"{part}.conll.gz")), "utf-8")))
         assert all(isinstance(item, Row) for item in items)
         assert abs(len(items) - card.sizes[part]) <= 1
         tags = {tag[2:] for item in items for tag in item.values[1] if tag != "O"}

@@ -14,7 +14,7 @@ from erya.language import say
 
 Input = str | tuple[str, str]
 Target = str | tuple[str, ...] | dict[str, float]  # one label, several, or shares of labels
-Kind = Literal["one", "several", "soft"]
+Kind = Literal["one", "several", "soft", "tags"]  # "tags": one a token
 PARTS = ("train", "dev", "test")
 
 
@@ -105,8 +105,9 @@ class Part:
     """Some rows of a data set.
 
     Attributes:
-        inputs: N texts, or N pairs of texts.
-        targets: N labels, always strings; or N tuples of labels, or N dicts ``{label: share}``. None where the data has none.
+        inputs: N texts, or N pairs of texts; to be tagged N sentences (``text.sentences.Sentence``).
+        targets: N labels, always strings; or N tuples of labels, or N dicts ``{label: share}``; of sentences N tuples of
+            tags. None where the data has none.
         weights: N finite, non-negative numbers; None where the data has none.
         rows: N numbers, 1-based, of the records in their source (see ``Reject.row``).
     """
@@ -180,7 +181,9 @@ class Dataset:
 
     @property
     def kind(self) -> Kind:
-        """``"one"`` label a row, ``"several"`` (or none), or ``"soft"``: shares of labels."""
+        """``"one"`` label a row, ``"several"`` (or none), ``"soft"``: shares of labels, or ``"tags"``: one a token."""
+        if self.task == "tag":
+            return "tags"
         first = next((part.targets[0] for _, part in self.parts() if part.targets), "")
         return kind_of(first)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from erya.errors import DataError, UsageError, nearest, quoted
 from erya.language import say
+from erya.text import conll, readers
 from erya.text import encoding as encodings
-from erya.text import readers
 from erya.text.dataset import Reject
 from erya.text.delimited import delimited
 from erya.text.files import LINE_LIMIT, Line, Source, blocks, lines, name_of
@@ -29,6 +29,10 @@ SUFFIXES = {
     ".conll": "conll",
     ".bio": "conll",
     ".bmes": "conll",
+    ".conllu": "conll",
+    ".iob": "conll",
+    ".iob2": "conll",
+    ".bioes": "conll",
 }
 PACKED = (".gz", ".xz", ".zst")
 _HEAD = 4096  # bytes looked at before anything is decided
@@ -76,7 +80,12 @@ def format_of(path: Path) -> str | None:
 
 
 def open_rows(
-    source: Source, *, format: str | None = None, encoding: str | None = None, line_limit: int = LINE_LIMIT
+    source: Source,
+    *,
+    format: str | None = None,
+    encoding: str | None = None,
+    line_limit: int = LINE_LIMIT,
+    layout: conll.Layout | None = None,
 ) -> Opened:
     """Find out what a file is and get ready to read it.
 
@@ -85,6 +94,7 @@ def open_rows(
         format: one of ``FORMATS``; None: told by the name, else by the first line.
         encoding: None: UTF-8, or what a byte order mark says.
         line_limit: bytes; a longer line is rejected without being held.
+        layout: which columns of CoNLL files are wanted; is told what they look like.
 
     Raises:
         DataError: the file cannot be opened, or looks like UTF-16 without saying so.
@@ -122,7 +132,7 @@ def open_rows(
     opened.format = _format(source, name, format, first, opened.notes)
     physical = opened.watched(lines(data, limit=line_limit, start=0 if wide else found.mark))
     decoded = readers.texts(physical, inner, wide=wide, sample=opened.sample)
-    opened.rows = _reader(opened, decoded, first)
+    opened.rows = _reader(opened, decoded, first) if opened.format != "conll" else conll.sentences(decoded, layout)
     return opened
 
 
@@ -137,9 +147,7 @@ def _reader(opened: Opened, decoded: Iterator[readers.Text], first: str) -> Iter
         return delimited(decoded, delimiter)
     if opened.format == "tsv":
         return delimited(decoded, "\t", quoting=False)
-    return {"jsonl": readers.jsonl, "txt": readers.txt, "labels": readers.labelled, "conll": readers.conll}[
-        opened.format
-    ](decoded)
+    return {"jsonl": readers.jsonl, "txt": readers.txt, "labels": readers.labelled}[opened.format](decoded)
 
 
 def _format(source: Source, name: str, told: str | None, first: str, notes: list[str]) -> str:

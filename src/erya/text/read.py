@@ -38,6 +38,8 @@ def read(
     text2: str | None = None,
     label: str | None = None,
     weight: str | None = None,
+    tokens: str | None = None,
+    tags: str | None = None,
     label_separator: str | None = None,
     header: bool | None = None,
     encoding: str | None = None,
@@ -54,20 +56,23 @@ def read(
 
     Args:
         source: a file (csv, tsv, jsonl, txt with ``__label__``; plain, .gz, .xz or .zst), a folder with train, dev and test
-            files, a pattern such as ``"part-*.csv"``, or ``"sample:NAME"``.
-        task: what it is for.
+            files, a pattern such as ``"part-*.csv"``, or ``"sample:NAME"``. For tags: CoNLL, JSON lines with spans or with
+            tokens and tags, exports of Doccano, or brat's .txt and .ann.
+        task: what it is for: ``"classify"``, ``"tag"``.
         text: the column (or JSON key) with the text; without a header its number, from 1. None: found and noted.
         text2: the second text, where the input is a pair.
         label: the column with the label; labels are strings, whatever the file holds. Several labels a row: a JSON list
             (``[]``: none of them), or several ``__label__`` words; shares of labels: a JSON object ``{"a": 0.7, "b": 0.3}``.
             Where one row has several, all are read so.
         weight: a column of non-negative numbers; None: no weights.
+        tokens: the column (a number from 1) of CoNLL files with the token, or the JSON key of a list of tokens.
+        tags: the column with the tag, or the JSON key of the tags or spans; None: the last column, or a key that is known.
         label_separator: what stands between several labels in one field, such as ``";"``; an empty field: no label.
         header: whether the first line of a csv names the columns; None: found and noted.
         encoding: None: UTF-8, or what a byte order mark says.
         bad_rows: ``"stop"`` at rows that cannot be read, or ``"skip"`` them into ``reading.rejects``. Rows without text or
             without label are always skipped and counted.
-        format: ``"csv" "tsv" "jsonl" "txt" "labels"``; None: by name and content.
+        format: ``"csv" "tsv" "jsonl" "txt" "labels"``, for tags ``"conll" "jsonl" "brat"``; None: by name and content.
         validation: a file of its own for the dev part.
         test: a file of its own for the test part.
         unlabelled: read texts only (to predict, to count); targets are None.
@@ -83,6 +88,24 @@ def read(
         UsageError: exit 2; an argument that means nothing.
     """
     _check_usage(source, task, bad_rows, unlabelled, label_separator)
+    if task == "tag":
+        from erya.text.read_tags import read_tagged
+
+        return read_tagged(
+            source,
+            text=text,
+            tokens=tokens,
+            tags=tags,
+            encoding=encoding,
+            bad_rows=bad_rows,
+            format=format,
+            validation=validation,
+            test=test,
+            unlabelled=unlabelled,
+            strict=strict,
+            check=check,
+            line_limit=line_limit,
+        )
     wish = Wish(text, text2, label, weight, header, unlabelled)
     tokenizer, sample = None, None
     if str(source).startswith("sample:"):
@@ -249,12 +272,12 @@ def _check_usage(source: str | Path, task: str, bad_rows: str, unlabelled: bool,
             ),
             help=f"--bad-rows {guess}",
         )
-    if task != "classify" and not unlabelled:
+    if task not in ("classify", "tag") and not unlabelled:
         raise UsageError(
             "unknown-task",
             say(
-                f"labels are read for the task classify, not for '{quoted(task)}'",
-                f"目前只为 classify 任务读取标签，不支持 '{quoted(task)}'",
+                f"labels are read for the tasks classify and tag, not for '{quoted(task)}'",
+                f"目前只为 classify 与 tag 任务读取标签，不支持 '{quoted(task)}'",
             ),
             help="--task classify",
         )

@@ -16,7 +16,6 @@ from erya.language import say
 from erya.text.dataset import Reject
 from erya.text.files import Line
 
-_SENTENCE_LINES = 100_000
 RAW = 500  # characters of a rejected row that are kept
 
 
@@ -161,47 +160,7 @@ def labelled(source: Iterator[Text]) -> Iterator[Row | Reject]:
         yield Row(line.number, line.start, [body, labels if len(labels) > 1 else "".join(labels)], text)
 
 
-# ---- sentences and pairs of files ----------------------------------------------------------------------------------
-
-_COMMENT = re.compile(r"#\s*[\w:.-]+\s*=|#\s*newdoc|#\s*newpar")
-
-
-def conll(source: Iterator[Text]) -> Iterator[Row | Reject]:
-    """Sentences as ``(tokens, tags)``: a token a line, its first column the token and its last the tag, separated by tabs or
-    by spaces; blank lines between sentences. ``-DOCSTART-`` and comments of CoNLL-U are left out. A sentence with one
-    bad line is rejected whole, at its first line.
-    """
-    sentence: list[Text] = []
-    for text in source:
-        if text.reject is None and not text.text.strip():
-            if sentence:
-                yield _sentence(sentence)
-            sentence = []
-        elif text.reject is not None or not (text.text.startswith("-DOCSTART-") or _COMMENT.match(text.text)):
-            sentence.append(text)
-            if len(sentence) > _SENTENCE_LINES:
-                yield reject_of("bad-conll", say("a sentence without end", "句子没有结尾"), sentence[0].line, "")
-                sentence = []
-    if sentence:
-        yield _sentence(sentence)
-
-
-def _sentence(lines: list[Text]) -> Row | Reject:
-    tokens: list[str] = []
-    tags: list[str] = []
-    first = lines[0].line
-    raw = "\n".join(text.text for text in lines)
-    for line, text, reject in lines:
-        if reject is not None:
-            return Reject(0, reject.reason, raw[:RAW], reject.code, first.number, reject.byte, summary=reject.summary)
-        columns = text.split("\t") if "\t" in text else text.split(" ")
-        columns = [column for column in columns if column] if "\t" not in text else columns
-        if len(columns) < 2 or not columns[0] or not columns[-1]:
-            reason = say(f"line {line.number}: a token without a tag", f"第 {line.number} 行：词后没有标记")
-            return reject_of("bad-conll", reason, first, raw)
-        tokens.append(columns[0])
-        tags.append(columns[-1])
-    return Row(first.number, first.start, (tokens, tags), raw)
+# ---- pairs of files ----------------------------------------------------------------------------------------------
 
 
 def parallel(first: Iterator[Text], second: Iterator[Text]) -> Iterator[Row | Reject]:
