@@ -1,20 +1,26 @@
-"""Kim's table is a grid of cells: each measured once, kept at once; what is not measured, or not whole, is called so."""
+"""Every reproduction is a grid of cells: each measured once, kept at once; what is not measured, or not whole, is called so."""
 
 from __future__ import annotations
 
 import gzip
+import inspect
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))
 
-from reproductions import cards, cells, kim2014  # noqa: E402
+from erya import catalog  # noqa: E402
+from reproductions import cards, cells, kim2014, long_documents, names, sources, survey_zh, surveys, zhang_wallace  # noqa: E402
 from reproductions.cells import Cells  # noqa: E402
+from reproductions.sources import Source  # noqa: E402
+from reproductions.surveys import Survey  # noqa: E402
 
 CELL = kim2014.Cell("trec", "rand", 0, None, "-")
 
@@ -96,11 +102,11 @@ def test_the_card_says_what_is_missing(tmp_path, lang):
 
 
 def test_readmes_are_filled_between_their_markers(monkeypatch):
-    monkeypatch.setitem(cards.CARDS, "kim2014", lambda lang: f"table {lang}\n")
+    monkeypatch.setitem(cards.CARDS, "kim2014", lambda lang, room: f"table {lang} {room}\n")
     text = "a\n<!-- reproduced:begin name=kim2014 -->\nold\n<!-- reproduced:end -->\nb\n"
-    expected = text.replace("old", "table zh")
-    assert cards.filled(text, "zh") == expected
-    assert cards.filled(expected, "zh") == expected
+    expected = text.replace("old", "table zh lstm")
+    assert cards.filled(text, "zh", "lstm") == expected
+    assert cards.filled(expected, "zh", "lstm") == expected
 
 
 def test_the_readmes_say_what_the_results_say():
@@ -113,3 +119,192 @@ def test_no_data_is_said(tmp_path, monkeypatch, capsys):
     kim2014.main()
     assert "skipped" in capsys.readouterr().out
     assert cells.FOLDER.name == "results"
+
+
+# ---- surveys ---------------------------------------------------------------------------------------------------------
+
+EVERY = [survey_zh.SURVEY, names.SURVEY, long_documents.SURVEY]
+ROWS = [("good fine nice", "yes"), ("bad poor awful", "no")] * 20
+
+
+def toy_parts(shared, fold):
+    every = [text for text, _ in ROWS], [label for _, label in ROWS]
+    if fold is None:
+        return every, None, sources.chosen(every, np.arange(6))
+    train, test = sources.random_fold(every, fold, 2)
+    return train, None, test
+
+
+TOY = Survey(
+    name="toy",
+    sources={
+        "split": Source(("split", "划分"), toy_parts, bundled=True),
+        "folds": Source(("folds", "折"), toy_parts, folds=2, bundled=True),
+    },
+    settings={
+        "split": {"naive_bayes": {}, "fasttext": {"preset": "tiny", "dim": 4}},
+        "folds": {"fasttext": {"preset": "tiny", "dim": 4}},
+    },
+    paper={"split": {"naive_bayes": 98.0}},
+    why={"split": ("Because.", "因为。")},
+)
+
+
+def test_a_survey_trains_what_is_random_on_every_seed_and_each_fold_once():
+    keys = [cell.key for cell in TOY.cells()]
+    assert keys == [
+        "split naive_bayes {} seed=0 fold=test",
+        'split fasttext {"dim":4,"preset":"tiny"} seed=0 fold=test',
+        'folds fasttext {"dim":4,"preset":"tiny"} seed=0 fold=0',
+        'folds fasttext {"dim":4,"preset":"tiny"} seed=0 fold=1',
+        'split fasttext {"dim":4,"preset":"tiny"} seed=1 fold=test',
+        'split fasttext {"dim":4,"preset":"tiny"} seed=2 fold=test',
+    ]
+    assert len(list(TOY.cells(["folds"], seeds=3))) == 6, "more seeds, where they are asked for"
+    assert len(list(TOY.cells(["folds"], folds=1))) == 1
+    assert {cell.room for cell in TOY.cells(rooms=["fasttext"])} == {"fasttext"}
+
+
+def test_a_changed_setting_is_a_new_cell_and_the_card_shows_what_the_settings_say_now(tmp_path):
+    kept = Cells("toy", tmp_path)
+    for cell in TOY.cells(["split"]):
+        kept.put(cell.key, figures(90.0 + cell.seed, cell.seed))
+    before = TOY.card("en", kept=kept)
+    assert "| `fasttext` | – | 91.00 (90.0 – 92.0) |  | 3 / 3 | 0.5 | preset=tiny, dim=4 |" in before
+    assert "| `naive_bayes` | 98.0 | 90.00 | -8.0 | 1 / 1 | 0.5 | defaults |" in before
+    assert "Because." in before
+    assert "因为。" in TOY.card("zh", kept=kept)
+    other = replace(TOY, settings={"split": {"fasttext": {"preset": "tiny", "dim": 5}}})
+    assert not {cell.key for cell in other.cells()} & set(kept.cells)
+    assert other.card("en", kept=kept) == "not measured yet\n"
+
+
+def test_in_a_rooms_readme_a_card_has_that_models_lines_alone(tmp_path):
+    kept = Cells("toy", tmp_path)
+    for cell in TOY.cells():
+        kept.put(cell.key, figures(90.0, cell.seed))
+    alone = TOY.card("en", "naive_bayes", kept)
+    assert "`naive_bayes`" in alone
+    assert "`fasttext`" not in alone
+    assert "**folds**" not in alone
+    assert TOY.card("zh", "svm", kept) == "尚未测量\n"
+
+
+def test_a_cell_of_a_survey_is_trained_with_its_settings(monkeypatch):
+    seen = []
+    real = catalog.model
+    monkeypatch.setattr(catalog, "model", lambda *given: seen.append(given) or real(*given))
+    split, fold = next(iter(TOY.cells(["split"], ["fasttext"]))), next(iter(TOY.cells(["folds"])))
+    found = TOY.measure(replace(split, seed=2))
+    assert seen == [("classify/fasttext", "tiny", {"dim": 4, "seed": 2})]
+    assert found["accuracy"] == 100
+    assert found["rows"] == [40, 6]
+    assert found["seed"] == 2
+    assert TOY.measure(fold)["rows"] == [20, 20]
+    assert TOY.measure(next(iter(TOY.cells())), rows=8)["rows"] == [8, 6]
+
+
+def test_a_grid_goes_on_where_it_stopped(tmp_path, capsys):
+    kept, seen = Cells("toy", tmp_path), []
+
+    def measure(cell):
+        seen.append(cell.key)
+        return figures(90.0, cell.seed)
+
+    todo = list(TOY.cells())
+    cells.fill(kept, todo[:2], measure, None)
+    cells.fill(Cells("toy", tmp_path), todo, measure, None)
+    assert seen == [cell.key for cell in todo], "each once"
+    assert len(Cells("toy", tmp_path)) == len(todo)
+    cells.fill(Cells("toy", tmp_path / "other"), todo, measure, 0.0)
+    assert len(seen) == len(todo), "no minutes, no cell"
+    assert "budget" in capsys.readouterr().err
+    cells.fill(Cells("toy", tmp_path / "other"), todo, measure, None, keep=False)
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_command_of_a_survey_keeps_and_prints(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cells.Cells.__init__, "__defaults__", (tmp_path,))
+    TOY.main(None, ["--data", "split", "--rooms", "naive_bayes"])
+    assert len(Cells("toy", tmp_path)) == 1
+    assert "| `naive_bayes` | 98.0 | 100.00 |" in capsys.readouterr().out
+    monkeypatch.setattr(surveys, "SHARED", tmp_path / "nowhere")
+    replace(TOY, sources={name: replace(one, bundled=False) for name, one in TOY.sources.items()}).main(None, [])
+    assert "skipped" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("survey", EVERY, ids=[survey.name for survey in EVERY])
+def test_every_survey_names_models_and_settings_that_there_are(survey):
+    assert set(survey.settings) == set(survey.sources)
+    assert set(survey.paper) | set(survey.why) <= set(survey.sources)
+    for data, settings in survey.settings.items():
+        assert set(survey.paper.get(data, {})) <= set(settings), "a published figure beside nothing"
+        for room, given in settings.items():
+            model = catalog.model(f"classify/{room}", given.get("preset", "default"), without_preset(given))
+            assert ("seed" in inspect.signature(type(model)).parameters) == (room not in surveys.WITHOUT_SEED)
+    keys = [cell.key for cell in survey.cells()]
+    assert len(keys) == len(set(keys)) > 0
+
+
+def without_preset(given):
+    return {name: value for name, value in given.items() if name != "preset"}
+
+
+def test_published_folds_and_files_of_parts_are_read(tmp_path):
+    (tmp_path / "films").mkdir()
+    with gzip.open(tmp_path / "films" / "all.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.writelines(json.dumps({"text": f"t{n}", "label": n % 2, "fold": str(n % 5)}) + "\n" for n in range(15))
+    train, dev, test = sources.published_folds("films")(tmp_path, 3)
+    assert dev is None
+    assert test == (["t3", "t8", "t13"], ["1", "0", "1"])
+    assert len(train[0]) == len(train[1]) == 12
+    rows = {part: [(f"{part} a", 0), (f"{part} b", 1)] for part in ("train", "dev", "test")}
+    shared(tmp_path, "news", rows)
+    read = {part: ([text for text, _ in some], ["0", "1"]) for part, some in rows.items()}
+    assert sources.split("news", dev="dev")(tmp_path, None) == (read["train"], read["dev"], read["test"])
+    assert sources.split("news", train="dev")(tmp_path, None) == (read["dev"], None, read["test"])
+    assert [len(part[0]) for part in sources.sample("names")(tmp_path, None)] == [16_040, 2_005, 2_005]
+
+
+# ---- the sensitivity analysis ----------------------------------------------------------------------------------------
+
+
+def test_a_sweep_varies_one_thing_and_holds_the_base():
+    for sweep, changes in zhang_wallace.SWEEPS.items():
+        assert len(changes) == len({cells.written(change) for change in changes})
+        assert any(zhang_wallace.BASE | change == zhang_wallace.BASE for change in changes), sweep
+        for change in changes:
+            assert set(change) <= {"pooling", "strongest", "regions"} if sweep == "pooling" else set(change) == {sweep}
+            catalog.model("classify/textcnn", "default", zhang_wallace.BASE | change)._check_settings()
+    grid = list(zhang_wallace.cells(list(zhang_wallace.DATA), list(zhang_wallace.SWEEPS), 2))
+    different = {
+        cells.written(zhang_wallace.BASE | one) for changes in zhang_wallace.SWEEPS.values() for one in changes
+    }
+    assert len({cell.key for cell in grid}) == len(grid) == 2 * 4 * len(different)
+    assert '"dropout":0.5' in grid[0].key, "every setting is in the key"
+    assert [cell.change for cell in grid[:4]] == ["{}"] * 4, "the base first"
+
+
+def test_one_cell_of_the_sensitivity_analysis_is_trained(tmp_path):
+    shared(tmp_path, "cr", {"all": [(text, label) for text, label in ROWS]})
+    cell = zhang_wallace.Cell("cr", '{"dim":6,"epochs":2,"filters":3,"pooling":"local","regions":2}', 1)
+    found = zhang_wallace.measure(cell, shared=tmp_path)
+    assert found["rows"] == [36, 4]
+    assert 0 <= found["accuracy"] <= 100
+    assert zhang_wallace.measure(cell, rows=20, shared=tmp_path)["rows"] == [20, 4]
+
+
+def test_the_card_of_the_sensitivity_analysis_compares_with_the_base(tmp_path):
+    kept = Cells("zhang_wallace", tmp_path)
+    assert zhang_wallace.card("zh", kept) == "尚未测量\n"
+    for data in zhang_wallace.DATA:
+        for seed, (base, changed) in enumerate(((80.0, 81.0), (82.0, 81.0), (81.0, 82.0))):
+            kept.put(zhang_wallace.Cell(data, "{}", seed).key, figures(base, seed))
+            if seed < 2:
+                kept.put(zhang_wallace.Cell(data, '{"dropout":0.0}', seed).key, figures(changed - 2, seed))
+    text = zhang_wallace.card("en", kept)
+    assert "| dropout=0.5 | 81.0 | 81.0 | 81.0 | 81.0 |  |" in text
+    assert "| dropout=0.0 | 79.0 (2) | 79.0 (2) | 79.0 (2) | 79.0 (2) | -2.0 |" in text
+    assert "| dropout=0.9 | – | – | – | – |  |" in text
+    assert text.count("They found:") == len(zhang_wallace.SWEEPS)
+    assert "他们的发现" in zhang_wallace.card("zh", kept)
