@@ -139,7 +139,8 @@ def stream_tagged(
     where: Source = Path(source) if isinstance(source, str) else source
     told = format or (_told(where) if isinstance(where, Path) else None)
     wish = Wish(text, tokens, None, True)
-    opened = open_rows(where, format=told, encoding=encoding, line_limit=line_limit, layout=wish.layout(name_of(where)))
+    layout = wish.layout(name_of(where)) if told == "conll" else conll.Layout()
+    opened = open_rows(where, format=told, encoding=encoding, line_limit=line_limit, layout=layout)
     for number, item in enumerate(opened.rows, 1):
         found: Any = item
         if isinstance(item, Row):
@@ -235,10 +236,11 @@ class _Collector:
         return part
 
     def _file(self, path: Path, part: Part, number: int) -> tuple[Opened, int]:
-        layout = self.wish.layout(path.name)
+        format = _format(path, self.format)
+        layout = self.wish.layout(path.name) if format == "conll" else conll.Layout()
         opened = open_rows(
             path,
-            format=_format(path, self.format),
+            format=format,
             encoding=self.encoding,
             line_limit=self.line_limit,
             layout=layout,
