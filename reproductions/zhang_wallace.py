@@ -61,7 +61,7 @@ SWEEPS: dict[str, list[dict[str, Any]]] = {
         {"window": [6, 7, 8]},
         {"window": [2, 5, 10]},
     ],
-    "filters": [{"filters": 10}, {"filters": 50}, {"filters": 100}, {"filters": 200}, {"filters": 400}],
+    "filters": [{"filters": 10}, {"filters": 30}, {"filters": 100}, {"filters": 200}],
     "pooling": [
         {"pooling": "max"},
         {"strongest": 2},
