@@ -79,6 +79,7 @@ def written(room, settings, folder, rows=80):
     from erya import onnx_classifier
 
     X, y = classify.toy(seed=1, rows=rows)
+    X, y = [*X, *['soup . . ! " ) tasty ? bad 。 ” ； soup ." soup'] * 8], [*y, *y[:8]]  # so that these marks are known
     model = catalog.model(f"classify/{room}", "tiny", settings).fit(X, y)
     onnx_classifier.write(folder / "m.onnx", model)
     return model, catalog.load(folder / "m.onnx")
@@ -123,6 +124,74 @@ def test_padding_of_others_changes_nothing(tmp_path, room):
     (nothing,) = session.run(["probabilities"], {"ids": np.zeros((2, 0), dtype=np.int64), "lengths": np.zeros(2, int)})
     np.testing.assert_allclose(nothing, found[[1, 4]], atol=1e-6, rtol=0)
     np.testing.assert_allclose(found[1], opened.predict_proba([""])[0], atol=1e-6, rtol=0)
+
+
+LINEAR = [
+    ("logistic_regression", {}),
+    ("logistic_regression", {"max_n": 0, "word_ngrams": 1}),
+    ("logistic_regression", {"min_n": 1, "max_n": 5, "character_weight": 2.0, "word_ngrams": 4}),
+    ("logistic_regression", {"min_n": 1, "tokenizer": "whitespace", "min_count_ngrams": 1}),
+    ("logistic_regression", {"character_weight": 0}),
+    ("logistic_regression", {"min_count": 10_000, "min_count_ngrams": 2, "max_n": 3}),
+    ("fasttext", {}),
+    ("fasttext", {"word_ngrams": 1}),
+    ("fasttext", {"word_ngrams": 5, "buckets": 12_345, "min_count_ngrams": 1}),
+    ("fasttext", {"word_ngrams": 2, "buckets": 7}),
+    ("fasttext", {"loss": "one_vs_all", "min_count": 3}),
+    ("fasttext", {"loss": "negative_sampling", "buckets": 2**31, "min_count": 2, "tokenizer": "whitespace"}),
+]
+MARKED = ["<b> <<b>> <x>a < > <>", "a<b <b> a>b> tasty< <soup>", "soupy sou oups tasty soup tasty soup", "</s> soup"]
+
+
+@pytest.mark.parametrize(("id", "settings"), LINEAR)
+@pytest.mark.parametrize("several", [False, True])
+def test_same_probabilities_of_linear_models(tmp_path, id, settings, several):
+    from erya import onnx_classifier
+
+    if several and settings.get("loss") == "negative_sampling":
+        settings = {**settings, "loss": "auto"}
+    X, y = classify.toy(seed=1)
+    X, y = [*X, *MARKED * 3], [*y, *y[: len(MARKED)] * 3]
+    model = catalog.model(f"classify/{id}", "tiny", settings).fit(X, [[label] for label in y] if several else y)
+    onnx_classifier.write(tmp_path / "m.onnx", model)
+    opened = catalog.load(tmp_path / "m.onnx")
+    texts = [*X[:30], *TEXTS, *LONG, *MARKED]
+    expected = model.predict_proba(texts)
+    assert expected.std(axis=0).max() > 0.01
+    np.testing.assert_allclose(opened.predict_proba(texts), expected, atol=1e-5, rtol=0)
+    for row, text in enumerate(texts):
+        np.testing.assert_allclose(opened.predict_proba([text]), expected[[row]], atol=1e-5, rtol=0)
+    assert opened.predict(texts).tolist() == model.predict(texts).tolist()
+    pair = [("tasty soup", "bad soup")]
+    np.testing.assert_allclose(opened.predict_proba(pair), model.predict_proba(pair), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("settings", [{"max_n": 3}, {"loss": "hierarchical_softmax"}])
+def test_fasttext_says_what_a_graph_cannot_hold(tmp_path, settings):
+    from erya import onnx_classifier
+
+    model = catalog.model("classify/fasttext", "tiny", settings).fit(*classify.toy())
+    with pytest.raises(UsageError, match="max_n=0") as refused:
+        onnx_classifier.write(tmp_path / "m.onnx", model)
+    assert "m.bin" in refused.value.help
+
+
+def test_a_word_called_as_the_padding_is_refused(tmp_path):
+    from erya import onnx_classifier
+
+    X, y = ["[PAD] a", "b c"] * 4, ["x", "y"] * 4
+    model = catalog.model("classify/logistic_regression", "tiny", {"tokenizer": "whitespace"}).fit(X, y)
+    with pytest.raises(UsageError, match="PAD"):
+        onnx_classifier.write(tmp_path / "m.onnx", model)
+
+
+def test_hashes_are_those_of_fasttext():
+    from erya.models.fasttext.features import fnv1a
+    from erya.parts.onnx_inputs import signed_hash
+
+    for word in ["", "soup", "汤", "naïve", "\ud800"]:
+        assert signed_hash(word) % (1 << 32) == fnv1a(word)
+        assert -(1 << 31) <= signed_hash(word) < 1 << 31
 
 
 @pytest.mark.parametrize("room", ["textcnn", "gru", "transformer_classifier"])
