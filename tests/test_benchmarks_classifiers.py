@@ -14,7 +14,7 @@ if str(ROOT) not in sys.path:
 
 torch = pytest.importorskip("torch")
 
-from benchmarks import classifier_memory, neural_speed  # noqa: E402
+from benchmarks import classifier_memory, fill_classifiers, neural_speed, results_file  # noqa: E402
 from benchmarks.plain_networks import matrix, plain_network  # noqa: E402
 from erya import catalog  # noqa: E402
 from erya.parts.token_batches import Corpus  # noqa: E402
@@ -71,3 +71,30 @@ def test_a_process_tells_what_it_held():
     ours, padded = (classifier_memory.run("textcnn", way, 40, case) for way in classifier_memory.WAYS)
     held = {way: found["peak"] - found["before"] for way, found in zip(("ours", "padded"), (ours, padded), strict=True)}
     assert 0 < held["ours"] < held["padded"]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_what_was_measured_becomes_tables(tmp_path, monkeypatch, lang):
+    monkeypatch.setattr(results_file, "FOLDER", tmp_path)
+    assert fill_classifiers.memory("textcnn", lang) is None
+    speeds = {"erya": 200_000.0, "torch, batched": 20_000.0, "torch, plain": 8_000.0}
+    prediction = {
+        "data": "thucnews",
+        "texts_per_second": speeds,
+        "ratio": {way: 200_000 / speed for way, speed in speeds.items() if way != "erya"},
+        "greatest_difference": dict.fromkeys(speeds, 1e-7),
+    }
+    cases = classifier_memory.cases((100, 200, 400))
+    held = {name: {"before": 10**8, "peak": 10**8 + 10**6 * number} for number, name in enumerate(cases, 1)}
+    memory = [{"room": room, "way": "erya", "cases": held} for room in ("textcnn", "lstm")]
+    results_file.write(
+        "classifiers",
+        {
+            "prediction": {"rows": [prediction]},
+            "memory": {"rows": memory, "longest": [100, 200, 400], "texts": 50, "batch_size": 16},
+        },
+    )
+    assert "| 8,000 | 25.0 × | 1e-07 |" in fill_classifiers.prediction("textcnn", lang)
+    table = fill_classifiers.memory("lstm", lang)
+    assert "| Erya | 1.0 MB | 2.0 MB | 3.0 MB | 4.0 MB | 5.0 MB |" in table
+    assert table.count("| Erya |") == 1
