@@ -35,9 +35,13 @@ class Cells:
 
     def __init__(self, name: str, folder: Path = FOLDER) -> None:
         self.path = folder / f"{name}.json"
-        self.cells: dict[str, dict[str, Any]] = {}
+        self.cells = self._on_disk()
+
+    def _on_disk(self) -> dict[str, dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
         if self.path.is_file():
-            self.cells = json.loads(self.path.read_text(encoding="utf-8"))["cells"]
+            found = json.loads(self.path.read_text(encoding="utf-8"))["cells"]
+        return found
 
     def __contains__(self, key: str) -> bool:
         return key in self.cells
@@ -49,8 +53,9 @@ class Cells:
         return len(self.cells)
 
     def put(self, key: str, figures: dict[str, Any]) -> None:
-        """Keep one cell, on disk before this returns."""
+        """Keep one cell, on disk before this returns; what another process has put there meanwhile stays."""
         day = datetime.now(UTC).date().isoformat()
+        self.cells = self._on_disk()
         self.cells[key] = {**figures, "measured": day, "environment": environment()}
         ordered = {name: self.cells[name] for name in sorted(self.cells)}
         text = json.dumps({"cells": ordered}, ensure_ascii=False, indent=1) + "\n"
@@ -82,6 +87,8 @@ def fill(
         if budget is not None and monotonic() - began > 60 * budget:
             print("the budget is used up; the next call goes on from here", file=sys.stderr)
             break
+        if keep and cell.key in kept:
+            continue  # another process was faster
         figures = measure(cell)
         if keep:
             kept.put(cell.key, figures)

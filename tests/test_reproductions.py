@@ -46,6 +46,15 @@ def test_a_cell_is_on_disk_at_once_and_known_again(tmp_path):
     assert {"erya", "processor", "torch"} <= set(again[CELL.key]["environment"])
 
 
+def test_two_processes_share_a_grid(tmp_path):
+    one, other = Cells("toy", tmp_path), Cells("toy", tmp_path)
+    one.put("a", figures(90.0))
+    other.put("b", figures(91.0))
+    one.put("c", figures(92.0))
+    assert set(Cells("toy", tmp_path).cells) == {"a", "b", "c"}
+    assert "b" in one
+
+
 def test_the_grid_has_folds_where_there_is_no_test_split(tmp_path):
     vectors = tmp_path / "toy.vec"
     vectors.write_text("1 2\na 0.1 0.2\n")
