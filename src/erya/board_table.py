@@ -18,10 +18,16 @@ def columns(document: dict[str, Any]) -> list[str]:
         *map(score_title, others),
         say("train", "训练"),
         say("first answer", "首次回答"),
-        say("queries/s", "查询/秒") if document.get("task") == "vectors" else say("texts/s", "条/秒"),
+        _speed_title(document.get("task")),
         say("size", "大小"),
         say("peak memory", "峰值内存"),
     ]
+
+
+def _speed_title(task: str | None) -> str:
+    if task == "vectors":
+        return say("queries/s", "查询/秒")
+    return say("sentences/s", "句/秒") if task == "tag" else say("texts/s", "条/秒")
 
 
 def score_names(document: dict[str, Any]) -> list[str]:
@@ -37,6 +43,9 @@ def score_title(name: str) -> str:
         "precision_at_1": "P@1",
         "macro_f1": say("macro F1", "宏 F1"),
         "analogy_accuracy": say("analogies", "类比"),
+        "f1": "F1",
+        "precision": say("precision", "精确率"),
+        "recall": say("recall", "召回率"),
     }
     return known.get(name, name.removeprefix("spearman_"))
 
@@ -102,12 +111,18 @@ def plain_table(document: dict[str, Any], width: int | None = None) -> str:
     rows = [cells(row, document) for row in document["rows"]]
     majority = document.get("baseline")
     if majority:
-        always = say("always", "总猜") + f" “{majority['label']}”"
-        rows.append([always, f"{majority['majority']:.4f}", *[""] * (len(columns(document)) - 2)])
+        rows.append([guess(document), f"{majority['majority']:.4f}", *[""] * (len(columns(document)) - 2)])
     text = aligned(rows, width, document)
     if any(row["status"] == "budget" for row in document["rows"]):
         text.append(say("◷ stopped by the budget", "◷ 因预算用完而停止"))
     return "\n".join(text)
+
+
+def guess(document: dict[str, Any]) -> str:
+    """What the baseline does: always one label, or each token's most frequent tag."""
+    if document.get("task") == "tag":
+        return say("each token's most frequent tag", "每个词最常见的标签")
+    return say("always", "总猜") + f" “{document['baseline']['label']}”"
 
 
 def seconds(value: float | None) -> str:

@@ -49,7 +49,7 @@ class Trained:
         scored_on: ``"test"``, else ``"dev"``; None where there are no labelled rows but those of training.
         scores: by name, of that part.
         baseline: the most frequent training label and the accuracy (of several labels a row: the micro F1) of always
-            answering it; None where unknown.
+            answering it; of tags ``tag.BASELINE`` and what each token's most frequent tag scores. None where unknown.
         seconds: of fitting, all sessions of a resumed training together.
         stopped_at_step: where the budget ended training, or None.
     """
@@ -236,6 +236,9 @@ def _scored_part(dataset: Dataset) -> tuple[str | None, Part | None]:
 
 def _scores(model: Model, part: Part) -> dict[str, Score]:
     task = tasks.find(model.task())
+    if model.task() == "tag":
+        tagged: dict[str, Score] = task.scores(part.targets, [task.TagRun(model.predict(part.inputs))])
+        return tagged
     answers = task.Run(
         model.predict(part.inputs),
         model.predict_proba(part.inputs) if hasattr(model, "predict_proba") else None,
@@ -248,7 +251,11 @@ def _scores(model: Model, part: Part) -> dict[str, Score]:
 def _baseline(model: Model, dataset: Dataset, part: Part | None) -> tuple[str, float] | None:
     if part is None or part.targets is None or not dataset.train.targets:
         return None
-    label, share = tasks.find(model.task()).majority(dataset.train.targets, part.targets)
+    task = tasks.find(model.task())
+    if model.task() == "tag":
+        rule = task.most_frequent(dataset.train.inputs, dataset.train.targets, part.inputs)
+        return task.BASELINE, task.headline(part.targets, rule)
+    label, share = task.majority(dataset.train.targets, part.targets)
     return str(label), float(share)
 
 

@@ -88,6 +88,16 @@ class Texts:
             env=True,
         ),
     ] = None
+    tokens: Annotated[
+        str | None,
+        option(
+            "--tokens",
+            "COL",
+            "tagging: column (a number) or JSON key of the tokens",
+            "序列标注：词所在的列（序号）或 JSON 键",
+            panel=_data(),
+        ),
+    ] = None
     no_header: Annotated[
         bool,
         option(
@@ -103,8 +113,8 @@ class Texts:
         option(
             "--format",
             "NAME",
-            "csv tsv jsonl txt labels; else told by the name and the first lines",
-            "csv tsv jsonl txt labels；不写则按文件名与开头几行判断",
+            "csv tsv jsonl txt labels, of tags conll jsonl brat; else told by the name and the first lines",
+            "csv tsv jsonl txt labels，序列标注 conll jsonl brat；不写则按文件名与开头几行判断",
             panel=_data(),
         ),
     ] = None
@@ -142,6 +152,16 @@ class Columns(Texts):
 
     label: Annotated[
         str | None, option("--label", "COL", "column of the label", "标签所在的列", panel=_data(), env=True)
+    ] = None
+    tags: Annotated[
+        str | None,
+        option(
+            "--tags",
+            "COL",
+            "tagging: column (a number) or JSON key of the tags or spans",
+            "序列标注：标签所在的列（序号），或标签、片段的 JSON 键",
+            panel=_data(),
+        ),
     ] = None
     weight: Annotated[
         str | None, option("--weight", "COL", "column of the row's weight", "行权重所在的列", panel=_data(), env=True)

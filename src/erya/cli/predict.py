@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from erya.cli import output
+from erya.cli import output, tag_answers
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.look import shown_text, shown_word
@@ -117,8 +117,10 @@ def predict(
             say("--input and a file: give one of them", "--input 与文件只能给一个"),
             help=f'erya predict {shown_path(model)} --input "…"',
         )
-    rows = _typed(texts) if texts else _rows(source, columns, model)
-    loaded = catalog.load(model)
+    loaded: Any = catalog.load(model)
+    if loaded.task() == "tag":
+        tag_answers.refuse_probabilities(top is not None or min_probability is not None or abstain, shown_path(model))
+    rows = _typed(texts) if texts else _rows(source, columns, model, loaded.task())
     least = _least(loaded, model, min_probability, abstain)
     decide = _decision(loaded, count, least, min_probability is not None, abstain)
     answers = _answers(loaded, rows, decide, columns.bad_rows_policy() == "stop" and not jsonl)
@@ -185,7 +187,7 @@ def _typed(texts: list[str]) -> Iterator[Row]:
     return enumerate(texts, 1)
 
 
-def _rows(source: str | None, columns: Texts, model: str) -> Iterator[Row | Reject]:
+def _rows(source: str | None, columns: Texts, model: str, task: str) -> Iterator[Row | Reject]:
     """The texts of a file or of standard input, one by one."""
     from erya.text.read import stream
 
@@ -205,6 +207,8 @@ def _rows(source: str | None, columns: Texts, model: str) -> Iterator[Row | Reje
         where: Any = sys.stdin.buffer
     else:
         where = str(Path(source).expanduser())
+    if task == "tag":
+        return tag_answers.rows(where, columns, format)
     header = False if columns.no_header else None
     return stream(
         where, text=columns.text, text2=columns.text2, header=header, encoding=columns.encoding, format=format
@@ -228,7 +232,7 @@ def _chunks(rows: Iterable[Row | Reject]) -> Iterator[list[Row | Reject]]:
 
 def _decision(model: Any, top: int | None, least: float, told: bool, abstain: bool) -> Decide:
     """How probabilities become an answer."""
-    if model.task() == "vectors":
+    if model.task() in ("vectors", "tag"):
         return lambda number, probabilities: {}
     labels = model.classes_.tolist()
     if not getattr(model, "several_", False):
@@ -251,6 +255,9 @@ def _answers(model: Model, rows: Iterable[Row | Reject], decide: Decide, stop: b
         return
     for chunk in _chunks(rows):
         sound = [row for row in chunk if isinstance(row, tuple)]
+        if model.task() == "tag":
+            yield from _tags(model, chunk, sound, stop)
+            continue
         probabilities = model.predict_proba([text for _, text in sound]) if sound else []
         found = iter(probabilities)
         for row in chunk:
@@ -261,6 +268,19 @@ def _answers(model: Model, rows: Iterable[Row | Reject], decide: Decide, stop: b
             else:
                 yield {"row": row.row, "error": row.reason, "code": row.code}
         sys.stdout.flush()
+
+
+def _tags(model: Any, chunk: list[Row | Reject], sound: list[Row], stop: bool) -> Iterator[dict[str, Any]]:
+    """One ``{"row", "text", "tokens", "tags", "spans"}`` a sentence."""
+    found = tag_answers.answers(model, sound)
+    for row in chunk:
+        if isinstance(row, tuple):
+            yield next(found)
+        elif stop and not row.harmless:
+            raise _unreadable(row)
+        else:
+            yield {"row": row.row, "error": row.reason, "code": row.code}
+    sys.stdout.flush()
 
 
 def _vectors(model: Any, rows: Iterable[Row | Reject], stop: bool) -> Iterator[dict[str, Any]]:
@@ -317,6 +337,8 @@ def _plain_line(answer: dict[str, Any]) -> str:
     """
     if answer.get("abstained"):
         return f"\t{answer['top'][0][1]:.4f}"
+    if "tags" in answer:
+        return tag_answers.line(answer)
     if "word" in answer:
         return " ".join([quoted(answer["word"], 200), *map(str, answer["answer"])])
     if isinstance(answer.get("answer"), list):

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def how_to_read(source: str, task: str, columns: Columns, parts: Parts | None) -> dict[str, Any]:
     """The description of a reading that a run folder keeps: ``{"source", "read": {…}, "split": {…} or None}``."""
     read: dict[str, Any] = {"task": task, "bad_rows": columns.bad_rows_policy()}
-    for name in ("text", "text2", "label", "weight", "label_separator", "encoding", "format"):
+    names = ("text", "text2", "label", "weight", "tokens", "tags", "label_separator", "encoding", "format")
+    for name in names:
         if getattr(columns, name) is not None:
             read[name] = getattr(columns, name)
     if columns.no_header:
@@ -87,6 +88,8 @@ def corpus_facts(corpus: Corpus) -> dict[str, Any]:
 
 def data_line(dataset: Dataset) -> str:
     """``100,412 rows · zh 71 % en 29 % · 5 labels · 212 rejected``."""
+    if dataset.kind == "tags":
+        return _tags_line(dataset)
     rows = sum(len(part) for _, part in dataset.parts())
     split = say(" ", "、").join(f"{part_name(name)} {len(part):,}" for name, part in dataset.parts())
     pieces = [
@@ -100,6 +103,30 @@ def data_line(dataset: Dataset) -> str:
         )
     if dataset.train.targets is not None:
         pieces.append(say(f"{len(dataset.labels)} labels", f"{len(dataset.labels)} 个标签") + _each_row(dataset))
+    if dataset.reading.rejected:
+        pieces.append(rejected(dataset.reading))
+    return " · ".join(pieces)
+
+
+def _tags_line(dataset: Dataset) -> str:
+    """``13,075 sentences (train 13,075 …) · 119,000 tokens · en 100 % · 39 types of spans``."""
+    from erya.text.tag_schemes import Flat, detect, parsed
+
+    rows = sum(len(part) for _, part in dataset.parts())
+    tokens = sum(len(sentence) for _, part in dataset.parts() for sentence in part.inputs)
+    split = say(" ", "、").join(f"{part_name(name)} {len(part):,}" for name, part in dataset.parts())
+    pieces = [
+        say(f"{rows:,} sentences", f"{rows:,} 个句子")
+        + (say(f" ({split})", f"（其中{split}）") if dataset.dev or dataset.test else ""),
+        say(f"{tokens:,} tokens", f"{tokens:,} 个词"),
+    ]
+    if dataset.train.targets is not None:
+        names = dataset.labels
+        types = {parsed(name)[1] for name in names} - {""}
+        if detect(Flat.of(dataset.train.targets)) == "none" or not types:
+            pieces.append(say(f"{len(names)} tags", f"{len(names)} 种标签"))
+        else:
+            pieces.append(say(f"{len(types)} types of spans", f"{len(types)} 类片段"))
     if dataset.reading.rejected:
         pieces.append(rejected(dataset.reading))
     return " · ".join(pieces)

@@ -176,7 +176,11 @@ def check_kind(model: str, dataset: Dataset | Corpus) -> None:
     from erya.text.dataset import Dataset
 
     task = model.split("/")[0]
-    if isinstance(dataset, Dataset) and not catalog.card_of(model).tasks[task].takes(dataset.kind):
+    if (
+        isinstance(dataset, Dataset)
+        and dataset.kind != "tags"
+        and not catalog.card_of(model).tasks[task].takes(dataset.kind)
+    ):
         raise classify.not_taken(dataset.kind, catalog.taking(dataset.kind, task))
 
 
@@ -260,8 +264,11 @@ def _show_trained(trained: Trained, manner: Manner, data: str | None, more: dict
     if trained.scores:
         score = trained.scores[headline]
         line += f"   {score_name(headline)} {score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
+    tagger = trained.model.task() == "tag"
     if trained.baseline:
-        line += "   " + say(f"majority baseline {trained.baseline[1]:.3f}", f"总猜最常见标签 {trained.baseline[1]:.3f}")
+        share = f"{trained.baseline[1]:.3f}"
+        rule = say(f"each token's most frequent tag {share}", f"每个词最常见的标签 {share}")
+        line += "   " + (rule if tagger else say(f"majority baseline {share}", f"总猜最常见标签 {share}"))
     output.write(output.fact(say("saved", "已保存"), line))
     if trained.stopped_at_step is not None:
         manner.talk(
@@ -278,6 +285,11 @@ def _show_trained(trained: Trained, manner: Manner, data: str | None, more: dict
             output.fact(
                 "",
                 say(
+                    "no better than each token's most frequent tag; try erya check DATA --task tag",
+                    "不比给每个词最常见的标签好；先用 erya check --task tag 检查数据",
+                )
+                if tagger
+                else say(
                     "no better than always answering the most frequent label; try erya check DATA",
                     "不比总猜最常见的标签好；先用 erya check 检查数据",
                 ),
@@ -289,7 +301,7 @@ def _show_trained(trained: Trained, manner: Manner, data: str | None, more: dict
         return
     manner.next(
         f'erya predict {name} --input "…"',
-        f'erya explain {name} "…"',
+        f'erya show {name} lattice "…"' if tagger else f'erya explain {name} "…"',
         f"erya evaluate {name} {shown_path(data or 'test.csv')}",
     )
 
@@ -306,6 +318,9 @@ def score_name(name: str) -> str:
         "precision_at_1": say("precision at 1", "首选精确率"),
         "recall_at_1": say("recall at 1", "首选召回率"),
         "analogy_accuracy": say("analogies", "类比"),
+        "f1": "F1",
+        "precision": say("precision", "精确率"),
+        "recall": say("recall", "召回率"),
     }.get(name, name)
 
 

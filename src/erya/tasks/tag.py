@@ -16,6 +16,7 @@ import numpy as np
 from erya.tasks._answers import LabelScore
 from erya.tasks._tag_answers import Span, Tagging, answers, token_spans
 from erya.tasks._tag_examples import Examples, examples, sentences, tokenizer_for
+from erya.tasks._tag_raw import RawScore, raw_score, tagged
 from erya.tasks._tag_scores import (
     Mistakes,
     TagRun,
@@ -33,6 +34,7 @@ from erya.text.span_tags import SpansError, TextSpan, spans_to_tags
 from erya.text.tag_schemes import SCHEMES, Allowed, Flat, Scheme, allowed, convert, detect
 
 __all__ = [
+    "BASELINE",
     "HEADLINE",
     "LOWER_IS_BETTER",
     "SCHEMES",
@@ -41,6 +43,7 @@ __all__ = [
     "Examples",
     "LabelScore",
     "Mistakes",
+    "RawScore",
     "Scheme",
     "Sentence",
     "Span",
@@ -61,6 +64,7 @@ __all__ = [
     "most_frequent",
     "paired_test",
     "per_label",
+    "raw_score",
     "row_errors",
     "scheme_of",
     "scores",
@@ -68,6 +72,7 @@ __all__ = [
     "sklearn_tags",
     "spans_to_tags",
     "strict_f1",
+    "tagged",
     "token_spans",
     "tokenizer_for",
     "toy",
@@ -79,6 +84,7 @@ FIRST_USE = 'erya predict FILE.erya --input "TEXT"'
 HEADLINE = "f1"
 SCORE_NAMES = ("f1", "precision", "recall", "accuracy")
 LOWER_IS_BETTER: tuple[str, ...] = ()
+BASELINE = "most-frequent-tag"  # the rule of ``most_frequent``, by name
 
 
 def scheme_of(targets: Sequence[Sequence[str]]) -> Scheme:
