@@ -9,7 +9,7 @@ import pytest
 
 import erya
 from erya import advice, catalog
-from erya.contestants import Budget
+from erya.contest_clock import BESIDE, Clock, Turn, in_turn
 from erya.errors import DataError, ModelFileError, UsageError
 from erya.tasks import classify
 from erya.text.dataset import Dataset, Part
@@ -148,11 +148,70 @@ def test_wrong_calls(data, tmp_path):
         erya.compare([tmp_path / "damaged.erya"], data)
 
 
-def test_budget_is_shared_equally_among_those_to_come():
-    assert Budget(None, 3).share() is None
-    clock = Budget(30.0, 3)
-    assert clock.share() == pytest.approx(10, abs=0.1)
-    assert clock.share() == pytest.approx(15, abs=0.1)  # the first took no time
+class Hand:
+    """A clock that is moved by hand."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_budget_is_shared_equally_and_what_is_left_over_goes_to_the_others():
+    assert Clock(None, ["", "neural"]).turn("") == Turn(None, None, 2)
+    hand = Hand()
+    clock = Clock(600.0, ["", "", "neural", "neural"], now=hand)
+    first = clock.turn("")
+    assert first.seconds == pytest.approx((clock.left() - 2 * BESIDE[""] - 2 * BESIDE["neural"]) / 4)
+    hand.now += 3.0  # it needed 2 seconds of the 140 and something
+    clock.took("", 3.0, 2.0)
+    clock.scored_one(0.1)
+    second = clock.turn("")
+    assert second.seconds > first.seconds * 1.25
+    whole, half = (Clock(600.0, ["neural"], now=Hand()).turn("neural", seeds).seconds for seeds in (1, 2))
+    assert half == pytest.approx(whole / 2)
+
+
+@pytest.mark.parametrize("budget", [20.0, 60.0, 90.0, 300.0, 600.0])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_budget_holds_whatever_the_models_take(budget, seed):
+    """Some are done at once, some take their share, some ignore it and are killed; start, answers and scores take what they take."""
+    generator, hand = np.random.default_rng(seed), Hand()
+    kinds = [None, *[""] * 6, *["neural"] * 10]
+    clock = Clock(budget, [kind for kind in kinds if kind is not None], now=hand, contestants=len(kinds))
+    scoring, granted = generator.uniform(0.02, 0.3), []
+    for place in in_turn(kinds):
+        kind = kinds[place]
+        if kind is not None:
+            turn = clock.turn(kind)
+            if turn is None:
+                continue
+            beside = generator.uniform(0.6, 1.0) * BESIDE[kind]
+            training = turn.seconds * generator.choice([0.1, 1.0, 9.0])
+            took = min(training + beside, turn.limit)
+            granted.append(turn.seconds)
+            hand.now += took
+            if took < turn.limit:
+                clock.took(kind, took, training)
+        hand.now += scoring
+        clock.scored_one(scoring)
+    hand.now += 1.0 + 0.3 * scoring * len(kinds) * (len(kinds) - 1) / 2
+    assert hand.now <= budget
+    if budget >= 300:
+        assert len(granted) >= (16 if budget == 600 else 14), "all have had their turn"
+
+
+def test_what_is_quick_comes_first_under_a_budget():
+    assert in_turn(["", "neural", None, "", "neural", "cluster"]) == [2, 0, 3, 1, 4, 5]
+
+
+def test_a_model_for_which_no_time_is_left_says_so(data):
+    board = erya.compare(["classify/naive_bayes", "classify/svm"], data, budget=15.0)
+    assert board.document["seconds"] < 15.0
+    assert {row["status"] for row in board.rows} == {"ok"}
+    spent = erya.compare(["classify/naive_bayes", "classify/svm"], data, budget=3.0)
+    assert [row["status"] for row in spent.rows] == ["skipped", "skipped"]
+    assert "before its turn" in spent.table()
 
 
 # ---- advice ---------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from erya import artefact, catalog, tasks
+from erya.contest_clock import Clock, Turn
 from erya.errors import DataError, EryaError, Interrupted, ModelFileError, ResourceError, UsageError, quoted
 from erya.language import say
 
@@ -178,24 +179,15 @@ def _by_id(id: str, seeds: list[int]) -> Contestant:
 # ---- how they answer ---
 
 
-class Budget:
-    """Shares what is left of the budget equally among the trainings that are still to come."""
-
-    def __init__(self, seconds: float | None, trainings: int) -> None:
-        self.deadline = None if seconds is None else time.monotonic() + seconds
-        self.left = trainings
-
-    def share(self) -> float | None:
-        """Seconds for the next model; None without a budget."""
-        if self.deadline is None:
-            return None
-        share = max(0.0, self.deadline - time.monotonic()) / max(1, self.left)
-        self.left -= 1
-        return share
+def needs(contestant: Contestant) -> str | None:
+    """What its training needs: "" or the name of an extra; None where it is not trained in a process of its own."""
+    if contestant.kind != "id" or contestant.status in ("skipped", "refused"):
+        return None
+    return catalog.card_of(contestant.model).extra or ""
 
 
 def take_part(
-    contestant: Contestant, trial: Trial, settings: dict[str, Any], folder: Path, clock: Budget, watch: Watch
+    contestant: Contestant, trial: Trial, settings: dict[str, Any], folder: Path, clock: Clock, watch: Watch
 ) -> None:
     """Let one contestant answer; what goes wrong with a model becomes its row, not an exception.
 
@@ -203,7 +195,6 @@ def take_part(
         EryaError: a file that the user named does not fit.
     """
     if contestant.status in ("skipped", "refused"):
-        clock.share()
         return
     try:
         if contestant.kind == "predictions":
@@ -222,22 +213,40 @@ def take_part(
 
 
 def _run_apart(
-    contestant: Contestant, trial: Trial, settings: dict[str, Any], folder: Path, clock: Budget, watch: Watch
+    contestant: Contestant, trial: Trial, settings: dict[str, Any], folder: Path, clock: Clock, watch: Watch
 ) -> None:
-    share = clock.share() if contestant.kind == "id" else None
+    kind, began = needs(contestant), time.monotonic()
+    turn: Turn | None = Turn(None, None, FIRST_ANSWERS)
+    if kind is not None:
+        turn = clock.turn(kind, len(contestant.seeds))
+    if turn is None:
+        contestant.status, contestant.error = (
+            "skipped",
+            say("the budget was spent before its turn", "轮到它时预算已用完"),
+        )
+        return
+    _trained(contestant, trial, settings, folder, turn, watch)
+    training = [result.get("train_seconds") for result in contestant.results]
+    if kind is not None and None not in training:
+        clock.took(kind, (time.monotonic() - began) / len(training), sum(training) / len(training))
+
+
+def _trained(
+    contestant: Contestant, trial: Trial, settings: dict[str, Any], folder: Path, turn: Turn, watch: Watch
+) -> None:
     for seed in contestant.seeds:
         job_folder = Path(tempfile.mkdtemp(dir=folder))
         job: dict[str, Any] = {
             "digest": trial.digest,
             "task": trial.task,
-            "budget_seconds": None if share is None else share / len(contestant.seeds),
+            "budget_seconds": turn.seconds,
         }
         if contestant.kind == "artefact":
             job["artefact"] = str(Path(contestant.value).resolve())
         else:
             job |= {"id": contestant.model, "wishes": {**settings, "seed": seed}}
         write_json(job_folder / "job.json", job)
-        result = run_process(contestant.model, job_folder, job["budget_seconds"], watch)
+        result = run_process(contestant.model, job_folder, turn.seconds, watch, limit=turn.limit)
         contestant.results.append(result)
         if result["status"] == "failed":
             if result.get("code") and contestant.kind == "artefact":
@@ -249,7 +258,7 @@ def _run_apart(
         if "seed" not in result["settings"]:
             break  # a model without a seed gives the same bits each time: once is enough
     path = Path(job["artefact"]) if contestant.kind == "artefact" else job_folder / "model.erya"
-    contestant.first_answer = _first_answer(path, folder)
+    contestant.first_answer = _first_answer(path, folder, turn.first_answers)
 
 
 def _as_error(result: dict[str, Any]) -> EryaError:
@@ -308,14 +317,15 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
 
 
-def _first_answer(path: Path, folder: Path) -> float | None:
-    """Seconds from nothing to the first answer: start Python, load the file, predict one text."""
+def _first_answer(path: Path, folder: Path, times: int = FIRST_ANSWERS) -> float | None:
+    """Seconds from nothing to the first answer: start Python, load the file, predict one text; the fastest of several ``times``."""
     code = (
         "import sys, erya; model = erya.load(sys.argv[1])\n"
-        "print(model.predict([sys.argv[2]])[0] if hasattr(model, 'predict_proba') else model.most_similar(model.words_[0]))"
+        "asked = hasattr(model, 'predict_proba') or model.task() == 'tag'\n"
+        "print(model.predict([sys.argv[2]])[0] if asked else model.most_similar(model.words_[0]))"
     )
     seconds = []
-    for _ in range(FIRST_ANSWERS):
+    for _ in range(times):
         started = time.perf_counter()
         done = subprocess.run(
             [sys.executable, "-c", code, str(path), "hello 你好"],

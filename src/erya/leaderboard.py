@@ -18,7 +18,8 @@ import numpy as np
 
 from erya import artefact, catalog, tasks
 from erya.advice import advise
-from erya.contestants import Budget, Contestant, Trial, Watch, resolve, take_part, unwatched
+from erya.contest_clock import Clock, in_turn
+from erya.contestants import Contestant, Trial, Watch, needs, resolve, take_part, unwatched
 from erya.errors import UsageError
 from erya.language import language, say
 from erya.run_corpus import Corpus, takes_corpus
@@ -86,11 +87,12 @@ def compare(
             objects, scikit-learn estimators. Default: all models of the data's task.
         data: a Dataset, or whatever ``erya.read`` takes. For word vectors a corpus: a file, a folder, a pattern, a list of
             texts.
-        task: ``"classify"``, ``"vectors"``; None: that of the data or of the first model that tells.
+        task: ``"classify"``, ``"tag"``, ``"vectors"``; None: that of the data or of the first model that tells.
         similarity: files of similarity judgements on which word vectors are scored, besides the bundled analogies.
         seeds: how often each model that has a ``seed`` is trained; scores are means over the seeds.
         seed: the first seed, and the one for the split and the bootstrap.
-        budget: seconds for all training together; what is stopped by it is shown with the step at which it stopped.
+        budget: seconds for everything, shared as ``contest_clock`` says; a training that it stops is shown with the step at which it
+            stopped, and a model for which no time was left says so.
         settings: for every model that has a setting of that name; a sample's own tokenization goes in here too.
         watch: called with each event, for a live table.
 
@@ -109,11 +111,15 @@ def compare(
     )
     with tempfile.TemporaryDirectory(prefix="erya-compare-", ignore_cleanup_errors=True) as folder:
         trial.write(Path(folder) / "data.json")
-        clock = Budget(budget, sum(contestant.kind == "id" for contestant in contestants))
-        for contestant in contestants:
+        kinds = [needs(contestant) for contestant in contestants]
+        clock = Clock(budget, [kind for kind in kinds if kind is not None], contestants=len(contestants))
+        for place in range(len(contestants)) if budget is None else in_turn(kinds):
+            contestant = contestants[place]
             watch({"event": "start", "model": contestant.model})
             take_part(contestant, trial, settings, Path(folder), clock, watch)
+            done = time.perf_counter()
             contestant.row = _row(contestant, trial)
+            clock.scored_one(time.perf_counter() - done)
             watch({"event": "done", **contestant.row})
     document = _document(contestants, trial, settings)
     document["seconds"] = time.perf_counter() - started
@@ -147,13 +153,12 @@ def _trial(data: Any, task: str, similarity: Sequence[str | Path], seed: int) ->
         from erya.trial_words import WordsTrial, corpus_of
 
         return WordsTrial(corpus_of(data, task), similarity)
-    from erya.trial_rows import RowsTrial
-
-    if isinstance(data, Dataset):
-        return RowsTrial(data.split(seed=seed))
     from erya.text.read import read
+    from erya.trial_rows import RowsTrial
+    from erya.trial_tags import TagsTrial
 
-    return RowsTrial(read(data).split(seed=seed))
+    dataset = (data if isinstance(data, Dataset) else read(data, task=task)).split(seed=seed)
+    return TagsTrial(dataset) if dataset.task == "tag" else RowsTrial(dataset)
 
 
 # ---- the document ---------------------------------------------------------------------------------------------

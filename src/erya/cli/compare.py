@@ -107,8 +107,8 @@ def compare(
         option(
             "--budget",
             "TIME",
-            "for all training together: 90s, 5m, 1h",
-            "全部训练的总时长：90s、5m、1h",
+            "for everything together: 90s, 5m, 1h; every model gets an equal part of it",
+            "全部用时：90s、5m、1h；各模型平分",
             panel=training_panel(),
         ),
     ] = None,
