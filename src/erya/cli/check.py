@@ -63,8 +63,8 @@ def check(
         option(
             "--task",
             "TASK",
-            "what the data is for: classify (default), vectors",
-            "数据的用途：classify（默认）、vectors",
+            "what the data is for: classify (default), tag, vectors",
+            "数据的用途：classify（默认）、tag、vectors",
         ),
     ] = None,
 ) -> None:
@@ -85,21 +85,26 @@ def check(
         assert isinstance(corpus, Corpus)
         check_corpus(what, corpus, manner)
     else:
-        _check_data(what, columns, parts, manner)
+        _check_data(what, task or "classify", columns, parts, manner)
 
 
 # ---- data -----------------------------------------------------------------------------------------------------
 
 
-def _check_data(source: str, columns: Columns, parts: Parts, manner: Manner) -> None:
+def _check_data(source: str, task: str, columns: Columns, parts: Parts, manner: Manner) -> None:
     from erya import runs
 
     lenient = columns if columns.bad_rows is not None else replace(columns, bad_rows="skip")
-    how = how_to_read(source, "classify", lenient, parts)
+    how = how_to_read(source, task, lenient, parts)
     if parts.split is None:
         how["split"] = None  # what the user's own files say, not what a split would make of them
     how["read"]["check"] = False  # what cannot be learned from is listed with the other problems
     dataset = runs.read_rows(how)
+    if task == "tag":
+        from erya.cli import tag_check
+
+        _end(tag_check.check(source, dataset, manner))
+        return
     found = examine(dataset)
     unlearnable = any(problem["code"] in UNLEARNABLE for problem in found["problems"])
     if manner.json:

@@ -138,6 +138,11 @@ def _evaluate_rows(
     how["read"]["check"] = False  # one class or one row cannot be learned from, but can be scored
     dataset = runs.read_rows(how)
     name, part = scored_part(dataset, training)
+    if loaded.task() == "tag":
+        from erya.cli import tag_scores
+
+        tag_scores.evaluate(model, loaded, dataset, name, part, strict, manner)
+        return
     task = tasks.find(loaded.task())
     unseen = unseen_labels(loaded, part)
     if unseen and strict:

@@ -153,7 +153,7 @@ def show(
             tuple(word.strip() for word in (words or "").split(",") if word.strip()),
         )
         _show_words(model, loaded, content, inputs, wish, out, manner)
-    elif len(inputs) > 1 and inputs[0].casefold() == "reliability":
+    elif len(inputs) > 1 and inputs[0].casefold() == "reliability" and loaded.task() == "classify":
         _show_reliability(model, loaded, content, inputs[1:], columns, out, manner)
     elif not inputs and not out:
         _overview(model, loaded, content, manner)
@@ -275,7 +275,8 @@ def _overview(path: str, model: Any, content: Any, manner: Manner) -> None:
         output.write(f"  {name}  " + output.styled(say("array ", "数组 ") + "×".join(map(str, shape)), "dim"))
     if content is not None:
         output.write("  card  curve  " + output.styled(say("without a text", "不需要文本"), "dim"))
-    output.write("  reliability DATA  " + output.styled(say("labelled rows", "带标签的数据"), "dim"))
+    if model.task() == "classify":
+        output.write("  reliability DATA  " + output.styled(say("labelled rows", "带标签的数据"), "dim"))
     manner.next(f'erya show {shown_path(path)} "…"', f'erya explain {shown_path(path)} "…"')
 
 
