@@ -227,6 +227,22 @@ def test_calibrated_by_a_temperature(file, tmp_path):
     assert opened.source_ == "classify/textcnn"
 
 
+def test_several_labels_calibrated_by_a_temperature(tmp_path):
+    from erya import onnx_classifier
+    from erya.calibrated import Calibrated
+
+    X, y = classify.toy(seed=1)
+    labels = [[label] for label in y]
+    inner = catalog.model("classify/fasttext", "tiny").fit(X, labels)
+    model = Calibrated.of(inner, X, labels)
+    assert abs(model.calibration_.value - 1) > 0.01
+    onnx_classifier.write(tmp_path / "m.onnx", model)
+    opened = catalog.load(tmp_path / "m.onnx")
+    np.testing.assert_allclose(opened.predict_proba(TEXTS), model.predict_proba(TEXTS), atol=1e-5, rtol=0)
+    np.testing.assert_allclose(opened.thresholds_, model.thresholds_)
+    assert opened.predict(X[:40]).tolist() == model.predict(X[:40]).tolist()
+
+
 def test_curves_are_refused(file, tmp_path):
     from erya import onnx_classifier
     from erya.calibrated import Calibrated
@@ -299,10 +315,55 @@ def _nonsense(model):
         entry.value = "[" * 100_000
 
 
-@pytest.mark.parametrize("change", [_outside, _foreign, _loop, _huge, _nameless, _nonsense])
+def _split(model):
+    model.graph.node[0].op_type = "Split"  # a wrong number of outputs ends the runtime's process
+
+
+@pytest.mark.parametrize("change", [_split, _outside, _foreign, _loop, _huge, _nameless, _nonsense])
 def test_hostile_files_are_refused(file, tmp_path, change):
     with pytest.raises(ModelFileError):
         catalog.load(changed(file[1], change, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("max_skip_count", 1 << 20),
+        ("ngram_counts", [0, 1 << 20, 3]),
+        ("ngram_counts", [5]),
+        ("ngram_indexes", [-1]),
+        ("ngram_indexes", [0]),
+        ("max_gram_length", 1 << 20),
+        ("min_gram_length", 0),
+        ("mode", "IDF"),
+    ],
+)
+def test_hostile_counting_is_refused(tmp_path, name, values):
+    """The runtime would look into memory that is not its own."""
+    from erya import onnx_classifier
+
+    model = catalog.model("classify/logistic_regression", "tiny").fit(*classify.toy(seed=1))
+    onnx_classifier.write(tmp_path / "m.onnx", model)
+
+    def change(model):
+        node = next(node for node in model.graph.node if node.op_type == "TfIdfVectorizer")
+        kept = [attribute for attribute in node.attribute if attribute.name != name]
+        del node.attribute[:]
+        node.attribute.extend([*kept, onnx.helper.make_attribute(name, values)])
+
+    with pytest.raises(ModelFileError, match="n-grams"):
+        catalog.load(changed(tmp_path / "m.onnx", change, tmp_path))
+
+
+def test_a_graph_that_fails_while_it_answers_is_a_bad_file(file, tmp_path):
+    def change(model):
+        for tensor in model.graph.initializer:
+            if tensor.name == "embedding":  # of three tokens
+                tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor)[:3], "embedding"))
+
+    opened = catalog.load(changed(file[1], change, tmp_path))
+    with pytest.raises(ModelFileError, match="cannot answer"):
+        opened.predict_proba(["the soup is tasty"])
 
 
 @pytest.mark.parametrize("data", [b"", b"\x08", b"no onnx at all", b"\xff" * 100])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,18 @@ MOST_BYTES = (1 << 31) - 1  # protobuf's own limit
 MOST_WHOLE = 1 << 20  # a whole number among the constants: sizes, axes and ids, never more
 _OPERATORS = """Add And Cast Concat Conv CumSum Div Equal Erf Expand Flatten Gather GatherElements GRU Identity LayerNormalization
     Less LessOrEqual Log LSTM MatMul Max MaxPool Mod Mul Neg Not Pad Range ReduceL2 ReduceMax ReduceMean ReduceSum Relu Reshape
-    ReverseSequence RNN ScatterElements ScatterND Shape Sigmoid Slice Softmax Softplus Split Squeeze Sub Tanh TfIdfVectorizer
+    ReverseSequence RNN ScatterElements ScatterND Shape Sigmoid Slice Softmax Softplus Squeeze Sub Tanh TfIdfVectorizer
     Transpose Unsqueeze Where"""
+LONGEST = 100  # words or characters of an n-gram
+COUNTING = {  # what a TfIdfVectorizer must say, and nothing more
+    "mode": bytes,
+    "min_gram_length": int,
+    "max_gram_length": int,
+    "max_skip_count": int,
+    "ngram_counts": list,
+    "ngram_indexes": list,
+    "pool_int64s": list,
+}
 OPERATORS = frozenset(_OPERATORS.split())
 
 
@@ -61,6 +72,27 @@ def _check_nodes(graph: Any) -> None:
                 raise ValueError("graphs and tables within operators are not read")
             if abs(attribute.i) > MOST_WHOLE or any(abs(number) > MOST_WHOLE for number in attribute.ints):
                 raise ValueError("a size is out of its range")
+        if node.op_type == "TfIdfVectorizer":
+            _check_counting(node)
+
+
+def _check_counting(node: Any) -> None:
+    """Raises ValueError where the lists of a TfIdfVectorizer do not fit one another: the runtime does not always look."""
+    from onnx import helper
+
+    form = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
+    if set(form) != set(COUNTING) or any(type(form[name]) is not kind for name, kind in COUNTING.items()):
+        raise ValueError("n-grams are not counted so")
+    least, most, begins = form["min_gram_length"], form["max_gram_length"], form["ngram_counts"]
+    if form["mode"] != b"TF" or form["max_skip_count"] != 0 or not 1 <= least <= most <= LONGEST or len(begins) != most:
+        raise ValueError("lengths of n-grams out of range")
+    sizes = [after - before for before, after in pairwise([*begins, len(form["pool_int64s"])])]
+    if begins[0] != 0 or any(size < 0 or size % length for length, size in enumerate(sizes, 1)):
+        raise ValueError("the n-grams do not fit their lengths")
+    if sum(size // length for length, size in enumerate(sizes, 1)) != len(form["ngram_indexes"]):
+        raise ValueError("the n-grams do not fit their features")
+    if min(form["ngram_indexes"], default=-1) < 0 or any(sizes[: least - 1]):
+        raise ValueError("there are no n-grams, or too short ones")
 
 
 def _check_constants(graph: Any) -> None:

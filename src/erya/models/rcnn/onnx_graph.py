@@ -41,15 +41,15 @@ def _contexts(graph: Graph, vectors: str, weights: Mapping[str, NDArray[Any]]) -
     steps = recurrent_onnx.steps_of(graph, graph.lengths)
     read = recurrent_onnx.layer(graph, "RNN", graph.add("Transpose", vectors, perm=[1, 0, 2]), steps, own, first=begin)
     states = graph.add("Transpose", read.states, perm=[1, 2, 0, 3])  # (2, B, T, H)
-    forward, backward = graph.add_all("Split", states, outputs=2, axis=0, num_outputs=2)
     begins = graph.add("Unsqueeze", begin, graph.whole(2))  # (2, B, 1, H)
-    before, behind = graph.add_all("Split", begins, outputs=2, axis=0, num_outputs=2)
-    time, one = graph.whole(2), graph.whole(1)
+    forward, backward = (graph.add("Gather", states, graph.scalar(reader)) for reader in (0, 1))  # (B, T, H)
+    before, behind = (graph.add("Gather", begins, graph.scalar(reader)) for reader in (0, 1))  # (B, 1, H)
+    one = graph.whole(1)
     # left of word t: what the forward reader knew behind word t − 1
-    most = graph.add("Slice", forward, graph.whole(0), graph.whole(-1), time)
-    left = graph.add("Concat", before, most, axis=2)
+    earlier = graph.add("Slice", forward, graph.whole(0), graph.whole(-1), one)
+    left = graph.add("Concat", before, earlier, axis=1)
     # right of word t: what the backward reader knew behind word t + 1; nothing, behind the last one
-    later = graph.add("Concat", graph.add("Slice", backward, one, graph.size(backward, 2), time), behind, axis=2)
+    later = graph.add("Concat", graph.add("Slice", backward, one, graph.size(backward, 1), one), behind, axis=1)
     last = graph.add("Equal", graph.places, graph.add("Unsqueeze", graph.add("Sub", graph.lengths, one), one))
     right = graph.add("Where", graph.add("Unsqueeze", last, graph.whole(2)), behind, later)
-    return graph.add("Squeeze", left, graph.whole(0)), graph.add("Squeeze", right, graph.whole(0))
+    return left, right
