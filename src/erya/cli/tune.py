@@ -57,6 +57,10 @@ def register(app: typer.Typer) -> None:
                 say("30 trials; what is set by hand stays", "30 次试验；手动设置的保持不变"),
             ),
             (
+                "erya tune sample:snips classify/textcnn --trials 40 --method optuna",
+                say("trials drawn by Optuna", "由 Optuna 取样"),
+            ),
+            (
                 "erya tune sample:poetry --budget 1h",
                 say("again with a larger budget: goes on where it ended", "加大预算再运行：从上次结束处继续"),
             ),
@@ -140,6 +144,16 @@ def tune(
             "存放记录、model.erya、report.html 与 tune.json 的文件夹（默认 tuned）",
         ),
     ] = None,
+    method: Annotated[
+        str | None,
+        option(
+            "--method",
+            "random|optuna",
+            "where new trials lie: at random, half of them near the best (default), or by Optuna's estimate (erya[optuna])",
+            "新的试验取在哪里：随机，其中一半在最佳附近（默认）；或由 Optuna 估计（需 erya[optuna]）",
+            panel=training_panel(),
+        ),
+    ] = None,
     restart: Annotated[
         bool, option("--restart", "", "throw an earlier search in this folder away", "放弃该文件夹里以前的搜索")
     ] = False,
@@ -151,6 +165,7 @@ def tune(
     fitting.use_machine()
     budget_seconds = seconds("--budget", budget)
     most = None if trials is None else whole("--trials", trials, default=1, least=2)
+    way = chosen("--method", method or "random", list(tuning.METHODS))
     rows = chosen("--refit", refit or "train+dev", ["train+dev", "train"])
     folder = Path(out or FOLDER)
     _check_folder(folder)
@@ -175,6 +190,7 @@ def tune(
             refit=rows,
             folder=folder,
             restart=restart,
+            method=way,
             watch=watcher.watch,
         )
     if manner.json:

@@ -42,6 +42,7 @@ def document(
         "score": search.metric,
         "sign": plan.sign,
         "seed": search.seed,
+        "method": "random" if search.optuna is None else "optuna",
         "budget_seconds": search.budget,
         "trials_asked": search.trials,
         "ended": next((row["ended"] for row in reversed(search.rows) if "ended" in row), None),
@@ -63,7 +64,7 @@ def document(
             "stopped_at_step": winner.result.get("stopped_at_step"),
         },
         "test": _test(search, winner, default, why_not),
-        "environment": environment(),
+        "environment": {**environment(), **({} if search.optuna is None else {"optuna": search.optuna})},
     }
 
 

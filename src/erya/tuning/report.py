@@ -393,8 +393,12 @@ def _next(document: Document, say: Say) -> str:
 
 def _repeat(document: Document, say: Say) -> str:
     found = document["environment"]
-    names = {"erya": "Erya", "python": "Python", "numpy": "NumPy", "torch": "PyTorch"}
-    items = [(names[key], str(found[key])) for key in names if found.get(key)]
+    names = {"erya": "Erya", "python": "Python", "numpy": "NumPy", "torch": "PyTorch", "optuna": "Optuna"}
+    drawn = say("by Optuna's estimate (TPE)", "由 Optuna 估计（TPE）")
+    if document.get("method", "random") == "random":
+        drawn = say("at random, half of them near the best", "随机，其中一半在最佳附近")
+    items = [(say("Trials drawn", "试验取样"), drawn)]
+    items += [(names[key], str(found[key])) for key in names if found.get(key)]
     items += [
         (say("Processor", "处理器"), str(found.get("processor") or "")),
         (say("Threads", "线程"), str(found.get("threads") or "")),

@@ -9,8 +9,10 @@ from erya.errors import DataError, UsageError
 from erya.language import say
 from erya.text.dataset import Dataset
 
+METHODS = ("random", "optuna")
 
-def check(data: Any, budget: float | None, trials: int | None, refit: str) -> None:
+
+def check(data: Any, budget: float | None, trials: int | None, refit: str, method: str) -> None:
     """Raises UsageError for what can be seen to be wrong without reading anything."""
     if data is None:
         raise UsageError("no-data", say("tune needs data", "tune 需要数据"), help='erya.tune(data="sample:snips")')
@@ -23,6 +25,12 @@ def check(data: Any, budget: float | None, trials: int | None, refit: str) -> No
     if refit not in ("train+dev", "train"):
         raise UsageError(
             "bad-value", say(f"refit={refit!r}: train+dev or train", f"refit={refit!r}：可选 train+dev 或 train")
+        )
+    if method not in METHODS:
+        raise UsageError(
+            "bad-value",
+            say(f"method={method!r}: random or optuna", f"method={method!r}：可选 random 或 optuna"),
+            help=" · ".join(METHODS),
         )
 
 

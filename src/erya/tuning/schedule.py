@@ -9,6 +9,8 @@ always trained on all rows too, so that the search never ends below them.
 Half of the draws are anywhere in the space; the others stay near the best settings of their model, as fastText's autotuning does:
 in a space of many settings, of which only some matter, most of what is good is a step away from what is good already.
 
+Where a new trial lies may also be the affair of another sampler (``tpe.py``); all else stays.
+
 Several models share a bracket. Since some learn from few rows and others need many, a score on a part of the rows is
 compared only after what the same model's defaults gained from that part to all rows was added to it.
 
@@ -18,7 +20,7 @@ not been – but where a budget ends, the clock decides. Nothing here trains, me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +34,8 @@ LEAST_ROWS = 300  # of the lowest rung
 NEAR = 0.5  # share of the draws that stay near the best settings of their model
 HOPELESS = 3  # failures without a success, after which a model is not drawn any more
 
+Known = Sequence[tuple[Mapping[str, Any], float]]  # settings that were tried, and their merit; −inf without a score
+Sampler = Callable[[Entrant, int, int, Known, Mapping[str, Any] | None], dict[str, Any] | None]
 Enough = Callable[[Sequence["Step"]], bool]
 
 
@@ -89,6 +93,13 @@ def shares(rows: int) -> list[float]:
     return found
 
 
+def at_random(
+    entrant: Entrant, seed: int, number: int, known: Known, near: Mapping[str, Any] | None
+) -> dict[str, Any] | None:
+    """Settings anywhere in the space, or near to some; None where all draws had been tried."""
+    return entrant.draw(seed, number, [settings for settings, _ in known], near)
+
+
 def always(steps: Sequence[Step]) -> bool:
     """There is no clock."""
     return True
@@ -105,6 +116,8 @@ class Schedule:
         trials: draws at most, the defaults among them; None: without end.
         sign: 1 where higher scores are better, −1 where lower ones are.
         attempts: what was done already.
+        sampler: draws the settings of a new trial: a function of the model, the seed, the trial's number, what was tried of the model,
+            and settings to stay near.
     """
 
     entrants: Sequence[Entrant]
@@ -113,6 +126,7 @@ class Schedule:
     trials: int | None = None
     sign: int = 1
     attempts: list[Attempt] = field(default_factory=list)
+    sampler: Sampler = at_random
 
     # ---- what is known ----------------------------------------------------------------------------------------
 
@@ -220,13 +234,20 @@ class Schedule:
             weights = np.array([1 / (rank + 1) for rank in range(len(open_))])
             generator = np.random.default_rng([self.seed, number])
             entrant = open_[int(generator.choice(len(open_), p=weights / weights.sum()))]
-            tried = [one.settings for one in self.attempts if one.model == entrant.model]
             near = self._best_of(entrant) if generator.random() < NEAR else None
-            settings = entrant.draw(self.seed, number, tried, near)
+            settings = self.sampler(entrant, self.seed, number, self._known(entrant), near)
             if settings is not None:
                 return Step(number, 0, entrant.model, settings)
             open_.remove(entrant)
         return None
+
+    def _known(self, entrant: Entrant) -> list[tuple[dict[str, Any], float]]:
+        """The trials of a model, by their numbers: settings, and the merit on the most rows that they came to."""
+        last: dict[int, Attempt] = {}
+        for one in self.attempts:
+            if one.model == entrant.model and (one.trial not in last or one.rung >= last[one.trial].rung):
+                last[one.trial] = one
+        return [(one.settings, float(self.merit(one))) for _, one in sorted(last.items())]
 
     def _best_of(self, entrant: Entrant) -> dict[str, Any]:
         """The best settings of a model on all rows so far; else its defaults."""

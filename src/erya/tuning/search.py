@@ -28,7 +28,7 @@ from erya.parts import journal as journals
 from erya.run_folder import RunFolder
 from erya.tasks import classify
 from erya.text.dataset import Dataset
-from erya.tuning import outcome, request, schedule
+from erya.tuning import outcome, request, schedule, tpe
 from erya.tuning.clock import CAUTION, CLOSING, Clock
 from erya.tuning.entrants import Entrant, described, entrants
 from erya.tuning.schedule import Attempt, Schedule
@@ -87,6 +87,7 @@ def tune(
     refit: str = "train+dev",
     folder: str | Path | None = None,
     restart: bool = False,
+    method: str = "random",
     watch: Watch = unwatched,
 ) -> Tuned:
     """Search for good settings of one or several models.
@@ -103,15 +104,18 @@ def tune(
         folder: where journal, model and report are kept; called again with it, a search that was broken off goes on, one that
             ended goes on where the budget is larger now. None: nothing is kept.
         restart: throw away what ``folder`` holds of an earlier search.
+        method: ``"random"``, or ``"optuna"``: where new trials lie is drawn by its tree-structured Parzen estimator; needs the extra
+            ``erya[optuna]``.
         watch: called with each event: begin, start, progress, done, end, refit.
 
     Raises:
         UsageError: unknown models, settings or score; too few trials; nothing to search; a budget too short for one trial.
         DataError: no data, no validation or test rows; the journal is of another search.
-        ResourceError: no trial gave a model; another process works in the folder; the disk is full.
+        ResourceError: no trial gave a model; Optuna is asked for and not installed; another process works in the folder; the disk is full.
         Interrupted: Ctrl-C; called again with its folder the search goes on.
     """
-    request.check(data, budget, trials, refit)
+    request.check(data, budget, trials, refit, method)
+    sampled_by = None if method == "random" else tpe.version()
     dataset = request.dataset(data, seed)
     frozen = request.frozen(settings, dataset)
     found, left_out = entrants([models] if isinstance(models, str) else models, dataset.kind, frozen)
@@ -122,7 +126,8 @@ def tune(
         place = Path(temporary if folder is None else folder)
         lock = _owned(place)
         try:
-            search = _Search(place, lock, dataset, found, metric_of(score, dataset.kind), seed, refit, restart)
+            metric = metric_of(score, dataset.kind)
+            search = _Search(place, lock, dataset, found, metric, seed, refit, restart, sampled_by)
             search.budget, search.trials, search.left_out, search.watch = budget, trials, left_out, watch
             document = search.run()
             model = catalog.load(place / MODEL)
@@ -150,9 +155,10 @@ class _Search:
         seed: int,
         refit: str,
         restart: bool,
+        optuna: str | None,
     ) -> None:
         self.folder, self.dataset, self.entrants, self.metric, self.seed = folder, dataset, found, metric, seed
-        self.journal = folder / JOURNAL
+        self.journal, self.optuna = folder / JOURNAL, optuna
         self.last = dataset
         if refit == "train+dev" and dataset.dev is not None:
             self.last = replace(dataset, train=joined(dataset.train, dataset.dev), dev=None)
@@ -169,7 +175,7 @@ class _Search:
         self.rows = self._open_journal()
 
     def _open_journal(self) -> list[dict[str, Any]]:
-        heading = {
+        heading: dict[str, Any] = {
             "schema": "erya.tune-journal/1",
             "erya": artefact.erya_version(),
             "digest": self.trainings.digest,
@@ -181,6 +187,8 @@ class _Search:
                 for one in self.entrants
             },
         }
+        if self.optuna is not None:  # another version of it draws otherwise
+            heading["optuna"] = self.optuna
         try:
             return journals.opened(self.journal, heading)
         except DataError as problem:
@@ -200,6 +208,7 @@ class _Search:
             self.trials,
             -1 if self.metric in classify.LOWER_IS_BETTER else 1,
             done,
+            schedule.at_random if self.optuna is None else tpe.draw,
         )
         growth = len(self.last.train) / max(1, len(self.dataset.train))
         clock = Clock(self.budget, sum(one.seconds for one in done), growth, self.trainings.shares)

@@ -133,4 +133,5 @@ def command(document: dict[str, Any]) -> str:
         if not (sample and name == "tokenizer")
     ]
     pieces += [f"--seed {document['seed']}"] if document["seed"] else []
+    pieces += ["--method optuna"] if document.get("method") == "optuna" else []
     return " ".join([*pieces, f"-o {shlex.quote(str(document.get('folder', 'tuned')))}"])
