@@ -289,14 +289,14 @@ def test_a_sweep_varies_one_thing_and_holds_the_base():
     different = {
         cells.written(zhang_wallace.BASE | one) for changes in zhang_wallace.SWEEPS.values() for one in changes
     }
-    assert len({cell.key for cell in grid}) == len(grid) == 2 * 4 * len(different)
+    assert len({cell.key for cell in grid}) == len(grid) == 2 * (1 + 1 + 1 + 3) * len(different)
     assert '"dropout":0.5' in grid[0].key, "every setting is in the key"
     assert [cell.change for cell in grid[:4]] == ["{}"] * 4, "the base first"
 
 
 def test_one_cell_of_the_sensitivity_analysis_is_trained(tmp_path):
     shared(tmp_path, "cr", {"all": [(text, label) for text, label in ROWS]})
-    cell = zhang_wallace.Cell("cr", '{"dim":6,"epochs":2,"filters":3,"pooling":"local","regions":2}', 1)
+    cell = zhang_wallace.Cell("cr", '{"dim":6,"epochs":2,"filters":3,"pooling":"local","regions":2}', 1, 2)
     found = zhang_wallace.measure(cell, shared=tmp_path)
     assert found["rows"] == [36, 4]
     assert 0 <= found["accuracy"] <= 100
@@ -308,11 +308,12 @@ def test_the_card_of_the_sensitivity_analysis_compares_with_the_base(tmp_path):
     assert zhang_wallace.card("zh", kept) == "尚未测量\n"
     for data in zhang_wallace.DATA:
         for seed, (base, changed) in enumerate(((80.0, 81.0), (82.0, 81.0), (81.0, 82.0))):
-            kept.put(zhang_wallace.Cell(data, "{}", seed).key, figures(base, seed))
+            fold = 0 if data in zhang_wallace.FOLDS else None
+            kept.put(zhang_wallace.Cell(data, "{}", seed, fold).key, figures(base, seed))
             if seed < 2:
-                kept.put(zhang_wallace.Cell(data, '{"dropout":0.0}', seed).key, figures(changed - 2, seed))
+                kept.put(zhang_wallace.Cell(data, '{"dropout":0.0}', seed, fold).key, figures(changed - 2, seed))
     text = zhang_wallace.card("en", kept)
-    assert "| dropout=0.5 | 81.0 | 81.0 | 81.0 | 81.0 |  |" in text
+    assert "| dropout=0.5 | 81.0 | 81.0 | 81.0 (3) | 81.0 |  |" in text, "CR wants three folds"
     assert "| dropout=0.0 | 79.0 (2) | 79.0 (2) | 79.0 (2) | 79.0 (2) | -2.0 |" in text
     assert "| dropout=0.9 | – | – | – | – |  |" in text
     assert text.count("They found:") == len(zhang_wallace.SWEEPS)
