@@ -19,6 +19,8 @@ def advise(document: dict[str, Any]) -> dict[str, Any]:
     """``{"recommended": model or None, "sentences": [...]}``: verdict first, then what to look at, then what to do."""
     if document.get("task") == "vectors":
         return _advise_on_words(document)
+    if document.get("task") == "tag":
+        return _advise_on_tags(document)
     rows = [row for row in document["rows"] if row["scores"]]
     if not rows:
         return {"recommended": None, "sentences": [say("No model finished.", "没有一个模型完成训练。")]}
@@ -112,6 +114,68 @@ def _take(
         f"选 {chosen['name']}：{name} {_score(chosen, ranking)}。{best['name']} 得分最高（{_score(best, ranking)}），"
         f"但差别可能只是运气，而 {chosen['name']} 更省。",
     )
+
+
+# ---- tags ---------------------------------------------------------------------------------------------------
+
+
+def _advise_on_tags(document: dict[str, Any]) -> dict[str, Any]:
+    rows = [row for row in document["rows"] if row["scores"]]
+    if not rows:
+        return {"recommended": None, "sentences": [say("No model finished.", "没有一个模型完成训练。")]}
+    ranking, best = _ranking(document), rows[0]
+    share = f"{document['baseline']['majority']:.1%}"
+    if not document["beats_chance"]:
+        refused = say(
+            f"No model is surely better than giving each token its most frequent tag ({share}): the best, {best['name']}, reaches "
+            f"{_score(best, ranking)}. Look at the tags before any model.",
+            f"没有模型明显好于“给每个词最常见的标签”（{share}）：最好的 {best['name']} 只有 {_score(best, ranking)}。"
+            "先检查标注，再谈模型。",
+        )
+        return {"recommended": None, "sentences": [refused, *_about_sentences(document)]}
+    equals = [best, *[row for row in rows[1:] if not _significant(document, best["model"], row["model"])]]
+    chosen = min(equals, key=lambda row: _cost(row, equals))
+    without = say(
+        f"Giving each token its most frequent tag, whatever stands around it, gets {share}.",
+        f"不看上下文、给每个词最常见的标签，得分为 {share}。",
+    )
+    sentences = [_take(best, chosen, equals, rows, ranking), without, *_cheaper(best, chosen, equals)]
+    kinds = document["kinds"].get(chosen["model"])
+    return {
+        "recommended": chosen["model"],
+        "sentences": [*sentences, *_about_spans(kinds), *_about_sentences(document)],
+    }
+
+
+def _about_spans(kinds: dict[str, Any] | None) -> list[str]:
+    """Which kind of mistake makes most of what is wrong, where one does."""
+    if kinds is None:
+        return []
+    named = {
+        "type": say("the place is right and the type is not", "位置对而类型错"),
+        "boundary": say("the type is right and the boundary is not", "类型对而边界错"),
+        "added": say("there is nothing", "那里本没有片段"),
+        "missed": say("a span is missed altogether", "片段被完全漏掉"),
+    }
+    wrong = sum(kinds[name] for name in (*named, "both"))
+    most = max(named, key=lambda name: kinds[name])
+    if wrong < 20 or kinds[most] < 0.4 * wrong:
+        return []
+    share = f"{kinds[most] / wrong:.0%}"
+    return [say(f"In {share} of its mistakes {named[most]}.", f"它的错误有 {share} 是{named[most]}。")]
+
+
+def _about_sentences(document: dict[str, Any]) -> list[str]:
+    data, found = document["data"], []
+    count = data["duplicates_across_splits"]
+    if count > 0.02 * data["rows"]["test"]:
+        found.append(
+            say(
+                f"{count} sentences occur in more than one part: the scores are a little too high.",
+                f"有 {count} 个句子同时出现在多个部分中：分数略微偏高。",
+            )
+        )
+    return found
 
 
 # ---- labels -------------------------------------------------------------------------------------------------

@@ -79,8 +79,8 @@ def compare(
         option(
             "--task",
             "TASK",
-            "classify, vectors; default: that of the models, else classify",
-            "classify、vectors；默认取模型所属任务，否则 classify",
+            "classify, tag, vectors; default: that of the models, else classify",
+            "classify、tag、vectors；默认取模型所属任务，否则 classify",
         ),
     ] = None,
     similarity: Annotated[
@@ -242,5 +242,6 @@ def _show_next(board: Board, data: str, manner: Manner) -> None:
     ids = {row["model"] for row in board.rows if row["kind"] == "id"}
     name, words = shown_path(data), board.document["task"] == "vectors"
     train = f"erya train {best} {name} -o {'v' if words else 'm'}.erya" if best in ids else ""
-    check = f"erya check {name}" + (" --task vectors" if words else "")
+    task = board.document["task"]
+    check = f"erya check {name}" + (f" --task {task}" if task != "classify" else "")
     manner.next(train, f"erya about {best}" if best in ids else "", check)

@@ -15,6 +15,7 @@ from erya.report_page import (
     errors,
     mistakes,
     ranking,
+    tags,
     tradeoff,
     verdict,
     words,
@@ -29,7 +30,8 @@ def render(document: dict[str, Any]) -> str:
         document: of schema ``erya.compare/1``; its ``language`` (``"en"`` or ``"zh"``) is the page's.
     """
     facts = Facts.of(document)
-    head, sections = words.page(facts) if document.get("task") == "vectors" else _labels_page(facts)
+    pages = {"vectors": words.page, "tag": tags.page}
+    head, sections = pages.get(str(document.get("task")), _labels_page)(facts)
     foot = facts.say(
         "Made by Erya on this computer; nothing on this page was sent or fetched.",
         "由 Erya 在本机生成；本页没有发送或获取任何数据。",

@@ -64,11 +64,13 @@ def _steps(facts: Facts) -> list[tuple[str, str]]:
 
 def _columns(found: dict[str, Any]) -> str:
     """The column options that the data were read with; a sample knows its own."""
+    task = " --task tag" if found.get("target_kind") == "tags" else ""
     if str(found["source"]).startswith("sample:"):
-        return ""
+        return task
     names = {"text": "--text", "text2": "--text2", "label": "--label", "weight": "--weight"}
+    names |= {"tokens": "--tokens", "tags": "--tags"}
     columns = found.get("columns") or {}
-    return "".join(f" {names[key]} {shlex.quote(str(columns[key]))}" for key in names if columns.get(key))
+    return task + "".join(f" {names[key]} {shlex.quote(str(columns[key]))}" for key in names if columns.get(key))
 
 
 def _settings(facts: Facts, row: Row) -> str:

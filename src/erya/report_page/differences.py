@@ -30,6 +30,12 @@ def differences(facts: Facts) -> str:
             "in percentage points. Coloured: significant. ≈: may be luck.",
             "每格为每条测试文本的 F1 在该行模型下比在该列模型下平均高出多少（百分点）。有颜色：差别显著；≈：可能只是运气。",
         )
+    if facts.document.get("task") == "tag":
+        caption = say(
+            f"Each cell: {facts.measure} of the row's model minus that of the column's, in percentage points. Coloured: "
+            "significant. ≈: may be luck.",
+            f"每格为该行模型的{facts.measure}减去该列模型的（百分点）。有颜色：差别显著；≈：可能只是运气。",
+        )
     matrix = f'<div class="scroll"><table class="pairs"><thead><tr><td></td>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
     return section(
         "differences",
@@ -108,6 +114,8 @@ def _list(facts: Facts) -> str:
         if facts.several
         else say("Exact McNemar test", "做精确 McNemar 检验")
     )
+    if facts.document.get("task") == "tag":
+        test = say("Whole sentences swapped at random", "随机交换整句回答的检验")
     words = say(
         f"{test} on the same test rows, Holm's correction for several pairs at a level of 5%.",
         f"在相同测试行上{test}，按 Holm 法校正多重比较，水平 5%。",

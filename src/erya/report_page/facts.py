@@ -62,6 +62,8 @@ class Facts:
     @property
     def measure(self) -> str:
         """What the score that ranks is called in a sentence."""
+        if self.document.get("task") == "tag" and self.headline != "accuracy":
+            return "F1"
         return self.say("micro F1", "微平均 F1") if self.several else self.say("accuracy", "准确率")
 
     @property

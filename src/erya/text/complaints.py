@@ -53,7 +53,10 @@ def wrong_format(opened: Opened) -> DataError:
             f"{opened.name} 是序列标注数据，不是带标签的文本",
         ),
         where=f"{opened.name}:1",
-        help="--format tsv",
+        help=say(
+            "for taggers: erya compare FILE --task tag; if it is a table of texts and labels: --format tsv",
+            "标注任务：erya compare 文件 --task tag；如果是文本与标签的表格：--format tsv",
+        ),
     )
 
 
