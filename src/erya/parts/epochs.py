@@ -1,18 +1,19 @@
-"""Epochs of gradient steps with early stopping, for networks that classify a ``TokenBatch``.
+"""Epochs of gradient steps with early stopping, for networks that classify a ``TokenBatch`` or tag a ``TagBatch``.
 
-Shared by the rooms whose networks answer a batch with logits. Everything the next step depends on is in ``Standing``, the
+Everything the next step depends on is in ``Standing``, the
 network, the optimizer and the generator, so a training that was cut off ends with the same bits as one that was not: the
 order of an epoch's batches is a function of seed and epoch, and needs no memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from erya.errors import Interrupted
 from erya.language import say
@@ -20,25 +21,39 @@ from erya.parts.adadelta import Adadelta
 from erya.parts.adam import Adam
 from erya.parts.falling_rate import share_of_rate
 from erya.parts.network_answers import evaluate, weights_of
-from erya.parts.token_batches import Corpus, TokenBatch
+from erya.parts.sgd import SGD
 from erya.progress import Report
 from erya.state import Arrays, State
 from erya.training import Step, descend, pack, unpack
 
-OPTIMIZERS: dict[str, type[Adam] | type[Adadelta]] = {"adam": Adam, "adadelta": Adadelta}
+OPTIMIZERS: dict[str, type[Adam] | type[Adadelta] | type[SGD]] = {"adam": Adam, "adadelta": Adadelta, "sgd": SGD}
+# what early stopping listens to, the first of these that the held-out data was scored by
+SCORES = ("validation_f1", "validation_accuracy", "validation_micro_f1")
+
+Judge = Callable[[Any, Any], dict[str, float]]
+
+
+class Texts(Protocol):
+    """What is learned from: N texts that come in batches."""
+
+    def shuffled(self, batch_size: int, seed: Sequence[int]) -> list[NDArray[np.int64]]:
+        """The rows of each batch of an epoch, as a function of ``seed`` alone."""
+
+    def batch(self, rows: NDArray[np.int64]) -> Any:
+        """Some of them, with their ``token_count``."""
 
 
 class Learner(Protocol):
-    """A torch module that has a loss and answers logits.
+    """A torch module that has a loss and answers what ``judge`` makes scores of: logits, unless told otherwise.
 
     It may also have ``after_step()``, which is called after each step, to hold weights within bounds, and ``optimizer``, the
     name of the one that it wants (``"adam"``).
     """
 
-    def loss(self, batch: TokenBatch, generator: torch.Generator | None = None) -> torch.Tensor:
+    def loss(self, batch: Any, generator: torch.Generator | None = None) -> torch.Tensor:
         """The number to bring down. With a generator, dropout is on."""
 
-    def __call__(self, batch: TokenBatch) -> torch.Tensor:
+    def __call__(self, batch: Any) -> torch.Tensor:
         """Logits (B, C)."""
 
     def named_parameters(self) -> Any:
@@ -92,26 +107,30 @@ class Standing:
     best: Arrays | None = None
 
 
-def learn(network: Any, corpus: Corpus, listened: Corpus | None, plan: Plan, report: Report) -> list[dict[str, Any]]:
+def learn(
+    network: Any, corpus: Texts, listened: Any, plan: Plan, report: Report, judge: Judge | None = None
+) -> list[dict[str, Any]]:
     """Train ``network`` on ``corpus``; where ``listened`` is given, end with the weights that answered it best.
 
     Args:
         network: a torch module, see ``Learner``; changed in place.
         corpus: N texts with targets and weights.
         listened: texts for early stopping: after ``patience`` epochs without a better accuracy, of several labels a better
-            micro F1 (a lower loss, where these are equal), training ends.
+            micro F1, of spans a better F1 (a lower loss, where these are equal), training ends.
         plan: the settings.
         report: told after every step.
+        judge: network and ``listened`` → scores: one of ``SCORES`` and ``validation_loss``; None: ``network_answers.evaluate``.
 
     Returns:
         The curve, one row an epoch: ``epoch``, ``step``, ``loss``, ``gradient_norm`` and ``gradient_norm_max`` (mean and
         largest length of a step's gradient before clipping), ``clipped`` (share of the steps that were clipped; only with ``clip_norm``),
-        and what ``network_answers.evaluate`` gives.
+        and what the judge gives.
 
     Raises:
         DivergedError: loss or gradient not finite; the weights are those of the last good step.
         Interrupted: the report asked to stop; a checkpoint was saved.
     """
+    listen: Judge = judge or (lambda network, listened: evaluate(network, listened, plan.classes))
     learned = [parameter for parameter in network.parameters() if parameter.requires_grad]
     kind = OPTIMIZERS[getattr(network, "optimizer", "adam")]
     optimizer = kind(learned, plan.learning_rate, weight_decay=plan.weight_decay)
@@ -137,7 +156,7 @@ def learn(network: Any, corpus: Corpus, listened: Corpus | None, plan: Plan, rep
             now.position, now.steps = now.position + 1, now.steps + 1
             mean = now.loss / now.texts
             if now.position == len(order):
-                _close_epoch(now, network, listened, plan, report)
+                _close_epoch(now, network, listened, plan, report, listen)
             _tell(report, now, plan, number, mean, step, len(order))
             wish = report.stopping()
             if wish == "interrupt":
@@ -145,7 +164,7 @@ def learn(network: Any, corpus: Corpus, listened: Corpus | None, plan: Plan, rep
                 raise Interrupted("interrupted", say("stopped; the state is saved", "已停止；当前状态已保存"))
             if wish == "budget":
                 if now.position:
-                    _close_epoch(now, network, listened, plan, report)
+                    _close_epoch(now, network, listened, plan, report, listen)
                 now.epoch = plan.epochs
                 break
             if report.checkpoint_due():
@@ -156,8 +175,8 @@ def learn(network: Any, corpus: Corpus, listened: Corpus | None, plan: Plan, rep
 
 
 def _batches(
-    corpus: Corpus, order: list[Any], now: Standing, plan: Plan, optimizer: torch.optim.Optimizer
-) -> Iterator[TokenBatch]:
+    corpus: Texts, order: list[Any], now: Standing, plan: Plan, optimizer: torch.optim.Optimizer
+) -> Iterator[Any]:
     """The rest of an epoch's batches; before each, the optimizer is given the rate of its step."""
     for place in range(now.position, len(order)):
         done = (now.epoch + place / len(order)) / plan.epochs
@@ -166,7 +185,7 @@ def _batches(
         yield corpus.batch(order[place])
 
 
-def _close_epoch(now: Standing, network: Any, listened: Corpus | None, plan: Plan, report: Report) -> None:
+def _close_epoch(now: Standing, network: Any, listened: Any, plan: Plan, report: Report, judge: Judge) -> None:
     """Write the curve's row, keep the best weights, go on to the next epoch – or to the end."""
     now.epoch += 1
     row: dict[str, Any] = {"epoch": now.epoch, "step": now.steps, "loss": now.loss / now.texts}
@@ -176,7 +195,7 @@ def _close_epoch(now: Standing, network: Any, listened: Corpus | None, plan: Pla
     now.position, now.loss, now.texts = 0, 0.0, 0
     now.norms, now.longest, now.clipped = 0.0, 0.0, 0
     if listened is not None:
-        row |= evaluate(network, listened, plan.classes)
+        row |= judge(network, listened)
     now.curve.append(row)
     report.record(dict(row))
     if listened is None or plan.patience is None:
@@ -189,7 +208,7 @@ def _close_epoch(now: Standing, network: Any, listened: Corpus | None, plan: Pla
 
 
 def _score(row: dict[str, Any]) -> float:
-    return float(row["validation_accuracy" if "validation_accuracy" in row else "validation_micro_f1"])
+    return float(next(row[name] for name in SCORES if name in row))
 
 
 def _tell(report: Report, now: Standing, plan: Plan, epoch: int, loss: float, step: Step, batches: int) -> None:
