@@ -53,6 +53,7 @@ def _common() -> dict[str, str]:
         "dropout": say("share of units left out while training", "训练时随机丢弃的比例"),
         "clip_norm": say("longest gradient allowed", "梯度裁剪的最大范数"),
         "patience": say("epochs without progress before stopping", "多少遍没有进步就停止"),
+        "scheme": say("tag scheme to learn in; data: as the data has it", "学习时用的标注体系；data：与数据相同"),
         "seed": say("same seed, same bits", "随机种子：相同则结果逐位相同"),
         "deterministic": say(
             "same bits for any number of threads; false is faster", "线程数不同结果也逐位相同；false 更快"
