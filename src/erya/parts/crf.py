@@ -27,6 +27,9 @@ from erya.parts.simd_double import whole
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+FORBIDDEN = (
+    -1e6
+)  # beyond what all other scores of a sentence sum up to, within what float64 adds to them without losing digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,13 @@ class Chain:
         """The same, with −inf where a rule forbids: ``first`` (C,), ``following`` (C, C) [from, to], ``last`` (C,) are what is allowed."""
         parts = (self.transitions, following), (self.first, first), (self.last, last)
         return Chain(*[np.where(np.asarray(allowed, dtype=bool), scores, -np.inf) for scores, allowed in parts])
+
+    def bent_to(self, first: ArrayLike, following: ArrayLike, last: ArrayLike) -> Chain:
+        """As ``held_to``, but for sentences that have no lawful path at all: what is forbidden costs a million instead of being
+        impossible, so a rule is broken only where every path breaks one (a word of one letter in a scheme that has no S).
+        """
+        parts = (self.transitions, following), (self.first, first), (self.last, last)
+        return Chain(*[scores + np.where(np.asarray(allowed, dtype=bool), 0.0, FORBIDDEN) for scores, allowed in parts])
 
 
 @dataclass(frozen=True, slots=True)
