@@ -86,3 +86,53 @@ def test_what_is_no_document(content, tmp_path, capsys, monkeypatch):
 
 def test_a_document_takes_no_data(files, capsys):
     assert run(["errors", str(files / "report.json"), "x.csv"]) == 2
+
+
+def test_as_a_page_of_one_model(files, tmp_path, capsys, monkeypatch):
+    """evaluate --report: scores, labels, and the three kinds of rows worth reading, in both languages."""
+    from tests.html_checks import checked
+
+    monkeypatch.setenv("ERYA_LANG", "en")
+    path = tmp_path / "page.html"
+    command = ["evaluate", str(files / "m.erya"), str(files / "rows.jsonl"), "--report", str(path)]
+    assert run(command) == 0
+    captured = capsys.readouterr()
+    assert "page.html" in captured.err
+    assert "erya errors" in captured.err
+    page = path.read_text(encoding="utf-8")
+    checked(page)
+    for words in (
+        "Logistic regression: accuracy",
+        "Error browser",
+        "Confident mistakes",
+        "soup bread noodles",
+        "Scores",
+    ):
+        assert words in page
+    assert "Seen in training" not in page  # a single file: what training saw is not known
+    assert run([*command[:-1], str(tmp_path / "again.html")]) == 0
+    assert (tmp_path / "again.html").read_bytes() == path.read_bytes()
+    monkeypatch.setenv("ERYA_LANG", "zh")
+    assert run([*command[:-1], str(tmp_path / "zh.html"), "-q"]) == 0
+    assert "自信的错误" in (tmp_path / "zh.html").read_text(encoding="utf-8")
+
+
+def test_a_page_names_texts_that_training_has_seen(tmp_path, capsys, monkeypatch):
+    from erya.tasks import classify
+
+    monkeypatch.setenv("ERYA_LANG", "en")
+    monkeypatch.chdir(tmp_path)
+    X, y = classify.toy(seed=4, rows=120)
+    (tmp_path / "data").mkdir()
+    for name, part in (("train", range(80)), ("dev", range(80, 100)), ("test", [*range(100, 119), 3])):
+        lines = [json.dumps({"text": X[row], "label": y[row]}) + "\n" for row in part]
+        (tmp_path / "data" / f"{name}.jsonl").write_text("".join(lines))
+    assert run(["train", "classify/naive_bayes", "data", "-o", "m.erya", "-q"]) == 0
+    assert run(["evaluate", "m.erya", "data", "--report", "page.html", "-q"]) == 0
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Seen in training" in page
+    assert "training row 4" in page
+    assert run(["calibrate", "m.erya", "data", "-o", "c.erya", "-q"]) == 0
+    assert run(["evaluate", "c.erya", "data", "--report", "c.html", "-q"]) == 0
+    capsys.readouterr()
+    assert run(["evaluate", "m.erya", "data", "--report", "m.erya"]) == 2

@@ -17,10 +17,10 @@ from erya.errors import DataError, UsageError, quoted
 from erya.language import say
 
 if TYPE_CHECKING:
+    from erya.tasks.classify import Run
     from erya.text.dataset import Dataset, Part
 
 KINDS = ("confident", "suspects", "duplicates")
-CHUNK = 8192  # rows answered at once
 LARGEST = 256 << 20  # bytes of a document
 SHOWN = 10
 
@@ -41,6 +41,7 @@ def register(app: typer.Typer) -> None:
             ("erya errors report.json", say("of all its models", "其中全部模型")),
             ("erya errors report.json --kind suspects --true sports", ""),
             ("erya errors m.erya test.csv --json", say("of one model", "单个模型")),
+            ("erya evaluate m.erya test.csv --report errors.html", say("the same as a page", "同样的内容，存成网页")),
         ],
         more=say(
             "Likely label errors are rows for which models that did not learn from them are sure of another label (confident "
@@ -143,13 +144,9 @@ def _sound(found: dict[str, Any]) -> bool:
 
 def _of_model(source: str, data: str | None, columns: Columns) -> dict[str, Any]:
     """One model's errors on labelled rows."""
-    import numpy as np
-
-    from erya import error_rows, runs
-    from erya.cli.evaluate import scored_part
+    from erya import runs
+    from erya.cli.evaluate import answered, scored_part
     from erya.cli.reading import data_facts, how_to_read, opened
-    from erya.parts import label_thresholds
-    from erya.tasks.classify import Run
 
     if data is None:
         raise UsageError(
@@ -165,16 +162,30 @@ def _of_model(source: str, data: str | None, columns: Columns) -> dict[str, Any]
     dataset = runs.read_rows(how)
     training = content.training if content is not None else {}
     name, part = scored_part(dataset, training)
-    found = [model.predict_proba(part.inputs[start : start + CHUNK]) for start in range(0, len(part), CHUNK)]
-    probabilities, classes = np.concatenate(found), np.asarray([str(label) for label in model.classes_])
-    run = Run(label_thresholds.decided(model, probabilities, classes), probabilities, classes)
-    train = _trained_on(dataset, training, name)
-    rows = _rows(part)
     return {
         "schema": "erya.errors/1",
         "data": {**data_facts(dataset), "part": name},
-        "errors": error_rows.document(rows, {model.id: run}, None if train is None else _rows(train)),
+        "errors": worth_reading(dataset, part, training, name, model.id, answered(model, part)),
     }
+
+
+def worth_reading(
+    dataset: Dataset, part: Part, training: dict[str, Any], name: str, model: str, run: Run
+) -> dict[str, Any]:
+    """One model's errors on a part of a data set: see ``error_rows.document``.
+
+    Args:
+        dataset: all of it.
+        part: the rows that were answered.
+        training: what the model's file says of its training.
+        name: of the part, ``"test"`` or ``"all"``.
+        model: its id.
+        run: its answers.
+    """
+    from erya import error_rows
+
+    train = _trained_on(dataset, training, name)
+    return error_rows.document(_rows(part), {model: run}, None if train is None else _rows(train))
 
 
 def _trained_on(dataset: Dataset, training: dict[str, Any], part: str) -> Part | None:

@@ -5,6 +5,7 @@ Word vectors have no rows: how they are scored is in word_scores.py.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Columns, Manner, argument, complete_data, option
 from erya.cli.reading import data_facts, data_line, how_to_read, opened, shown_path, tell_notes
+from erya.cli.targets import PAGE, check_output
 from erya.cli.train import score_name
 from erya.cli.values import chosen, whole
 from erya.errors import DataError, UsageError, quoted
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from erya.artefact import Content
     from erya.contract import Model
+    from erya.tasks.classify import Run
     from erya.text.dataset import Dataset, Part
 
 CHUNK = 8192  # rows answered at once
@@ -45,6 +48,13 @@ def register(app: typer.Typer) -> None:
             ("erya evaluate m.erya test.csv", ""),
             ("erya evaluate m.erya sample:poetry", say("its test part", "用它的测试部分")),
             ("erya evaluate m.erya test.csv --json > scores.json", ""),
+            (
+                "erya evaluate m.erya test.csv --report errors.html",
+                say(
+                    "as a page, with confident mistakes, likely label errors, texts seen in training",
+                    "存成网页，附自信的错误、可能标错的行、训练时见过的文本",
+                ),
+            ),
             ("erya evaluate v.erya", say("word vectors: the bundled analogies", "词向量：内置类比题")),
             ("erya evaluate glove.txt ws353.tsv simlex.tsv", say("similarity sets", "相似度数据")),
         ],
@@ -78,6 +88,15 @@ def evaluate(
     strict: Annotated[
         bool, option("--strict", "", "labels that the model has never seen are an error", "出现模型没见过的标签即报错")
     ] = False,
+    page: Annotated[
+        str | None,
+        option(
+            "--report",
+            "FILE",
+            "a page (.html) with all that and the rows worth reading (erya errors shows them here)",
+            "写成网页（.html），附值得一读的行（erya errors 可在终端里看）",
+        ),
+    ] = None,
     method: Annotated[
         str | None,
         option(
@@ -99,6 +118,8 @@ def evaluate(
 ) -> None:
     """Score a trained model."""
     loaded, content = opened(model)
+    if page is not None:
+        _check_page(page, loaded, [model, *(data or [])])
     if loaded.task() == "vectors":
         from erya.cli import word_scores
         from erya.tasks.vectors import RESTRICT
@@ -107,7 +128,18 @@ def evaluate(
         most = None if restrict == "all" else whole("--restrict", restrict, default=RESTRICT, least=1)
         word_scores.evaluate(model, loaded, data or [], methods, most, manner)
         return
-    _evaluate_rows(model, loaded, content, _one(data), columns, strict, manner)
+    _evaluate_rows(model, loaded, content, _one(data), columns, strict, page, manner)
+
+
+def _check_page(page: str, loaded: Any, inputs: list[str]) -> None:
+    """Refused before anything long begins: a file in the way, a model whose report this is not."""
+    check_output(Path(page), PAGE, inputs)
+    if loaded.task() != "classify":
+        raise UsageError(
+            "other-task",
+            say("--report is for classifiers", "--report 只用于分类模型"),
+            help=say("without it: the scores; --json: as a document", "不加它则给出分数；--json 输出文档"),
+        )
 
 
 def _one(data: list[str] | None) -> str:
@@ -129,7 +161,14 @@ def _one(data: list[str] | None) -> str:
 
 
 def _evaluate_rows(
-    model: str, loaded: Any, content: Content | None, data: str, columns: Columns, strict: bool, manner: Manner
+    model: str,
+    loaded: Any,
+    content: Content | None,
+    data: str,
+    columns: Columns,
+    strict: bool,
+    page: str | None,
+    manner: Manner,
 ) -> None:
     from erya import runs, tasks
 
@@ -155,16 +194,18 @@ def _evaluate_rows(
             where=dataset.source,
             help=say("leave out --strict: they count as wrong", "去掉 --strict，它们按答错计"),
         )
-    found = _score(task, loaded, part, training)
+    run = answered(loaded, part)
     document = {
         "schema": "erya.evaluate/1",
         "model": loaded.id,
         "path": model,
         "data": {**data_facts(dataset), "part": name},
         "rows": len(part),
-        **found,
+        **_score(task, run, part, training),
         "unseen_labels": unseen,
     }
+    if page is not None:
+        _write_page(page, document, run, dataset, part, training)
     if manner.json:
         output.write_document(document)
         return
@@ -182,9 +223,63 @@ def _evaluate_rows(
         )
     for line in report(document):
         output.write(line)
+    if page is not None:
+        manner.talk(output.fact(say("report", "报告"), f"{page}  {output.size(Path(page).stat().st_size)}"))
     manner.next(
-        f'erya explain {shown_path(model)} "…"', f"erya compare {shown_path(data)} {shown_path(model)} classify"
+        f'erya explain {shown_path(model)} "…"',
+        f"erya errors {shown_path(model)} {shown_path(data)}",
+        f"erya compare {shown_path(data)} {shown_path(model)} classify",
     )
+
+
+def answered(model: Any, part: Part) -> Run:
+    """A classifier's answers to all rows, in portions.
+
+    Raises:
+        UsageError: it gives no probabilities.
+    """
+    import numpy as np
+
+    from erya.parts import label_thresholds
+    from erya.tasks.classify import Run
+
+    if not hasattr(model, "predict_proba"):
+        raise UsageError("not-scorable", say(f"{model.id} gives no probabilities", f"{model.id} 不给出概率"))
+    chunks = [model.predict_proba(part.inputs[start : start + CHUNK]) for start in range(0, len(part), CHUNK)]
+    probabilities, classes = np.concatenate(chunks), np.asarray([str(label) for label in model.classes_])
+    return Run(label_thresholds.decided(model, probabilities, classes), probabilities, classes)
+
+
+def _write_page(
+    page: str, document: dict[str, Any], run: Run, dataset: Dataset, part: Part, training: dict[str, Any]
+) -> None:
+    """The report of one model, with the rows worth reading."""
+    from erya import catalog
+    from erya.atomic import atomic_write
+    from erya.cli.errors import worth_reading
+    from erya.language import language
+    from erya.report_page import one_model
+    from erya.tasks import classify
+
+    try:
+        card = catalog.card_of(document["model"])
+        name = card.said(card.title)
+    except UsageError:  # made of another model, or foreign
+        name = document["model"]
+    train = dataset.train if document["data"]["part"] == "test" else None
+    several = document["target_kind"] == "several"
+    targets = classify.sets(part.targets) if several else part.targets
+    assert run.probabilities is not None
+    assert run.classes is not None
+    more = {
+        "language": language(),
+        "name": name,
+        "label_counts": {} if train is None else train.label_counts(),
+        "bins": classify.calibration_bins(targets, run.probabilities, run.classes),
+        "errors": worth_reading(dataset, part, training, document["data"]["part"], document["model"], run),
+    }
+    drawn = one_model.render({**document, **more}).encode("utf-8")
+    atomic_write(Path(page), lambda file: file.write(drawn) and None)
 
 
 def scored_part(dataset: Dataset, training: dict[str, Any]) -> tuple[str, Part]:
@@ -224,20 +319,11 @@ def _listed(counts: dict[str, int]) -> str:
     return say(", ", "、").join(shown) + (" …" if len(counts) > 5 else "")
 
 
-def _score(task: ModuleType, model: Model, part: Part, training: dict[str, Any]) -> dict[str, Any]:
-    import numpy as np
-
-    from erya.parts import label_thresholds
-
-    if not hasattr(model, "predict_proba"):
-        raise UsageError("not-scorable", say(f"{model.id} gives no probabilities", f"{model.id} 不给出概率"))
-    chunks = [model.predict_proba(part.inputs[start : start + CHUNK]) for start in range(0, len(part), CHUNK)]
-    probabilities = np.concatenate(chunks)
-    classes = np.asarray([str(label) for label in model.classes_])
-    answers = label_thresholds.decided(model, probabilities, classes)
+def _score(task: ModuleType, run: Run, part: Part, training: dict[str, Any]) -> dict[str, Any]:
+    answers = run.predictions
     several = "several" in (task.kind_of(part.targets), task.kind_of(answers))
     targets = task.sets(part.targets) if several else part.targets
-    scores = task.scores(targets, [task.Run(answers, probabilities, classes)])
+    scores = task.scores(targets, [run])
     baseline = (training.get("baseline") or {}).get("label")
     if baseline is None:
         baseline = task.majority(targets, targets)[0]
