@@ -57,10 +57,10 @@ def test_train_tells_scores_and_the_rule_without_context(erya, data):
 
 
 def test_predict_text_and_tokens(erya, model):
-    plain = erya("predict", "t.erya", stdin="Anna met 王强 in Paris today 🦄\n\n".encode())
-    assert plain.out == "[Anna](PER) met [王强](PER) in [Paris](LOC) today 🦄\n\n"
-    (row,) = [json.loads(line) for line in erya("predict", "t.erya", "--input", "in 𠀀Paris", "--jsonl").lines]
-    assert row["tokens"] == ["in", "𠀀", "Paris"]
+    plain = erya("predict", "t.erya", stdin="Anna met 王强 in Paris today\n\n".encode())
+    assert plain.out == "[Anna](PER) met [王强](PER) in [Paris](LOC) today\n\n"
+    (row,) = [json.loads(line) for line in erya("predict", "t.erya", "--input", "in 🦄 𠀀Paris", "--jsonl").lines]
+    assert row["tokens"] == ["in", "🦄", "𠀀", "Paris"]
     assert row["tags"][0] == "O"
     for span in row["spans"]:
         assert row["text"][span["start"] : span["end"]] == span["text"]
