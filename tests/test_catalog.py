@@ -116,6 +116,23 @@ def test_a_broken_card_is_named(rooms):
     assert "card.toml" in str(caught.value)
 
 
+@pytest.mark.parametrize("told", ["59", "601", "true", "'many'", "60.5"])
+def test_a_number_of_toy_rows_that_is_none_is_named(rooms, told):
+    path = rooms / "longest_word" / "card.toml"
+    card = path.read_text(encoding="utf-8")
+    head = next(line for line in card.splitlines() if line.startswith("[tasks.") and line.count(".") == 1)
+    path.write_text(card.replace(head, f"{head}\ntoy_rows = 120"), encoding="utf-8")
+    catalog._cards.cache_clear()
+    assert [
+        entry.toy_rows for card in catalog.cards() for entry in card.tasks.values() if card.folder == path.parent
+    ] == [120]
+    path.write_text(card.replace(head, f"{head}\ntoy_rows = {told}"), encoding="utf-8")
+    catalog._cards.cache_clear()
+    with pytest.raises(UsageError) as caught:
+        catalog.cards()
+    assert "toy_rows" in str(caught.value)
+
+
 def test_reading_cards_imports_no_room():
     code = "import sys; from erya import catalog; catalog.cards(); print([m for m in sys.modules if m.startswith('erya.models.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

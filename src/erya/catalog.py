@@ -34,13 +34,16 @@ _FASTTEXT_HEAD = struct.Struct("<10i")  # magic, version, and of the settings th
 _SUPERVISED = 3
 
 
+TOY_ROWS = 60  # of the toy set, where a card asks for no other number
+
+
 @dataclass(frozen=True, slots=True)
 class TaskEntry:
     """What a room offers for one task: its class, in which file of the room (estimator.py), and settings by preset.
 
     ``several`` and ``soft``: whether a classifier takes several labels a row, and shares of labels. ``space``: what ``erya tune``
     may set, and to what; empty: it has nothing to search. ``opens_without_extra``: a file of it is opened, and answers, where the
-    room's extra is not installed.
+    room's extra is not installed. ``toy_rows``: how many rows of the task's toy set its tiny preset needs in the folds of a test.
     """
 
     class_name: str
@@ -50,6 +53,7 @@ class TaskEntry:
     soft: bool = False
     space: Space = field(default_factory=dict)
     opens_without_extra: bool = False
+    toy_rows: int = TOY_ROWS
 
     def takes(self, kind: str) -> bool:
         """Whether it learns from targets of this kind: ``"one"``, ``"several"``, ``"soft"``."""
@@ -196,6 +200,7 @@ def _read_card(path: Path) -> Card:
                 entry.get("module", "estimator"),
                 _presets(entry.get("presets", {})),
                 several=entry.get("several", False) is True,
+                toy_rows=_toy_rows(entry.get("toy_rows", TOY_ROWS)),
                 soft=entry.get("soft", False) is True,
                 space=space_of(entry.get("space", {})),
                 opens_without_extra=entry.get("opens_without_extra", False) is True,
@@ -221,6 +226,13 @@ def _read_card(path: Path) -> Card:
 def _presets(told: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """The presets that every model has, then those of its own, e.g. for one use."""
     return {name: dict(told.get(name, {})) for name in (*PRESETS, *(name for name in told if name not in PRESETS))}
+
+
+def _toy_rows(told: Any) -> int:
+    """Raises ValueError where a card asks for a number of toy rows that is none, or too many for a quick test."""
+    if type(told) is not int or not TOY_ROWS <= told <= 10 * TOY_ROWS:
+        raise ValueError(f"toy_rows: {TOY_ROWS} … {10 * TOY_ROWS}")
+    return told
 
 
 def _bad_card(path: Path, reason: str) -> UsageError:

@@ -110,7 +110,7 @@ def _scores(facts: Facts, row: Row) -> str:
         "区间表示换一批同类数据时分数的波动范围。",
     )
     body = table([say("Score", "指标"), say("value", "数值"), say("95 % interval", "95% 区间")], lines)
-    return section("ranking", say("Scores", "分数"), lead, body)
+    return section("scores", say("Scores", "分数"), lead, body)
 
 
 def _next(facts: Facts, document: dict[str, Any]) -> str:
