@@ -161,6 +161,23 @@ def test_show_and_explain(erya, model):
     assert "reliability" not in overview.out
 
 
+def test_what_to_label_next(erya, model):
+    Path("new.txt").write_text(
+        "Anna met Kim in Paris today\nit rained all day\nzzz qqq Paris\nzzz qqq Paris\n\n", encoding="utf-8"
+    )
+    document = erya("show", "t.erya", "uncertain", "new.txt", "--top", "2", "--json").document
+    assert document["rows"][0]["row"] == 3
+    assert len(document["rows"]) == 2
+    first, second = document["rows"]
+    assert first["uncertainty"] > second["uncertainty"] > 0
+    assert first["least_sure"] in ("zzz", "qqq")
+    assert len(first["entropies"]) == len(first["tokens"])
+    assert first["uncertainty"] == pytest.approx(sum(first["entropies"]) / 3)
+    shown = erya("show", "t.erya", "uncertain", "new.txt")
+    assert len(shown.lines) == 1 + 3  # the double is named once, the empty line not at all
+    assert erya("show", "t.erya", "uncertain", "new.txt", "more.txt").code == 2
+
+
 def test_compare(erya, data, model):
     X, _ = tag.toy(seed=2, rows=100)
     rule = tag.most_frequent(*tag.toy(seed=1, rows=300), X)

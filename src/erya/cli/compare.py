@@ -47,6 +47,7 @@ def register(app: typer.Typer) -> None:
                 "erya compare sample:poetry --seeds 3 --budget 5m",
                 say("means over seeds, within five minutes", "多个种子取平均，限时五分钟"),
             ),
+            ("erya compare sample:snips --task tag", say("taggers", "标注模型")),
             (
                 "erya compare corpus.txt vectors glove.txt --similarity ws353.tsv",
                 say("word vectors from one corpus, and a foreign file", "同一语料的各种词向量，加一个现成文件"),

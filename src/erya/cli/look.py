@@ -61,6 +61,11 @@ def register(app: typer.Typer) -> None:
             ('erya show m.erya 2 "play some jazz"', say("the second view only", "只看第二个视图")),
             ('erya show m.erya "play some jazz" -o inside.html', say("as a page", "存成网页")),
             ("erya show m.erya reliability test.csv", say("can its probabilities be believed?", "它的概率可信吗？")),
+            (
+                'erya show t.erya lattice "book a table in Paris"',
+                say("taggers: what it weighed up", "标注模型：如何权衡"),
+            ),
+            ("erya show t.erya uncertain texts.txt", say("taggers: what to label next", "标注模型：接下来标哪些句子")),
             ("erya show v.erya near king", say("word vectors: the nearest words", "词向量：最近的词")),
             ("erya show v.erya analogy man king woman", ""),
             ("erya show v.erya map -o map.html", say("words in the plane", "词的平面图")),
@@ -155,6 +160,11 @@ def show(
         _show_words(model, loaded, content, inputs, wish, out, manner)
     elif len(inputs) > 1 and inputs[0].casefold() == "reliability" and loaded.task() == "classify":
         _show_reliability(model, loaded, content, inputs[1:], columns, out, manner)
+    elif len(inputs) > 1 and inputs[0].casefold() == "uncertain" and loaded.task() == "tag":
+        from erya.cli import tag_uncertain
+
+        most = whole("--top", top, default=tag_uncertain.SHOWN, least=1)
+        tag_uncertain.show(model, loaded, inputs[1:], columns, most, manner)
     elif not inputs and not out:
         _overview(model, loaded, content, manner)
     else:
@@ -277,6 +287,8 @@ def _overview(path: str, model: Any, content: Any, manner: Manner) -> None:
         output.write("  card  curve  " + output.styled(say("without a text", "不需要文本"), "dim"))
     if model.task() == "classify":
         output.write("  reliability DATA  " + output.styled(say("labelled rows", "带标签的数据"), "dim"))
+    if hasattr(model, "predict_marginals"):
+        output.write("  uncertain FILE  " + output.styled(say("sentences to label next", "接下来该标的句子"), "dim"))
     manner.next(f'erya show {shown_path(path)} "…"', f'erya explain {shown_path(path)} "…"')
 
 

@@ -56,6 +56,7 @@ def register(app: typer.Typer) -> None:
                 say("quick, on bundled data", "用内置数据快速试一下"),
             ),
             ("erya train classify/fasttext reviews.csv --set dim=50 --set epochs=10 -o m.erya", ""),
+            ("erya train tag/crf sample:snips -o t.erya", say("a tagger: slots of requests", "标注模型：请求里的槽位")),
             (
                 "erya train vectors/word2vec corpus.txt -o v.erya",
                 say("word vectors from running text", "从普通文本训练词向量"),
