@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from erya.parts import tag_batches
 from erya.parts.character_layers import convolved, spelled_out
 from erya.parts.epochs import OPTIMIZERS
 from erya.parts.keyed_vectors import KeyedVectors
 from erya.parts.pretrained_vectors import opened
-from erya.parts.sgd import SGD
+from erya.parts.sgd import SGD, Momentum
 from erya.parts.tag_batches import TagCorpus
 from erya.parts.tagger_answers import Judge
 from erya.parts.token_units import CASES, LETTERS, Lexicon, case_of, read_of, with_lower_case
@@ -131,9 +130,8 @@ def test_a_batch_holds_its_sentences_longest_first():
     assert doubts[0] == 0
 
 
-def test_a_sentence_without_end_is_read_in_pieces(monkeypatch):
-    monkeypatch.setattr(tag_batches, "LONGEST", 2)
-    corpus = TagCorpus(SENTENCES, lexicon(), np.arange(11), np.array([1.0, 1.0, 2.0, 1.0]))
+def test_a_sentence_without_end_is_read_in_pieces():
+    corpus = TagCorpus(SENTENCES, lexicon(), np.arange(11), np.array([1.0, 1.0, 2.0, 1.0]), longest=2)
     assert len(corpus) == 7
     batches = list(corpus.in_order(3, 1000))
     assert sorted(np.concatenate([batch.tokens for batch in batches]).tolist()) == list(range(11))
@@ -233,11 +231,11 @@ def test_gradients_of_the_convolution():
 # ---- descent ---------------------------------------------------------------------------------------------------------------
 
 
-def test_plain_descent_is_torchs():
-    assert OPTIMIZERS["sgd"] is SGD
+@pytest.mark.parametrize(("name", "momentum"), [("sgd", 0.0), ("momentum", 0.9)])
+def test_plain_descent_is_torchs(name, momentum):
     mine, theirs = (torch.nn.Parameter(random(4, 3)) for _ in range(2))
-    own = SGD([mine], 0.1, weight_decay=0.02)
-    twin = torch.optim.SGD([theirs], lr=0.1, momentum=0.9, weight_decay=0.02)
+    own = OPTIMIZERS[name]([mine], 0.1, weight_decay=0.02)
+    twin = torch.optim.SGD([theirs], lr=0.1, momentum=momentum, weight_decay=0.02)
     for step in range(5):
         gradient = random(4, 3, seed=step + 2)
         mine.grad, theirs.grad = gradient.clone(), gradient.clone()
@@ -246,9 +244,10 @@ def test_plain_descent_is_torchs():
     torch.testing.assert_close(mine.detach(), theirs.detach(), atol=1e-12, rtol=0)
 
 
-def test_plain_descent_touches_the_rows_of_a_sparse_gradient_alone():
+@pytest.mark.parametrize("kind", [SGD, Momentum])
+def test_plain_descent_touches_the_rows_of_a_sparse_gradient_alone(kind):
     table = torch.nn.Parameter(random(5, 3))
-    before, optimizer = table.detach().clone(), SGD([table], 0.1)
+    before, optimizer = table.detach().clone(), kind([table], 0.1)
     for _ in range(2):
         rows = torch.nn.functional.embedding(torch.tensor([1, 3]), table, sparse=True)
         optimizer.zero_grad()

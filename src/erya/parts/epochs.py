@@ -21,12 +21,17 @@ from erya.parts.adadelta import Adadelta
 from erya.parts.adam import Adam
 from erya.parts.falling_rate import share_of_rate
 from erya.parts.network_answers import evaluate, weights_of
-from erya.parts.sgd import SGD
+from erya.parts.sgd import SGD, Momentum
 from erya.progress import Report
 from erya.state import Arrays, State
 from erya.training import Step, descend, pack, unpack
 
-OPTIMIZERS: dict[str, type[Adam] | type[Adadelta] | type[SGD]] = {"adam": Adam, "adadelta": Adadelta, "sgd": SGD}
+OPTIMIZERS: dict[str, type[Adam] | type[Adadelta] | type[SGD]] = {
+    "adam": Adam,
+    "adadelta": Adadelta,
+    "sgd": SGD,
+    "momentum": Momentum,
+}
 # what early stopping listens to, the first of these that the held-out data was scored by
 SCORES = ("validation_f1", "validation_accuracy", "validation_micro_f1")
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 SPELLINGS = ("cnn", "lstm", "none")
 VECTORS_MODES = ("non-static", "static")
-OPTIMIZERS = ("adam", "sgd")
+OPTIMIZERS = ("adam", "sgd", "momentum")
 MOST_LAYERS = 64
 
 
@@ -209,7 +209,7 @@ class NetworkTagger(Model):
         Args:
             X: as ``fit``.
             y: as ``fit``; not every tag need occur.
-            classes: in the first call, all tags that will occur, in the scheme that is learned in; later nothing new.
+            classes: in the first call, all tags that will occur, in any scheme; later nothing new.
             sample_weight: as ``fit``.
             validation: as ``fit``.
             report: as ``fit``.
@@ -224,11 +224,12 @@ class NetworkTagger(Model):
         need_torch(self.id)
         before = self._learned() if self.__sklearn_is_fitted__() else None
         tokenizer = tag.tokenizer_for(self.tokenizer, X) if before is None else before.tokenizer
-        known = sorted({str(name) for name in classes}) if before is None else before.classes.tolist()
+        known = self._tags_of(classes) if before is None else before.classes.tolist()
         if before is None:
             self._check_vectors()
-        elif classes is not None:
-            self._check_tags([str(name) for name in classes], known)
+        elif classes is not None:  # of tags that tell spans, types count: an S- of a known type may never have occurred
+            there = {self._kind(name) for name in known}
+            self._check_tags([str(name) for name in classes if self._kind(str(name)) not in there], known)
         scheme = self.scheme if before is None else before.scheme
         examples = tag.examples(
             X, y, tokenizer=tokenizer, sample_weight=sample_weight, scheme=scheme, classes=known, report=report
@@ -238,6 +239,22 @@ class NetworkTagger(Model):
             self._check_tags(own.classes.tolist(), known)
         self._learn(examples, tokenizer, validation, report, before)
         return self
+
+    def _tags_of(self, classes: Any) -> list[str]:
+        """The tags to learn, sorted: those that somebody named, or all that the setting ``scheme`` writes for their types."""
+        names = sorted({str(name) for name in classes})
+        if self.scheme in ("data", "none") or tag.scheme_of([names]) == "none":
+            return names
+        types = {name.partition("-")[2] for name in names if name != "O"}
+        begun = [("B-" if kind else "B") + kind for kind in sorted(types)]
+        inside = [("I-" if kind else "I") + kind for kind in sorted(types)]
+        spans = [[first, *[more] * count] for first, more in zip(begun, inside, strict=True) for count in range(3)]
+        written = {name for tags in tag.convert(spans, self.scheme) for name in tags}  # type: ignore[arg-type]
+        return sorted(written | ({"O"} & set(names)))
+
+    def _kind(self, name: str) -> str:
+        """A tag's type; of tags that tell no spans the tag."""
+        return name if self.scheme_ == "none" or name == "O" else name.partition("-")[2]
 
     def _check_tags(self, names: list[str], known: list[str]) -> None:
         new = next((name for name in names if name not in known), None)

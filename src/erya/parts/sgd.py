@@ -1,4 +1,4 @@
-"""Stochastic gradient descent with momentum, that leaves alone what a batch did not touch."""
+"""Stochastic gradient descent, with momentum or without, that leaves alone what a batch did not touch."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from typing import Any
 
 import torch
 
-MOMENTUM = 0.9
-
 
 class SGD(torch.optim.Optimizer):
-    """v ← μ v + g, θ ← θ − η v, μ = 0.9 (Polyak 1964), as torch.optim.SGD has it; a test compares.
+    """v ← μ v + g, θ ← θ − η v (Polyak 1964; μ = 0: θ ← θ − η g), as torch.optim.SGD has it; a test compares.
 
     Of a gradient that is sparse (``torch.nn.functional.embedding(…, sparse=True)``) the rows that it has, without momentum: a row
     that comes once in a thousand steps has no direction to keep to.
@@ -23,9 +21,11 @@ class SGD(torch.optim.Optimizer):
         weight_decay: λ; g ← g + λ θ before each step; touched rows only where the gradient is sparse.
     """
 
+    momentum = 0.0  # μ
+
     def __init__(self, parameters: Iterable[torch.Tensor], learning_rate: float, *, weight_decay: float = 0.0) -> None:
         super().__init__(parameters, {"lr": learning_rate, "weight_decay": weight_decay})
-        for group in self.param_groups:
+        for group in self.param_groups if self.momentum else ():
             for parameter in group["params"]:
                 self.state[parameter] = {"velocity": torch.zeros_like(parameter)}
 
@@ -52,7 +52,14 @@ class SGD(torch.optim.Optimizer):
                     rows, values = gradient._indices()[0], gradient._values()
                     old = parameter[rows]
                     parameter[rows] = old.sub(values.add(old, alpha=decay), alpha=rate)
-                else:
-                    velocity = self.state[parameter]["velocity"]
-                    velocity.mul_(MOMENTUM).add_(gradient.add(parameter, alpha=decay))
-                    parameter.sub_(velocity, alpha=rate)
+                    continue
+                pushed = gradient.add(parameter, alpha=decay)
+                if self.momentum:
+                    pushed = self.state[parameter]["velocity"].mul_(self.momentum).add_(pushed)
+                parameter.sub_(pushed, alpha=rate)
+
+
+class Momentum(SGD):
+    """With μ = 0.9."""
+
+    momentum = 0.9

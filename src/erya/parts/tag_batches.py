@@ -15,6 +15,7 @@ from erya.parts.token_units import Lexicon
 from erya.text.batches import bucketed
 
 LONGEST = 8192  # tokens that a network reads at once; a longer sentence is read in pieces
+LONGEST_LEARNED = 512  # tokens of a sentence that are learned from at once; a longer one is several pieces
 Ints = NDArray[np.int64]
 
 
@@ -71,6 +72,7 @@ class TagCorpus:
         tags: (L,) class numbers, one sentence after the other; −1 for a tag that is none.
         weights: (N,) of the sentences in the loss; brought to a mean of 1.
         word_dropout: α: a word that was seen n times becomes unknown with probability α / (α + n) while learning.
+        longest: tokens of a piece.
 
     Attributes:
         starts: (N + 1,) where each sentence begins.
@@ -84,13 +86,14 @@ class TagCorpus:
         tags: Ints | None = None,
         weights: NDArray[np.float64] | None = None,
         word_dropout: float = 0.0,
+        longest: int = LONGEST,
     ) -> None:
         self._units, codes, self.starts = lexicon.numbered(sentences)
         self.tags = tags
         counts = np.maximum(lexicon.words.counts, 1)[self._units.words]
         known = self._units.words > 1  # what is unknown anyway cannot become so
         self._doubts = np.where(known, word_dropout / (word_dropout + counts), 0).astype(np.float32)
-        cuts, owners = _cut(self.starts, LONGEST)
+        cuts, owners = _cut(self.starts, longest)
         self._places = cuts[:-1]
         weights = None if weights is None else weights[owners] / weights.mean()
         self._weights = np.ones(len(owners)) if weights is None else weights
@@ -98,7 +101,7 @@ class TagCorpus:
         self._texts = Corpus(pieces, len(self._units.words))
 
     def __len__(self) -> int:
-        """Sentences, or where some are longer than ``LONGEST`` pieces of them."""
+        """Sentences, or where some are longer than ``longest`` pieces of them."""
         return len(self._texts)
 
     def batch(self, rows: Ints) -> TagBatch:

@@ -15,7 +15,7 @@ from erya.parts import pretrained_vectors
 from erya.parts.epochs import Plan, learn
 from erya.parts.network_training import begin_with
 from erya.parts.pretrained_vectors import WordVectors
-from erya.parts.tag_batches import TagCorpus
+from erya.parts.tag_batches import LONGEST, LONGEST_LEARNED, TagCorpus
 from erya.parts.tagger_answers import Judge
 from erya.parts.tagger_state import Learned
 from erya.parts.token_units import Lexicon, with_lower_case, word_counts
@@ -66,8 +66,8 @@ def trained(
         if given is not None:
             begin_with(network.embedding, given, lexicon.words)
     network.embedding.requires_grad_(model.vectors_mode != "static")
-    corpus = _corpus(examples, learned, lexicon, model.word_dropout)
-    listened = _corpus(examples, held, lexicon, 0.0) if len(held) else _given(examples, validation, tokenizer, lexicon)
+    corpus = _corpus(examples, learned, lexicon, model.word_dropout, LONGEST_LEARNED)
+    listened = _corpus(examples, held, lexicon) if len(held) else _given(examples, validation, tokenizer, lexicon)
     judge = Judge(examples.classes, examples.scheme)
     curve = learn(network, corpus, listened, plan_of(model, len(examples.classes)), report, judge)
     data_scheme = examples.data_scheme if before is None else before.data_scheme
@@ -132,12 +132,18 @@ def _lexicon(model: NetworkTagger, sentences: list[Any], given: WordVectors | No
     )
 
 
-def _corpus(examples: tag.Examples, rows: NDArray[np.int64], lexicon: Lexicon, word_dropout: float) -> TagCorpus:
+def _corpus(
+    examples: tag.Examples,
+    rows: NDArray[np.int64],
+    lexicon: Lexicon,
+    word_dropout: float = 0.0,
+    longest: int = LONGEST,
+) -> TagCorpus:
     """Some of the sentences."""
     starts = examples.starts
     tags = [examples.tags[starts[row] : starts[row + 1]] for row in rows.tolist()]
     sentences = [examples.sentences[row] for row in rows.tolist()]
-    return TagCorpus(sentences, lexicon, np.concatenate(tags), examples.weights[rows], float(word_dropout))
+    return TagCorpus(sentences, lexicon, np.concatenate(tags), examples.weights[rows], float(word_dropout), longest)
 
 
 def _given(examples: tag.Examples, validation: Any, tokenizer: Tokenizer, lexicon: Lexicon) -> TagCorpus | None:

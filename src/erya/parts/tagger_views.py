@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RUNNERS_UP = 3
 MOST_HIDDEN = 400  # of a longer sentence, runs of tokens are hidden together
+TOKENS_HIDDEN = 400_000  # read at most, in all these copies of the sentence
 MOST_SPANS = 8  # that are drawn
 HIDDEN = "\ufffd"  # what stands for a token that is hidden: no word, no known letter
 STRONGEST = 12  # rows of a table
@@ -97,7 +98,8 @@ def explain(model: NetworkTagger, sentence: Sentence, label: Any) -> Trace:
             help=" · ".join(quoted(name, 30) for name in _labels(model)[:20]),
         )
     tokens, count = list(sentence), len(sentence)
-    pieces = np.array_split(np.arange(count), min(count, MOST_HIDDEN)) if count else []
+    most = max(1, min(count, MOST_HIDDEN, TOKENS_HIDDEN // max(1, count)))
+    pieces = np.array_split(np.arange(count), most) if count else []
     hidden = [[*tokens[: piece[0]], *[HIDDEN] * len(piece), *tokens[piece[-1] + 1 :]] for piece in pieces]
     shares = np.array(marginals(model.network_, [tokens, *hidden], model.lexicon_))  # (1 + pieces, T, C)
     corpus = TagCorpus([sentence], model.lexicon_)
