@@ -82,7 +82,14 @@ def fit(method: str, probabilities: Floats, targets: NDArray[np.int64]) -> Calib
         UsageError: no such method; rows that do not sum to 1.
     """
     if not len(targets) or not (targets >= 0).any():
-        raise DataError("no-rows", say("no row has a label of the model", "没有一行的标签是模型认识的"))
+        raise DataError(
+            "no-rows",
+            say("no row has a label of the model", "没有一行的标签是模型认识的"),
+            help=say(
+                "is this the right column? --label COL  →  erya check DATA",
+                "标签列对吗？--label 列名  →  erya check DATA",
+            ),
+        )
     if not np.allclose(probabilities.sum(axis=1), 1.0, atol=1e-6):
         raise UsageError(
             "not-calibratable",

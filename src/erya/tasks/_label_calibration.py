@@ -93,7 +93,14 @@ def fit(method: str, probabilities: Floats, truth: Truth) -> LabelCalibration:
         UsageError: no such method.
     """
     if not len(truth) or not truth.any():
-        raise DataError("no-rows", say("no row has a label of the model", "没有一行的标签是模型认识的"))
+        raise DataError(
+            "no-rows",
+            say("no row has a label of the model", "没有一行的标签是模型认识的"),
+            help=say(
+                "is this the right column? --label COL  →  erya check DATA",
+                "标签列对吗？--label 列名  →  erya check DATA",
+            ),
+        )
     if method == "temperature":
         return temperature(probabilities, truth)
     if method == "isotonic":
