@@ -10,7 +10,7 @@ loss ln Z − s(y), and paths held to rules. Rabiner 1989, "A Tutorial on Hidden
 
 Sentences lie one after the other: emissions (L, C), sentence n in rows ``starts[n] : starts[n + 1]`` – no padding; ``ragged`` and
 ``padded`` lead from and to (N, T, C). An empty sentence has one path, of no tags and score 0. A score of −inf is a prohibition.
-The numbers are found in float64, whatever comes in. The same with torch: ``crf_torch.py``.
+The numbers are found in float64, whatever comes in.
 """
 
 from __future__ import annotations

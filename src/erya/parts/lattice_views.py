@@ -1,6 +1,6 @@
 """The trace of a model that chooses a path: the lattice, Viterbi's way through it token by token, and who came second.
 
-The one picture of ``hmm``, ``perceptron``, ``crf`` and the networks that end in a chain: what they put into it differs, the algebra
+The one picture of ``hmm``, ``crf`` and the networks that end in a chain: what they put into it differs, the algebra
 is the same (``crf.py``).
 """
 

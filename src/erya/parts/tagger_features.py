@@ -1,6 +1,6 @@
 """A tagger with feature templates, once it has weights: scores of sentences, what is kept of it, and why it answers so.
 
-Shared by the rooms whose emission is a sum of weights of features, ``crf`` and ``perceptron``.
+For rooms whose emission is a sum of weights of features.
 """
 
 from __future__ import annotations
