@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from erya.errors import UsageError
 from erya.text import Dataset, Part
+from erya.text.judge import judge
 
 
 def part_of(texts, labels=None, weights=None):
@@ -128,3 +129,15 @@ def test_duplicates_and_unseen_labels_are_found():
     ]
     assert data.unseen_labels() == {"z": 2}
     assert data.labels == ["x", "y"]
+
+
+def test_labels_that_occur_once_are_named():
+    data = Dataset(part_of(["a", "b", "c", "d"], ["x", "x", "y", "z"]), dev=part_of(["e"], ["x"]))
+    judge(data)
+    assert data.reading.notes == ["2 labels occur once in training: y, z"]
+    several = Dataset(part_of(["a", "b", "c"], [("x",), ("x", "y"), ()]))
+    judge(several)
+    assert several.reading.notes == ["one label occurs once in training: y"]
+    plain = Dataset(part_of(["a", "b", "c", "d"], ["x", "x", "y", "y"]))
+    judge(plain)
+    assert plain.reading.notes == []

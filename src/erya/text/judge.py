@@ -32,6 +32,9 @@ def judge(data: Dataset, *, strict: bool = False) -> None:
                 "label-unseen", sentence, where=quoted(data.source, 200), help=f"erya check {typed(data.source)}"
             )
         data.reading.notes.append(sentence)
+    once = _once(data)
+    if once:
+        data.reading.notes.append(once)
     leaked = len(data.duplicates()) if data.dev is not None or data.test is not None else 0
     if leaked:
         sentence = say(f"{leaked:,} inputs occur in more than one part", f"有 {leaked:,} 条输入同时出现在多个部分中")
@@ -40,6 +43,22 @@ def judge(data: Dataset, *, strict: bool = False) -> None:
                 "leakage", sentence, where=quoted(data.source, 200), help=f"erya check {typed(data.source)}"
             )
         data.reading.notes.append(sentence)
+
+
+def _once(data: Dataset) -> str:
+    """A sentence about labels that one training row has: they can be learned by heart, and not be tested. Empty: none."""
+    if data.task != "classify" or data.train.targets is None or data.kind == "soft":
+        return ""
+    rare = [label for label, count in data.train.label_counts().items() if count == 1]
+    if not rare:
+        return ""
+    shown = ", ".join(quoted(label, 30) for label in rare[:5])
+    return say(
+        f"{len(rare):,} labels occur once in training: {shown}"
+        if len(rare) > 1
+        else f"one label occurs once in training: {shown}",
+        f"有 {len(rare):,} 个标签在训练数据里只出现一次：{shown}",
+    )
 
 
 def learnable(data: Dataset) -> None:
