@@ -106,6 +106,15 @@ def test_the_loss_is_that_of_all_paths():
     assert float(batch.weights @ exact) == pytest.approx(total)
 
 
+def test_scores_that_are_not_finite_give_a_loss_that_is_not():
+    net = network()
+    with torch.no_grad():
+        net.output[0, 0] = np.inf
+    loss = net.loss(corpus().batch(np.arange(4)))
+    loss.backward()
+    assert not np.isfinite(float(loss.detach()))
+
+
 def test_padding_and_company_change_nothing():
     net = network("lstm", 2)
     together = emissions(net, corpus())
