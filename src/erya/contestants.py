@@ -226,8 +226,8 @@ def _run_apart(
         )
         return
     _trained(contestant, trial, settings, folder, turn, watch)
-    training = [result.get("train_seconds") for result in contestant.results]
-    if kind is not None and None not in training:
+    training = [seconds for result in contestant.results if (seconds := result.get("train_seconds")) is not None]
+    if kind is not None and training and len(training) == len(contestant.results):
         clock.took(kind, (time.monotonic() - began) / len(training), sum(training) / len(training))
 
 

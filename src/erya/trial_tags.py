@@ -8,6 +8,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from erya.contestants import Contestant, write_json
 from erya.errors import DataError, quoted
 from erya.language import say
@@ -155,7 +157,7 @@ class TagsTrial:
         """The test sentences that the models get most wrong together: hard sentences, or wrong tags."""
         if not runs:
             return []
-        wrong = sum(tag.row_errors(self.targets, answers) for answers in runs.values())
+        wrong = np.sum([tag.row_errors(self.targets, answers) for answers in runs.values()], axis=0)
         test, order = self.test, sorted(range(len(self.test)), key=lambda place: (-wrong[place], place))
         return [
             {

@@ -73,7 +73,7 @@ def compare(targets: TagSequences, predictions: TagSequences) -> Compared:
     check_lengths(true, answered)
     scheme = detect(true)
     sentences = np.repeat(np.arange(len(true)), np.diff(true.starts))
-    right_tokens = np.bincount(sentences, weights=_equal(true, answered), minlength=len(true))
+    right_tokens = np.bincount(sentences[_equal(true, answered) > 0], minlength=len(true)).astype(np.float64)
     lengths = np.diff(true.starts).astype(np.float64)
     truth, answer = spans(true), spans(answered)
     if scheme == "none":

@@ -51,7 +51,8 @@ class CRFTagger(TaggingNetwork):
         assert batch.weights is not None
         parts = self(batch, generator), self.transitions, self.first, self.last
         if not all(bool(torch.isfinite(part).all()) for part in parts):
-            return parts[0].sum() * torch.nan  # the training loop stops at that and says so
+            undefined: torch.Tensor = parts[0].sum() * torch.nan
+            return undefined  # the training loop stops at that and says so
         total: Any = ChainLoss.apply(*parts, batch.starts, batch.tags, batch.weights)  # type: ignore[no-untyped-call]
         loss: torch.Tensor = total / len(batch.lengths)
         return loss

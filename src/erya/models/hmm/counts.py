@@ -60,7 +60,8 @@ class Counts:
         pairs = tags[places - 1] * classes + tags[places]
         steps = _tallied(pairs, per_token[places], classes * classes)
         first, last = (
-            np.bincount(tags[at], weights=weights, minlength=classes) for at in (starts[:-1], starts[1:] - 1)
+            np.bincount(tags[at], weights=weights, minlength=classes).astype(np.float64)
+            for at in (starts[:-1], starts[1:] - 1)
         )
         parts: list[Floats] = [found.reshape(words, classes), steps.reshape(classes, classes), first, last]
         return cls(*parts)
