@@ -107,7 +107,7 @@ def corpora(
     if long:
         report.note(
             say(
-                f"{long} texts of more than {longest:,} tokens are learned from in pieces",
+                f"{'1 text' if long == 1 else f'{long:,} texts'} of more than {longest:,} tokens: learned from in pieces",
                 f"{long} 条文本超过 {longest:,} 个词，将分段学习",
             )
         )

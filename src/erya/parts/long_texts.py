@@ -13,9 +13,10 @@ class LongTextWarning(UserWarning):
 
 def read_in_windows(texts: int, most: int) -> None:
     """Warn that so many texts have more than ``most`` tokens and are answered window by window."""
+    some = "1 text" if texts == 1 else f"{texts:,} texts"
     _warn(
         say(
-            f"{texts} texts of more than {most:,} tokens are read in windows; the answer is the mean of theirs",
+            f"{some} of more than {most:,} tokens: read in windows; the answer is the mean of theirs",
             f"{texts} 条文本超过 {most:,} 个词，分窗阅读，答案取各窗的平均",
         )
     )
