@@ -118,5 +118,5 @@ def test_a_text_that_is_read_in_windows_is_said(erya, trained, monkeypatch):
     monkeypatch.setattr(NaiveBayes, "predict_proba", warning)
     found = erya("predict", "m.erya", "--input", "soup", "-q")
     assert found.code == 0
-    assert found.err == "1 texts of more than 100,000 tokens are read in windows; the answer is the mean of theirs\n"
+    assert found.err == "1 text of more than 100,000 tokens: read in windows; the answer is the mean of theirs\n"
     assert "分窗阅读" in erya("predict", "m.erya", "--input", "soup", "-q", lang="zh").err
