@@ -16,6 +16,7 @@ from erya import catalog
 from erya.contract import Model
 from erya.errors import DataError, EryaError, UsageError
 from erya.parts.network_classifier import NetworkClassifier
+from erya.parts.network_tagger import NetworkTagger
 from erya.tasks import classify
 from tests.conftest import small_model
 
@@ -27,8 +28,8 @@ each_classifier = pytest.mark.parametrize("id", catalog.ids("classify"))
 def test_constructor_only_stores(id):
     kind = catalog.find(id)
     assert issubclass(kind, Model)
-    assert Model in kind.__mro__[1:3], "one level deep; of networks that classify two"
-    assert kind.__mro__[1] in (Model, NetworkClassifier)
+    assert Model in kind.__mro__[1:3], "one level deep; of networks that classify or tag two"
+    assert kind.__mro__[1] in (Model, NetworkClassifier, NetworkTagger)
     assert kind.id == id
     model = kind()
     for name, parameter in kind.parameters().items():

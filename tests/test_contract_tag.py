@@ -74,12 +74,14 @@ def test_same_seed_same_bits_and_fit_forgets(id):
 
 
 def test_the_number_of_threads_changes_no_bit(id, monkeypatch):
+    if catalog.card_of(id).extra == "neural":
+        pytest.skip("torch gives the same bits for the recorded number of threads only")
     X, y = tag.toy(seed=3, rows=60)
     prints = set()
     for threads in (1, 2):
         monkeypatch.setenv("ERYA_THREADS", str(threads))
         prints.add(small_model(id).fit(X, y).fingerprint())
-    assert len(prints) == 1 or catalog.card_of(id).extra == "neural"  # of torch: for the recorded threads
+    assert len(prints) == 1
 
 
 def test_save_load_same_answer_same_bytes(id, fitted, tmp_path):
