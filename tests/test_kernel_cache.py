@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from erya import kernel_cache
-from erya.kernel_cache import announce, cache_folder, kernel, source_hash
+from erya.kernel_cache import announce, cache_folder, kernel, seconds_compiling, source_hash
 from erya.progress import Report
 
 
@@ -134,3 +134,18 @@ def test_a_kernel_runs_where_the_disk_is_full(monkeypatch):
 
     monkeypatch.setattr(IndexDataCacheFile, "save", refuse)
     assert twice(21) == 42
+
+
+def test_what_compiling_takes_is_counted(bases, tmp_path):
+    bases(tmp_path)
+
+    @kernel
+    def twice(number):
+        return 2 * number
+
+    before = seconds_compiling()
+    assert twice(3.0) == 6.0
+    after = seconds_compiling()
+    assert after > before
+    assert twice(4.0) == 8.0
+    assert seconds_compiling() == after

@@ -24,6 +24,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core import event
 
 from erya.language import say
 from erya.progress import Report
@@ -32,6 +33,9 @@ PACKAGE = Path(__file__).resolve().parent
 KEPT = 3  # caches of other versions that stay beside ours; older ones go
 _lock = threading.Lock()
 _config: Any = numba.config
+_events: Any = event
+_compiling = _events.TimingListener()
+_events.register("numba:compile", _compiling)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -85,6 +89,11 @@ def announce(report: Report, kernels: Sequence[Any]) -> None:
                 "正在为这台机器编译计算内核，只需一次（几秒钟）",
             )
         )
+
+
+def seconds_compiling() -> float:
+    """Seconds that this process has spent on compiling kernels: what a measurement of training is not about."""
+    return float(_compiling.duration) if _compiling.done else 0.0
 
 
 def _compiled(kernel: Any) -> bool:
