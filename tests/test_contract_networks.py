@@ -273,7 +273,7 @@ def test_a_text_that_is_too_long_is_read_in_windows_with_a_warning(id, fitted, m
         warnings.simplefilter("error")
         parts = model._logits(windows)
     monkeypatch.setattr(type(model), "most_tokens", 3)
-    with pytest.warns(LongTextWarning, match="1 texts"):
+    with pytest.warns(LongTextWarning, match="1 text of"):
         found = model._logits([tokens, tokens[:1]])
     np.testing.assert_allclose(found[0], np.average(parts, axis=0, weights=[len(one) for one in windows]), atol=1e-5)
     with pytest.warns(LongTextWarning, match=f"first 3 of {len(tokens)}"):

@@ -217,7 +217,7 @@ def test_very_long_texts_are_learned_from_in_pieces_and_none_is_cut(monkeypatch)
     assert learned.lengths.tolist() == [4, 4, 1, 1, 0]
     assert learned.targets.tolist() == [0, 0, 0, 1, 0]
     np.testing.assert_allclose(learned.weights.numpy(), np.ones(5))
-    assert "1 texts" in sentences[0]
+    assert "1 text of" in sentences[0]
 
 
 def test_batches_of_long_texts_hold_fewer(monkeypatch):
