@@ -98,9 +98,8 @@ def _contest(job: dict[str, Any], data: dict[str, Any], folder: Path) -> dict[st
         model = catalog.model(job["id"], settings=wishes)
         started, compiling = time.perf_counter(), _seconds_compiling()
         _fit(model, data, report)
-        result["compile_seconds"] = (
-            _seconds_compiling() - compiling
-        )  # once per machine, so no part of what training takes
+        # kernels are compiled once per machine: no part of what training takes
+        result["compile_seconds"] = _seconds_compiling() - compiling
         result["train_seconds"] = time.perf_counter() - started - result["compile_seconds"]
         model.save(path, training={"data": job.get("digest"), "curve": report.curve})
         result["model_bytes"] = path.stat().st_size
