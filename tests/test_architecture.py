@@ -48,6 +48,7 @@ FLOORS = {
             "trial_words",
             "tuning",
             "trial_tags",
+            "trial_pairs",
             "classify",
             "tag",
             "vectors",

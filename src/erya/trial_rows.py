@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import combinations
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ from erya.contract import Model
 from erya.errors import DataError, quoted
 from erya.language import say
 from erya.parts import label_thresholds
-from erya.scoring import holm
 from erya.tasks import classify
 from erya.tasks.classify import Run
 from erya.text.dataset import Dataset, Part
+from erya.trial_pairs import pairs
 
 MISTAKES = 30
 
@@ -172,7 +172,7 @@ class RowsTrial:
         label, majority = classify.majority(self.dataset.train.targets or [], targets)
         found: dict[str, Any] = {
             "baseline": {"majority": majority, "label": label},
-            "pairs": _pairs(scored, targets),
+            "pairs": pairs(scored, partial(classify.paired_test, targets)),
             "confusion": {},
             "per_label": {},
             "calibration": {},
@@ -229,24 +229,6 @@ class RowsTrial:
             }
             for index in worst
         ]
-
-
-def _pairs(scored: list[Contestant], targets: Any) -> list[dict[str, Any]]:
-    """Every pair of models on the same rows (first seed); significant together, by Holm's correction."""
-    both = list(combinations(scored, 2))
-    tests = [classify.paired_test(targets, a.runs[0].predictions, b.runs[0].predictions) for a, b in both]
-    return [
-        {
-            "a": a.model,
-            "b": b.model,
-            "difference": test.difference,
-            "low": test.low,
-            "high": test.high,
-            "p_value": test.p_value,
-            "significant": significant,
-        }
-        for (a, b), test, significant in zip(both, tests, holm([test.p_value for test in tests]), strict=True)
-    ]
 
 
 def _answer_of(run: Run, index: int) -> dict[str, Any]:

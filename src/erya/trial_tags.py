@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from itertools import combinations
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ import numpy as np
 from erya.contestants import Contestant, write_json
 from erya.errors import DataError, quoted
 from erya.language import say
-from erya.scoring import holm
 from erya.tasks import tag
 from erya.tasks.tag import TagRun
 from erya.text.dataset import Dataset, Part
 from erya.text.read import read
+from erya.trial_pairs import pairs
 
 MISTAKES = 30
 LONGEST = 200  # tokens of a sentence that the document carries
@@ -143,7 +143,7 @@ class TagsTrial:
                     name: score.value for name, score in tag.scores(self.targets, [TagRun(rule)], resamples=1).items()
                 },
             },
-            "pairs": _pairs(scored, self.targets),
+            "pairs": pairs(scored, partial(tag.paired_test, self.targets)),
             "per_label": {model: per_label(self.targets, answers) for model, answers in runs.items()},
             "kinds": {model: tag.mistakes(self.targets, answers).to_plain() for model, answers in runs.items()}
             if self.scheme != "none"
@@ -185,24 +185,6 @@ def per_label(targets: Any, answers: Any) -> list[dict[str, Any]]:
     return [
         {"label": one.label, "precision": one.precision, "recall": one.recall, "f1": one.f1, "support": one.support}
         for one in tag.per_label(targets, answers)
-    ]
-
-
-def _pairs(scored: list[Contestant], targets: Any) -> list[dict[str, Any]]:
-    """Every pair of models on the same sentences (first seed); significant together, by Holm's correction."""
-    both = list(combinations(scored, 2))
-    tests = [tag.paired_test(targets, a.runs[0].predictions, b.runs[0].predictions) for a, b in both]
-    return [
-        {
-            "a": a.model,
-            "b": b.model,
-            "difference": test.difference,
-            "low": test.low,
-            "high": test.high,
-            "p_value": test.p_value,
-            "significant": significant,
-        }
-        for (a, b), test, significant in zip(both, tests, holm([test.p_value for test in tests]), strict=True)
     ]
 
 

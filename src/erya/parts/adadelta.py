@@ -7,17 +7,18 @@ meanwhile. Dense gradients are updated as in torch.optim.Adadelta; a test compar
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 
+from erya.parts.light_optimizer import LightOptimizer
+
 DECAY = 0.95  # ρ and ε are those of the paper's section 4.1
 EPSILON = 1e-6
 
 
-class Adadelta(torch.optim.Optimizer):
+class Adadelta(LightOptimizer):
     """Stochastic gradient descent with steps in the unit of what is learned (Zeiler 2012, "ADADELTA", algorithm 1).
 
         s ← ρ s + (1 − ρ) g²          mean square of the gradients
@@ -39,16 +40,6 @@ class Adadelta(torch.optim.Optimizer):
                     "square": torch.zeros_like(parameter),
                     "moved": torch.zeros_like(parameter),
                 }
-
-    # As in adam.py: what torch wraps around these two imports its compiler at the first call, which takes 0.8 s.
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """As in torch."""
-        inspect.unwrap(torch.optim.Optimizer.add_param_group)(self, param_group)
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """As in torch."""
-        inspect.unwrap(torch.optim.Optimizer.zero_grad)(self, set_to_none)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]

@@ -8,14 +8,15 @@ whatever step the others are at. Dense gradients are updated as in torch.optim.A
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 
+from erya.parts.light_optimizer import LightOptimizer
 
-class Adam(torch.optim.Optimizer):
+
+class Adam(LightOptimizer):
     """Stochastic gradient descent, each number at its own pace: mean gradient over root mean square gradient.
 
         m ← β₁ m + (1 − β₁) g          v ← β₂ v + (1 − β₂) g²
@@ -40,16 +41,6 @@ class Adam(torch.optim.Optimizer):
                     "square": torch.zeros_like(parameter),
                     "clock": torch.zeros(len(parameter)),  # steps that each row has taken
                 }
-
-    # What torch wraps around these two imports its compiler at the first call, which takes 0.8 s and is of no use here.
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """As in torch."""
-        inspect.unwrap(torch.optim.Optimizer.add_param_group)(self, param_group)
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """As in torch."""
-        inspect.unwrap(torch.optim.Optimizer.zero_grad)(self, set_to_none)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]

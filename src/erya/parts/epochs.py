@@ -81,6 +81,22 @@ class Plan:
     warmup: float = 0.0
 
 
+def plan_of(model: Any, classes: int) -> Plan:
+    """The plan of a model whose settings are checked, and have the names that they have in every network."""
+    return Plan(
+        classes=classes,
+        epochs=model.epochs,
+        batch_size=model.batch_size,
+        learning_rate=float(model.learning_rate),
+        schedule=model.schedule,
+        warmup=float(model.warmup),
+        weight_decay=float(model.weight_decay),
+        clip_norm=model.clip_norm,
+        patience=model.patience,
+        seed=model.seed,
+    )
+
+
 @dataclass(slots=True)
 class Standing:
     """Where a training stands.

@@ -1,4 +1,4 @@
-"""What a network that classifies refuses before it learns: settings and labels that do not fit one another."""
+"""What a network refuses before it learns: settings and labels that do not fit one another."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from erya.tasks._targets import is_several, listed
 if TYPE_CHECKING:
     from erya.parts.network_classifier import NetworkClassifier
     from erya.parts.network_state import Learned
+    from erya.parts.network_tagger import NetworkTagger
 
 
-def check_vectors(model: NetworkClassifier) -> None:
+def check_vectors(model: NetworkClassifier | NetworkTagger) -> None:
     """Raises UsageError where vectors should be treated in a way and there are none."""
     if model.vectors is None and model.vectors_mode != "non-static":
         raise UsageError(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from erya.contract import Model
 from erya.errors import UsageError, quoted
 from erya.language import say
-from erya.parts import pretrained_vectors
+from erya.parts import network_checks, pretrained_vectors
 from erya.parts.falling_rate import SCHEDULES
 from erya.parts.settings import gradient_settings, number, require, whole
 from erya.parts.torch_mode import need_torch, torch_mode
@@ -183,7 +183,7 @@ class NetworkTagger(Model):
         """
         self._check_settings()
         need_torch(self.id)
-        self._check_vectors()
+        network_checks.check_vectors(self)
         tokenizer = tag.tokenizer_for(self.tokenizer, X)
         examples = tag.examples(
             X, y, tokenizer=tokenizer, sample_weight=sample_weight, scheme=self.scheme, report=report
@@ -226,7 +226,7 @@ class NetworkTagger(Model):
         tokenizer = tag.tokenizer_for(self.tokenizer, X) if before is None else before.tokenizer
         known = self._tags_of(classes) if before is None else before.classes.tolist()
         if before is None:
-            self._check_vectors()
+            network_checks.check_vectors(self)
         elif classes is not None:  # of tags that tell spans, types count: an S- of a known type may never have occurred
             there = {self._kind(name) for name in known}
             self._check_tags([str(name) for name in classes if self._kind(str(name)) not in there], known)
@@ -266,17 +266,6 @@ class NetworkTagger(Model):
                     f"这个模型没有标签“{quoted(new, 30)}”，也无法再添加",
                 ),
                 help=say("fit(X, y) with sentences of all tags", "用包含全部标签的句子重新 fit(X, y)"),
-            )
-
-    def _check_vectors(self) -> None:
-        if self.vectors is None and self.vectors_mode != "non-static":
-            raise UsageError(
-                "no-vectors",
-                say(
-                    f"vectors_mode={self.vectors_mode} needs vectors to begin with",
-                    f"vectors_mode={self.vectors_mode} 需要预先给定词向量",
-                ),
-                help="--set vectors=vectors.vec",
             )
 
     def _learn(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from erya.parts import label_thresholds
 from erya.parts.answer_shares import independent
-from erya.parts.epochs import Plan, learn
+from erya.parts.epochs import learn, plan_of
 from erya.parts.held_out import Corpora, Reading, corpora
 from erya.parts.network_answers import logits
 from erya.parts.network_state import Learned
@@ -64,18 +64,7 @@ def trained(
     )
     for name, moves in model._tables().items():
         getattr(network, name).requires_grad_(moves)
-    plan = Plan(
-        classes=len(examples.classes),
-        epochs=model.epochs,
-        batch_size=model.batch_size,
-        learning_rate=float(model.learning_rate),
-        schedule=model.schedule,
-        warmup=float(model.warmup),
-        weight_decay=float(model.weight_decay),
-        clip_norm=model.clip_norm,
-        patience=model.patience,
-        seed=model.seed,
-    )
+    plan = plan_of(model, len(examples.classes))
     curve = learn(network, found.learned, found.listened, plan, report)
     thresholds = _thresholds(network, found.listened, examples, before)
     return Learned(

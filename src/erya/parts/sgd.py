@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 
+from erya.parts.light_optimizer import LightOptimizer
 
-class SGD(torch.optim.Optimizer):
+
+class SGD(LightOptimizer):
     """v ← μ v + g, θ ← θ − η v (Polyak 1964; μ = 0: θ ← θ − η g), as torch.optim.SGD has it; a test compares.
 
     Of a gradient that is sparse (``torch.nn.functional.embedding(…, sparse=True)``) the rows that it has, without momentum: a row
@@ -28,16 +28,6 @@ class SGD(torch.optim.Optimizer):
         for group in self.param_groups if self.momentum else ():
             for parameter in group["params"]:
                 self.state[parameter] = {"velocity": torch.zeros_like(parameter)}
-
-    # What torch wraps around these two imports its compiler at the first call, which takes 0.8 s and is of no use here.
-
-    def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """As in torch."""
-        inspect.unwrap(torch.optim.Optimizer.add_param_group)(self, param_group)
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        """As in torch."""
-        inspect.unwrap(torch.optim.Optimizer.zero_grad)(self, set_to_none)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]

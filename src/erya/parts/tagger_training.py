@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from erya.errors import UsageError
 from erya.language import say
 from erya.parts import pretrained_vectors
-from erya.parts.epochs import Plan, learn
+from erya.parts.epochs import learn, plan_of
 from erya.parts.network_training import begin_with
 from erya.parts.pretrained_vectors import WordVectors
 from erya.parts.tag_batches import LONGEST, LONGEST_LEARNED, TagCorpus
@@ -72,22 +72,6 @@ def trained(
     curve = learn(network, corpus, listened, plan_of(model, len(examples.classes)), report, judge)
     data_scheme = examples.data_scheme if before is None else before.data_scheme
     return Learned(network, lexicon, tokenizer, examples.classes, examples.scheme, data_scheme, dim, coverage, curve)
-
-
-def plan_of(model: NetworkTagger, classes: int) -> Plan:
-    """The settings of the training, checked."""
-    return Plan(
-        classes=classes,
-        epochs=model.epochs,
-        batch_size=model.batch_size,
-        learning_rate=float(model.learning_rate),
-        schedule=model.schedule,
-        warmup=float(model.warmup),
-        weight_decay=float(model.weight_decay),
-        clip_norm=model.clip_norm,
-        patience=model.patience,
-        seed=model.seed,
-    )
 
 
 def _parted(
