@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from erya.artefact import atomic_write
-from reproductions import kim2014, long_documents, names, survey_zh, zhang_wallace
+from reproductions import kim2014, long_documents, names, survey_zh, taggers, zhang_wallace
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(
@@ -26,6 +26,7 @@ CARDS: dict[str, Card] = {
     "kim2014": lambda lang, room: kim2014.card(lang),
     "zhang_wallace": lambda lang, room: zhang_wallace.card(lang),
     "survey_zh": survey_zh.SURVEY.card,
+    "taggers": taggers.SURVEY.card,
     "names": names.SURVEY.card,
     "long_documents": long_documents.SURVEY.card,
 }

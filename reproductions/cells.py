@@ -76,7 +76,7 @@ def fill(
     Args:
         kept: what is measured; written after each cell.
         todo: the grid; a cell has a ``key`` (``Keyed``) and, as ``str``, a shorter name.
-        measure: one cell; gives at least ``accuracy`` in percent and ``minutes``.
+        measure: one cell; gives at least its ``headline`` and ``minutes``.
         budget: minutes after which no cell is begun; None: all are.
         keep: False: measure them all, and keep nothing.
     """
@@ -92,7 +92,12 @@ def fill(
         figures = measure(cell)
         if keep:
             kept.put(cell.key, figures)
-        print(f"{cell!s:60s} {figures['accuracy']:6.2f} % {figures['minutes']:6.2f} min", file=sys.stderr, flush=True)
+        print(f"{cell!s:60s} {headline(figures):6.2f} % {figures['minutes']:6.2f} min", file=sys.stderr, flush=True)
+
+
+def headline(figures: dict[str, Any]) -> float:
+    """The score of a cell, in percent: ``f1`` where spans were looked for, else ``accuracy``."""
+    return float(figures["f1"] if "f1" in figures else figures["accuracy"])
 
 
 def written(settings: dict[str, Any]) -> str:

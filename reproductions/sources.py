@@ -64,6 +64,46 @@ def split(
     return parts
 
 
+def sentences(path: Path | str) -> dict[str, Rows]:
+    """Tokens and tags of each part of a data set for taggers."""
+    data = read(path, task="tag")
+    parts = {"train": data.train, "dev": data.dev, "test": data.test}
+    return {name: (list(part.inputs), list(part.targets or [])) for name, part in parts.items() if part is not None}
+
+
+def tagged(folder: str, test: str = "test", *, dev: str | None = None) -> Any:
+    """``Source.parts`` of a data set for taggers that has files for its parts."""
+
+    def parts(shared: Path, fold: int | None) -> Parts:
+        names = ("train", test) if dev is None else ("train", test, dev)
+        found = [sentences(shared / folder / f"{name}.conll.gz")["train"] for name in names]
+        return found[0], None if dev is None else found[2], found[1]
+
+    return parts
+
+
+def tagged_stream(folder: str) -> Any:
+    """``Source.parts`` of one file of running text: its last fifth is the test, so that no document is on both sides."""
+
+    def parts(shared: Path, fold: int | None) -> Parts:
+        every = sentences(shared / folder / "all.conll.gz")["train"]
+        border = len(every[0]) * 4 // 5
+        places = np.arange(len(every[0]))
+        return chosen(every, places[:border]), None, chosen(every, places[border:])
+
+    return parts
+
+
+def tagged_sample(name: str) -> Any:
+    """``Source.parts`` of a data set for taggers that comes with Erya."""
+
+    def parts(shared: Path, fold: int | None) -> Parts:
+        found = sentences(f"sample:{name}")
+        return found["train"], found.get("dev"), found["test"]
+
+    return parts
+
+
 def published_folds(folder: str) -> Any:
     """``Source.parts`` of a data set whose rows name their fold under ``fold``."""
 

@@ -7,21 +7,25 @@ changed setting is a new cell, and the old one stays in the file; the card shows
 from __future__ import annotations
 
 import argparse
+import hashlib
 import statistics
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from reproductions.cells import SHARED, Cells, fill, written
+from reproductions.cells import SHARED, Cells, fill, headline, written
 from reproductions.markdown import NOT_YET, footnote, share, table
 from reproductions.sources import Parts, Source, cut
 from reproductions.training import measured
 
 SEEDS = 3  # that an entry has when it is whole; of ten folds each is trained once
 WITHOUT_SEED = (
+    "crf",
     "gbdt",
+    "hmm",
     "knn",
     "logistic_regression",
     "naive_bayes",
@@ -55,8 +59,11 @@ class Survey:
     Attributes:
         name: of the script and of its results.
         sources: the data sets.
-        settings: by data set and model, what is not as the preset has it; ``preset`` may be among them.
-        paper: published accuracies in percent by data set and model.
+        settings: by data set and model, what is not as the preset has it; ``preset`` may be among them. A model may be there twice, the
+            second time with what is special about it: ``"lstm+vectors"``.
+        paper: published scores in percent by data set and model.
+        task: of the models.
+        needs: SHA-256 by name of the files that settings name, see ``--files``.
         why: by data set, where those come from and why ours differ: a sentence in English, one in Chinese.
     """
 
@@ -64,6 +71,8 @@ class Survey:
     sources: Mapping[str, Source]
     settings: Mapping[str, Mapping[str, dict[str, Any]]]
     paper: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    task: str = "classify"
+    needs: Mapping[str, str] = field(default_factory=dict)
     why: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def cells(
@@ -82,7 +91,7 @@ class Survey:
 
     def seeds(self, data: str, room: str, asked: int | None = None) -> int:
         """How many trainings an entry has on each fold."""
-        if room in WITHOUT_SEED:
+        if room_of(room) in WITHOUT_SEED:
             return 1
         return asked if asked is not None else 1 if self.sources[data].folds else SEEDS
 
@@ -90,14 +99,31 @@ class Survey:
         """How many trainings an entry has when it is whole."""
         return self.seeds(data, room) * max(1, self.sources[data].folds)
 
-    def measure(self, cell: Cell, rows: int | None = None) -> dict[str, Any]:
-        """Train and score one cell, see ``training.measured``. ``rows``: of each part no more than these."""
+    def measure(self, cell: Cell, rows: int | None = None, files: Path | None = None) -> dict[str, Any]:
+        """Train and score one cell, see ``training.measured``. ``rows``: of each part no more than these; ``files``: where those are that
+        the settings name.
+        """
         given = dict(self.settings[cell.data][cell.room])
-        if cell.room not in WITHOUT_SEED:
+        for name, value in given.items():
+            if isinstance(value, str) and value in self.needs:
+                given[name] = self._file(value, files)
+        room = room_of(cell.room)
+        if room not in WITHOUT_SEED:
             given["seed"] = cell.seed
         preset = given.pop("preset", "default")
         parts = cut(_parts(self.sources[cell.data], cell.fold), rows)
-        return measured(f"classify/{cell.room}", preset, given, parts) | {"seed": cell.seed}
+        return measured(f"{self.task}/{room}", preset, given, parts) | {"seed": cell.seed}
+
+    def _file(self, name: str, folder: Path | None) -> str:
+        """Where a file lies that is the one that the settings mean. Raises SystemExit where it is another, or there is none."""
+        path = None if folder is None else folder / name
+        if path is None or not path.is_file():
+            raise SystemExit(f"{name} is needed: --files FOLDER")
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != self.needs[name]:
+            raise SystemExit(f"{path} is another file: its SHA-256 begins with {found[:12]}")
+        return str(path)
 
     # ---- the card --------------------------------------------------------------------------------------------------
 
@@ -113,7 +139,7 @@ class Survey:
         for data, settings in self.settings.items():
             lines = []
             for one in settings:
-                if room in (None, one):
+                if room in (None, room_of(one)):
                     found = self.entry(kept, data, one)
                     used += found
                     lines.append(self._line(data, one, found, lang))
@@ -132,8 +158,8 @@ class Survey:
         said = "–" if paper is None else f"{paper:.1f}"
         if not found:
             return [f"`{room}`", said, NOT_YET[lang], "", "", "", settings]
-        mean = statistics.mean(cell["accuracy"] for cell in found)
-        low, high = (extreme(cell["accuracy"] for cell in found) for extreme in (min, max))
+        mean = statistics.mean(headline(cell) for cell in found)
+        low, high = (extreme(headline(cell) for cell in found) for extreme in (min, max))
         return [
             f"`{room}`",
             said,
@@ -156,16 +182,24 @@ class Survey:
         parser.add_argument("--folds", type=int, default=10, help="the first so many")
         parser.add_argument("--budget", type=float, help="minutes after which no cell is begun")
         parser.add_argument("--rows", type=int, help="of each part: does it run? keeps nothing")
+        if self.needs:
+            parser.add_argument("--files", type=Path, help=f"folder that holds {', '.join(self.needs)}")
         asked = parser.parse_args(argv)
+        files = asked.files if self.needs else None
         data = [name for name in asked.data or self.settings if self.sources[name].bundled or SHARED.is_dir()]
         if not data:
             print(f"skipped: needs {SHARED}, which is not here")
             return
         kept = Cells(self.name)
         todo = list(self.cells(data, asked.rooms, asked.seeds, asked.folds))
-        fill(kept, todo, lambda cell: self.measure(cell, asked.rows), asked.budget, keep=asked.rows is None)
+        fill(kept, todo, lambda cell: self.measure(cell, asked.rows, files), asked.budget, keep=asked.rows is None)
         print(self.card("en", kept=kept))
         print("python -m reproductions.cards writes this into the READMEs", file=sys.stderr)
+
+
+def room_of(name: str) -> str:
+    """The model of a line such as ``"lstm+vectors"``."""
+    return name.partition("+")[0]
 
 
 HEAD = {

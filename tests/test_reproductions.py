@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import inspect
 import json
 import sys
@@ -17,7 +18,18 @@ if str(ROOT) not in sys.path:
     sys.path.append(str(ROOT))
 
 from erya import catalog  # noqa: E402
-from reproductions import cards, cells, kim2014, long_documents, names, sources, survey_zh, surveys, zhang_wallace  # noqa: E402
+from reproductions import (  # noqa: E402
+    cards,
+    cells,
+    kim2014,
+    long_documents,
+    names,
+    sources,
+    survey_zh,
+    surveys,
+    taggers,
+    zhang_wallace,
+)
 from reproductions.cells import Cells  # noqa: E402
 from reproductions.sources import Source  # noqa: E402
 from reproductions.surveys import Survey  # noqa: E402
@@ -132,7 +144,7 @@ def test_no_data_is_said(tmp_path, monkeypatch, capsys):
 
 # ---- surveys ---------------------------------------------------------------------------------------------------------
 
-EVERY = [survey_zh.SURVEY, names.SURVEY, long_documents.SURVEY]
+EVERY = [survey_zh.SURVEY, names.SURVEY, long_documents.SURVEY, taggers.SURVEY]
 ROWS = [("good fine nice", "yes"), ("bad poor awful", "no")] * 20
 
 
@@ -249,14 +261,56 @@ def test_every_survey_names_models_and_settings_that_there_are(survey):
     for data, settings in survey.settings.items():
         assert set(survey.paper.get(data, {})) <= set(settings), "a published figure beside nothing"
         for room, given in settings.items():
-            model = catalog.model(f"classify/{room}", given.get("preset", "default"), without_preset(given))
-            assert ("seed" in inspect.signature(type(model)).parameters) == (room not in surveys.WITHOUT_SEED)
+            id = f"{survey.task}/{surveys.room_of(room)}"
+            model = catalog.model(id, given.get("preset", "default"), without_preset(given))
+            assert ("seed" in inspect.signature(type(model)).parameters) == (
+                id.partition("/")[2] not in surveys.WITHOUT_SEED
+            )
+    named = {
+        value
+        for settings in survey.settings.values()
+        for given in settings.values()
+        for value in given.values()
+        if isinstance(value, str)
+    }
+    assert set(survey.needs) <= named
     keys = [cell.key for cell in survey.cells()]
     assert len(keys) == len(set(keys)) > 0
 
 
 def without_preset(given):
     return {name: value for name, value in given.items() if name != "preset"}
+
+
+def test_a_survey_of_taggers_scores_spans_and_wants_the_files_that_its_settings_name(tmp_path, capsys):
+    lines = "to\tO\nParis\tB-city\n\nto\tO\nsleep\tO\n\n" * 10
+    for name in ("train", "test", "all"):
+        (tmp_path / f"{name}.conll.gz").write_bytes(gzip.compress(lines.encode()))
+    vectors = tmp_path / "toy.vec"
+    vectors.write_text("2 2\nto 0.1 0.2\nParis 0.3 0.1\n")
+    source = Source(("toy", "小"), lambda shared, fold: sources.tagged(".", dev="test")(tmp_path, fold), bundled=True)
+    tiny = {"preset": "tiny", "dim": 2, "epochs": 1, "vectors": "toy.vec"}
+    survey = Survey(
+        name="toy",
+        task="tag",
+        sources={"toy": source},
+        settings={"toy": {"hmm": {}, "bilstm+vectors": tiny}},
+        needs={"toy.vec": hashlib.sha256(vectors.read_bytes()).hexdigest()},
+    )
+    shallow, deep = list(survey.cells(seeds=1))
+    found = survey.measure(shallow)
+    assert found["f1"] == cells.headline(found) == 100
+    assert "accuracy" not in found
+    assert found["rows_per_second"] > 0
+    assert survey.measure(deep, files=tmp_path)["coverage"]
+    with pytest.raises(SystemExit, match="--files"):
+        survey.measure(deep)
+    vectors.write_text("2 2\nto 0.1 0.2\nParis 0.3 0.2\n")
+    with pytest.raises(SystemExit, match="another file"):
+        survey.measure(deep, files=tmp_path)
+    train, _, test = sources.tagged_stream(".")(tmp_path, None)
+    assert [len(train[0]), len(test[0])] == [16, 4]
+    assert survey.card("en", "bilstm", Cells("toy", tmp_path)) == "not measured yet\n"
 
 
 def test_published_folds_and_files_of_parts_are_read(tmp_path):
