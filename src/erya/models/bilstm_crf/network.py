@@ -1,7 +1,8 @@
 """A bidirectional LSTM with a conditional random field on top: the tags of a sentence are chosen together.
 
 Huang, Xu & Yu 2015, "Bidirectional LSTM-CRF Models for Sequence Tagging", equation 5; Lample et al. 2016, equations 1–3. The body –
-words, characters, readers – is ``parts/tagging_network.py``, the algebra of paths ``parts/crf.py``.
+words, characters, readers – is ``parts/tagging_network.py``, the algebra of paths ``parts/crf.py`` and, for
+learning, ``parts/crf_torch.py``.
 
     s(x, y) = f[y_1] + Σ_t e_t[y_t] + Σ_t A[y_{t−1}, y_t] + l[y_T]        p(y | x) = exp s(x, y) / Σ over all paths exp s(x, y')
 
@@ -15,14 +16,12 @@ training loop.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from erya.parts import crf
+from erya.parts import crf, crf_torch
 from erya.parts.tag_batches import TagBatch
 from erya.parts.tagging_network import Body, TaggingNetwork
 
@@ -49,13 +48,11 @@ class CRFTagger(TaggingNetwork):
         """What the true path lacks, ln Z − s(x, y); the mean over B sentences, weighted. With a generator, dropout is on."""
         assert batch.tags is not None
         assert batch.weights is not None
-        parts = self(batch, generator), self.transitions, self.first, self.last
-        if not all(bool(torch.isfinite(part).all()) for part in parts):
-            undefined: torch.Tensor = parts[0].sum() * torch.nan
+        scores, chain = self(batch, generator), crf_torch.Chain(self.transitions, self.first, self.last)
+        if not all(bool(torch.isfinite(part).all()) for part in (scores, *chain)):
+            undefined: torch.Tensor = scores.sum() * torch.nan
             return undefined  # the training loop stops at that and says so
-        total: Any = ChainLoss.apply(*parts, batch.starts, batch.tags, batch.weights)  # type: ignore[no-untyped-call]
-        loss: torch.Tensor = total / len(batch.lengths)
-        return loss
+        return crf_torch.loss(scores, batch.starts, chain, batch.tags, weights=batch.weights) / len(batch.lengths)
 
     def chain(self) -> crf.Chain:
         """What was learned of neighbouring tags, held to the rules: broken only where they leave no path at all."""
@@ -75,30 +72,3 @@ class CRFTagger(TaggingNetwork):
         """(N,) ln Z − s(x, y) of each sentence."""
         chain = self.chain()
         return crf.log_partition(emissions, starts, chain) - crf.path_scores(emissions, starts, chain, tags)
-
-
-class ChainLoss(torch.autograd.Function):
-    """Σ weight (ln Z − s) over the sentences, whose gradient is expected minus true counts: both come from one sweep."""
-
-    @staticmethod
-    def forward(
-        ctx: Any,
-        emissions: torch.Tensor,
-        transitions: torch.Tensor,
-        first: torch.Tensor,
-        last: torch.Tensor,
-        starts: Ints,
-        tags: Ints,
-        weights: Floats,
-    ) -> torch.Tensor:
-        """A number. Emissions (M, C), transitions (C, C), first and last (C,), starts (B + 1,), tags (M,), weights (B,)."""
-        scores, *parts = (one.detach().numpy() for one in (emissions, transitions, first, last))
-        found = crf.slope(scores, starts, crf.Chain(*parts), tags, weights=weights)
-        slopes = found.emissions, found.transitions, found.first, found.last
-        ctx.save_for_backward(*(torch.from_numpy(slope).to(emissions.dtype) for slope in slopes))
-        return emissions.new_tensor(found.loss)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        """The gradients that the forward pass found, times what comes from above."""
-        return *(slope * gradients[0] for slope in ctx.saved_tensors), None, None, None
