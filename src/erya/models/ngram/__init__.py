@@ -1,0 +1,1 @@
+"""n-grams: counts of runs of words, smoothed."""

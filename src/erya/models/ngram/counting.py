@@ -1,0 +1,86 @@
+"""All n-grams of a stream, order by order, as a tree whose nodes lie in the order of their words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from erya.models.ngram import kernels
+
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class Order:
+    """The n-grams of one order k.
+
+    Attributes:
+        word: int32 (N,) the last unit of each.
+        count: int64 (N,) how often it was seen.
+        suffix: int32 (N,) the (k−1)-gram without its first unit, a number within its order.
+        first: (N,) whether it begins with the border of a document.
+        begin: int64 (M + 1,) where the children of each of the M (k−1)-grams begin.
+    """
+
+    word: Ints
+    count: Longs
+    suffix: Ints
+    first: NDArray[np.bool_]
+    begin: Longs
+
+    def __len__(self) -> int:
+        return len(self.word)
+
+    def context(self) -> Ints:
+        """int32 (N,) the (k−1)-gram before the last unit of each."""
+        return np.repeat(np.arange(len(self.begin) - 1, dtype=np.int32), np.diff(self.begin))
+
+
+def count(ids: Ints, units: int, order: int) -> list[Order]:
+    """All n-grams up to an order; none reaches over the border between two documents.
+
+    Args:
+        ids: int32 (L,) with a border (0) first and one behind each document.
+        units: V; all of them are unigrams, seen or not.
+        order: n, at least 1.
+
+    Returns:
+        n orders, the unigrams first.
+    """
+    ids = np.ascontiguousarray(ids, dtype=np.int32)
+    seen = np.bincount(ids[1:], minlength=units)
+    nothing = np.zeros(units, dtype=np.int32) - 1
+    found = [
+        Order(
+            np.arange(units, dtype=np.int32),
+            seen,
+            nothing,
+            np.zeros(units, dtype=bool),
+            np.array([0, units], dtype=np.int64),
+        )
+    ]
+    if order == 1:
+        return found
+    back = np.empty(len(ids), dtype=np.int32)
+    kernels.reach(ids, back)
+    by_word = np.empty(len(ids) - 1, dtype=np.int32)
+    kernels.sort_by_word(ids, units, by_word)
+    previous = ids.copy()
+    places = np.empty(len(ids) - 1, dtype=np.int32)
+    for length in range(1, order):
+        size = kernels.sort_by_context(by_word, previous, back, length, len(found[-1]), places)
+        assigned = np.full(len(ids), -1, dtype=np.int32)
+        begin = np.zeros(len(found[-1]) + 1, dtype=np.int64)
+        word, counts, suffix = (np.empty(size, dtype=np.int32) for _ in range(3))
+        first = np.empty(size, dtype=bool)
+        nodes = kernels.nodes_of(ids, places[:size], previous, length, assigned, begin, word, counts, suffix, first)
+        found.append(
+            Order(
+                word[:nodes].copy(), counts[:nodes].astype(np.int64), suffix[:nodes].copy(), first[:nodes].copy(), begin
+            )
+        )
+        previous = assigned
+    return found

@@ -1,0 +1,213 @@
+"""Counting n-grams by sorting, and walking through the tree of them.
+
+An n-gram of order k is a node; its parent is the (k−1)-gram without its last word, its suffix the one without its first. Nodes of an
+order are numbered in the order of their words from left to right, so that the children of a node lie side by side: ``begin[node]`` to
+``begin[node + 1]`` in the next order. Nodes are found by halving that range; there is no hash table.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from erya.kernel_cache import inlined, kernel
+
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+Floats = NDArray[np.float64]
+ROOT = -1
+
+
+@kernel
+def reach(ids: Ints, back: Ints) -> None:
+    """How many units before each place belong to its document, the border before it counted: (L,)."""
+    distance = 0
+    for place in range(len(ids)):
+        back[place] = distance
+        distance = 1 if ids[place] == 0 else distance + 1
+
+
+@kernel
+def sort_by_word(ids: Ints, units: int, order: Ints) -> None:
+    """The places 1 … L − 1 by their unit; those of one unit in the order of the text: (L − 1,)."""
+    slots = np.zeros(units + 1, dtype=np.int64)
+    for place in range(1, len(ids)):
+        slots[ids[place] + 1] += 1
+    for unit in range(units):
+        slots[unit + 1] += slots[unit]
+    for place in range(1, len(ids)):
+        order[slots[ids[place]]] = place
+        slots[ids[place]] += 1
+
+
+@kernel
+def sort_by_context(order: Ints, previous: Ints, back: Ints, length: int, contexts: int, sorted_places: Ints) -> int:
+    """Places with ``length`` units before them by the node of those, then by their own unit; how many they are.
+
+    Args:
+        order: places by unit.
+        previous: (L,) the node of the ``length`` units that end at a place.
+        back: see ``reach``.
+        contexts: nodes that there are of that length.
+        sorted_places: filled.
+    """
+    slots = np.zeros(contexts + 1, dtype=np.int64)
+    for place in order:
+        if back[place] >= length:
+            slots[previous[place - 1] + 1] += 1
+    for node in range(contexts):
+        slots[node + 1] += slots[node]
+    found = slots[contexts]
+    for place in order:
+        if back[place] >= length:
+            node = previous[place - 1]
+            sorted_places[slots[node]] = place
+            slots[node] += 1
+    return int(found)
+
+
+@kernel
+def nodes_of(
+    ids: Ints,
+    places: Ints,
+    previous: Ints,
+    length: int,
+    assigned: Ints,
+    begin: Longs,
+    word: Ints,
+    count: Ints,
+    suffix: Ints,
+    first: NDArray[np.bool_],
+) -> int:
+    """The nodes of the next order, from places sorted by context and unit; how many there are.
+
+    Args:
+        length: of the contexts.
+        assigned: (L,) filled with the node that ends at each place.
+        begin: (contexts + 1,) filled with where the children of a context begin.
+        word, count, suffix: filled for each node; the suffix is a node of the contexts' order.
+        first: filled with whether a node begins with a border.
+    """
+    node, context, last = -1, -1, -1
+    for place in places:
+        here, unit = previous[place - 1], ids[place]
+        if here != context or unit != last:
+            node += 1
+            for passed in range(context + 1, here + 1):
+                begin[passed] = node
+            context, last = here, unit
+            word[node] = unit
+            count[node] = 0
+            suffix[node] = previous[place]
+            first[node] = ids[place - length] == 0
+        count[node] += 1
+        assigned[place] = node
+    for passed in range(context + 1, len(begin)):
+        begin[passed] = node + 1
+    return node + 1
+
+
+# ---- asking ------------------------------------------------------------------------------------------------------
+
+
+@inlined
+def child(node: int, unit: int, begin: Longs, word: Ints) -> int:
+    """The node of ``unit`` behind ``node``, or −1. Of the root it is the unit's own."""
+    if node == -1:
+        return unit
+    low, high = begin[node], begin[node + 1]
+    while low < high:
+        middle = (low + high) // 2
+        if word[middle] < unit:
+            low = middle + 1
+        else:
+            high = middle
+    if low < begin[node + 1] and word[low] == unit:
+        return low
+    return -1
+
+
+@inlined
+def after(found: int, inner: int, suffix: Ints) -> int:
+    """The context behind a node: itself, where it has a place for children, else its longest suffix that has."""
+    while found >= inner:
+        found = suffix[found]
+    return found
+
+
+@kernel
+def score(
+    ids: Ints,
+    begin: Longs,
+    word: Ints,
+    suffix: Ints,
+    log_probability: Floats,
+    log_back_off: Floats,
+    inner: int,
+    logs: Floats,
+    orders: Ints,
+    order_of: NDArray[np.int8],
+) -> None:
+    """Ln p of every unit of a stream but its first border: (L − 1,), and of which order the n-gram was that said it.
+
+    Args:
+        ids: (L,) documents with a border first and one behind each.
+        begin: (inner + 1,)
+        word, suffix, log_probability: (N,) of all nodes of all orders; the first V are the units.
+        log_back_off: (inner,)
+        inner: nodes below the highest order.
+        order_of: (N,)
+    """
+    state = after(0, inner, suffix)
+    for place in range(1, len(ids)):
+        unit = ids[place]
+        total = 0.0
+        found = child(state, unit, begin, word)
+        while found < 0:
+            total += log_back_off[state]
+            state = suffix[state]
+            found = child(state, unit, begin, word)
+        logs[place - 1] = total + log_probability[found]
+        orders[place - 1] = order_of[found]
+        state = after(0 if unit == 0 else found, inner, suffix)
+
+
+@kernel
+def walk(ids: Ints, state: int, begin: Longs, word: Ints, suffix: Ints, inner: int) -> int:
+    """The context behind some more units."""
+    for unit in ids:
+        found = child(state, unit, begin, word)
+        while found < 0:
+            state = suffix[state]
+            found = child(state, unit, begin, word)
+        state = after(found, inner, suffix)
+    return state
+
+
+@kernel
+def distribution(
+    state: int,
+    begin: Longs,
+    word: Ints,
+    suffix: Ints,
+    log_probability: Floats,
+    log_back_off: Floats,
+    row: Floats,
+) -> None:
+    """Ln p of all V units behind a context: (V,)."""
+    chain = np.zeros(256, dtype=np.int64)
+    length = 0
+    node = state
+    while node != -1:
+        chain[length] = node
+        length += 1
+        node = suffix[node]
+    for unit in range(len(row)):
+        row[unit] = log_probability[unit]
+    for place in range(length - 1, -1, -1):
+        node = chain[place]
+        back_off = log_back_off[node]
+        for unit in range(len(row)):
+            row[unit] += back_off
+        for found in range(begin[node], begin[node + 1]):
+            row[word[found]] = log_probability[found]
