@@ -283,7 +283,8 @@ class LanguageModel(Model):
         note = say(
             f"{told.bits_per_character:.2f} bits a character, perplexity {told.perplexity:.1f} a unit, {unknown} unknown; "
             f"the end costs {told.bits[-1]:.1f} bits",
-            f"每字符 {told.bits_per_character:.2f} 比特，每单元困惑度 {told.perplexity:.1f}，未知 {unknown} 个；结尾 {told.bits[-1]:.1f} 比特",
+            f"每字符 {told.bits_per_character:.2f} 比特，每单元困惑度 {told.perplexity:.1f}，未知 {unknown} 个；"
+            f"结尾 {told.bits[-1]:.1f} 比特",
         )
         heat = TokenHeat(say("Surprisal in bits", "惊异度（比特）"), x, told.spans, bits, note)
         return Trace(self.id, x, {"bits": told.bits, "spelling": told.spelling}, [heat])

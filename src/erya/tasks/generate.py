@@ -14,6 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -125,7 +126,7 @@ def _rows(number: int, one: Surprisal) -> list[tuple[float, ...]]:
     total = len(one.bits)
     borders = [*range(0, total - BLOCK // 2, BLOCK), total] if total > BLOCK else [0, total]
     found = []
-    for start, end in zip(borders, borders[1:], strict=False):
+    for start, end in pairwise(borders):
         found.append(
             (
                 float(one.bits[start:end].sum()),

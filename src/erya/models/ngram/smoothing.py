@@ -3,14 +3,15 @@
 Every way here ends as a back-off model: the n-grams that are there have a probability, a context has a weight by which the
 probability of the shorter context is multiplied for all others. Then one walk serves them all, ARPA files too.
 
-Modified Kneser-Ney: Chen and Goodman 1998, section 4.1.6 – three discounts for counts of one, two, three and more; lower orders count in how
-many contexts an n-gram was seen, not how often (Kneser and Ney 1995); all interpolated.
+Modified Kneser-Ney: Chen and Goodman 1998, section 4.1.6 – three discounts for counts of one, two, three and more; lower
+orders count in how many contexts an n-gram was seen, not how often (Kneser and Ney 1995); all interpolated.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ def adjusted(orders: Sequence[Order]) -> list[NDArray[np.int64]]:
     occurrences, of those that begin a document, before which nothing stands.
     """
     found = []
-    for lower, higher in zip(orders, orders[1:], strict=False):
+    for lower, higher in pairwise(orders):
         before = np.bincount(higher.suffix, minlength=len(lower))
         found.append(np.where(lower.first, lower.count, before))
     return [*found, orders[-1].count]
