@@ -17,7 +17,7 @@ FLOORS = {
     **dict.fromkeys(["language", "errors", "state", "progress", "machine", "trace", "charts", "drawing", "text"], 0),
     **dict.fromkeys(["atomic", "kernel_cache", "strict_json", "tensors", "samples"], 0),
     **dict.fromkeys(["scoring", "tasks"], 1),
-    **dict.fromkeys(["container", "manifest", "artefact", "contract", "training", "parts"], 2),
+    **dict.fromkeys(["container", "manifest", "nested", "artefact", "contract", "training", "parts"], 2),
     "models": 3,
     **dict.fromkeys(
         [
@@ -44,6 +44,7 @@ FLOORS = {
             "run_recipe",
             "run_report",
             "runs",
+            "segmenter",
             "trial_rows",
             "trial_words",
             "tuning",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from erya.cli.views import choose_view
+from erya.drawing.lattice import pieces
 from erya.trace import Bars, Lattice, Trace
 
 TOKENS, TAGS = ["去", "京", "🦄<b>"], ["B-LOC", "I-LOC", "O"]
@@ -82,3 +83,28 @@ def test_it_is_found_by_its_kind():
     trace = drawn(lattice())
     trace.views.insert(0, Bars("词", ["a"], [1.0]))
     assert isinstance(choose_view(trace, "lattice"), Lattice)
+
+
+def test_pieces_are_few_and_alike():
+    assert [list(one) for one in pieces([10.0] * 7, 60)] == [[0, 1, 2, 3], [4, 5, 6]]
+    assert [list(one) for one in pieces([5.0, 90.0, 5.0], 30)] == [[0], [1], [2]]  # one is wider than there is room
+    assert pieces([], 30) == []
+
+
+def test_each_piece_shows_the_tags_that_matter_in_it_and_what_is_left_out_is_said():
+    marginals = np.full((130, 3), 0.001)
+    marginals[:, 2], marginals[0, 1] = 0.998, 0.3
+    view = Lattice("Lattice", ["ab"] * 130, ["A", "B", "C"], np.zeros((130, 3)), [2] * 130, marginals=marginals)
+    lines = drawn(view).text(60, False).splitlines()
+    assert sum(line.startswith("C") for line in lines) > 10
+    assert sum(line.startswith("B") for line in lines) == 1
+    assert not any(line.startswith("A") for line in lines)
+    assert "120" in lines[-1]
+    assert "130" in lines[-1]
+    assert "120" in drawn(view).html()
+
+
+def test_the_page_says_where_a_runner_up_differs():
+    page = drawn(lattice()).html()
+    assert "🦄&lt;b&gt; I-LOC" in page
+    assert "O B-LOC I-LOC" not in page

@@ -5,7 +5,7 @@ manifest.json        format number, kind, model id, parameters, versions, the st
 tokenizer.json       ``state.data["tokenizer"]``, if there is one
 training.json        seed, data digest, curve, scores
 card.md              a page for people
-weights.safetensors  the arrays
+weights.safetensors  the arrays, and files of other models that this one has inside (``nested.py``)
 
 Reading goes: bounds, hashes, parse, structure. Whatever fails raises ``ModelFileError`` and nothing was used. This file
 knows arrays and plain data, no class: what the arrays mean – shapes against parameters, ids against the vocabulary – is
@@ -22,9 +22,9 @@ import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from erya import container, strict_json, tensors
+from erya import container, nested, strict_json, tensors
 from erya.atomic import atomic_write, remove_strays
 from erya.container import Piece, Refused
 from erya.errors import DivergedError, ModelFileError, UsageError, nearest, quoted, typed
@@ -46,7 +46,7 @@ from erya.manifest import (
 )
 from erya.state import State
 
-__all__ = ["FORMAT", "Content", "atomic_write", "load", "remove_strays", "save"]
+__all__ = ["FORMAT", "Content", "atomic_write", "content_of", "load", "remove_strays", "save", "write"]
 
 _MAPPED_FROM = 64 << 20  # bytes
 
@@ -106,6 +106,16 @@ def load(path: str | Path, *, kind: str = "model") -> Content:
         raise _error(source, refused) from None
 
 
+def write(stream: BinaryIO, content: Content) -> None:
+    """The bytes of a model file, as ``save`` writes them, into a stream. Raises UsageError or DivergedError, as ``save``."""
+    container.write(stream, _parts(content, "model"))
+
+
+def content_of(data: memoryview) -> Content:
+    """What the bytes of a model file hold, verified. Raises Refused."""
+    return _content(data, "model")
+
+
 def erya_version() -> str:
     """This package's version."""
     import erya
@@ -117,14 +127,15 @@ def erya_version() -> str:
 
 
 def _parts(content: Content, kind: str) -> list[tuple[str, Sequence[Piece]]]:
-    data = dict(content.state.data)
+    arrays = dict(content.state.arrays)
+    data, params = nested.taken_out(content.state.data, arrays), nested.taken_out(content.params, arrays)
     parts: list[tuple[str, Sequence[Piece]]] = []
     if "tokenizer" in data:
         parts.append((TOKENIZER, [_plain(TOKENIZER, data.pop("tokenizer"))]))
     parts.append((TRAINING, [_plain(TRAINING, _without_infinities(content.training))]))
     parts.append((CARD, [_bounded(CARD, content.card.encode("utf-8", "replace"))]))
     try:
-        parts.append((WEIGHTS, tensors.encode(content.state.arrays)))
+        parts.append((WEIGHTS, tensors.encode(arrays)))
     except tensors.NotFiniteError as error:
         raise DivergedError("not-finite", str(error), help=say("lower the learning rate", "请降低学习率")) from None
     except ValueError as error:
@@ -134,7 +145,7 @@ def _parts(content: Content, kind: str) -> list[tuple[str, Sequence[Piece]]]:
         "kind": kind,
         "model": content.model,
         "erya": erya_version(),
-        "params": content.params,
+        "params": params,
         "state_version": content.state_version,
         "state": data,
         "parts": {name: fingerprint(pieces) for name, pieces in parts},
@@ -230,12 +241,16 @@ def _content(data: memoryview, kind: str) -> Content:
     except UnicodeDecodeError:
         raise Refused(CARD, say("it is not UTF-8", "不是 UTF-8 文本")) from None
     try:
-        state.arrays = tensors.decode(parts[WEIGHTS])
+        arrays = tensors.decode(parts[WEIGHTS])
+        params = manifest["params"]
+        if nested.has_files(arrays):
+            state.data, params = nested.put_back(state.data, arrays), nested.put_back(params, arrays)
     except ValueError as error:
         raise Refused(WEIGHTS, str(error)) from None
+    state.arrays = nested.without_files(arrays)
     return Content(
         model=manifest["model"],
-        params=manifest["params"],
+        params=params,
         state=state,
         state_version=manifest["state_version"],
         training=training,

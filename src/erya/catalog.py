@@ -22,6 +22,7 @@ from erya.language import language, say
 from erya.parts.setting_ranges import Space, space_of
 
 if TYPE_CHECKING:
+    from erya.artefact import Content
     from erya.contract import Model
 
 PRESETS = ("tiny", "default", "paper")
@@ -326,7 +327,7 @@ def _missing_extra(id: str, extra: str) -> ResourceError:
 
 
 def model(id: str, preset: str = "default", settings: Mapping[str, Any] | None = None) -> Model:
-    """A new model by id: the preset's settings, then ``settings`` over them.
+    """A new model by id: the preset's settings, then ``settings`` over them. A tokenizer may be the file of a trained tagger.
 
     Raises:
         UsageError: no such id, preset or setting; the message names the nearest.
@@ -346,6 +347,8 @@ def model(id: str, preset: str = "default", settings: Mapping[str, Any] | None =
     for name in values:
         if name not in kind.parameters():
             raise unknown_setting(kind, name)
+    if str(values.get("tokenizer", "")).endswith(".erya"):
+        values["tokenizer"] = load(values["tokenizer"])
     return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
@@ -371,7 +374,21 @@ def load(path: str | Path) -> Model:
     if foreign_format(path) is not None:
         return open_vectors(path)
 
-    content = artefact.load(Path(path))
+    return restored(artefact.load(Path(path)), str(path))
+
+
+def restored(content: Content, path: str = "") -> Model:
+    """The model of a file's content.
+
+    Args:
+        content: as ``artefact.load`` gives it.
+        path: the file, for messages.
+
+    Raises:
+        ModelFileError: of a model that this Erya does not have, or whose contents make no sense.
+        ResourceError: the model needs an extra that is not installed.
+    """
+    path = path or content.model
     try:
         kind = find(content.model, to_open=True)
     except UsageError as problem:

@@ -116,7 +116,7 @@ def _contest(job: dict[str, Any], data: dict[str, Any], folder: Path) -> dict[st
         result["predictions_per_second"] = _answer(model, _inputs(data["test"]), folder)
     result |= {
         "id": model.id,
-        "settings": model.plain_params(),
+        "settings": model.shown_params(),
         "parameters": _parameters(model),
         "curve": report.curve,
         "stopped_at_step": report.stopped_at,

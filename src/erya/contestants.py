@@ -358,7 +358,7 @@ def _run_here(contestant: Contestant, trial: Trial) -> None:
     if isinstance(estimator, Model):
         with tempfile.TemporaryDirectory() as folder:
             path = estimator.save(Path(folder) / "model.erya")
-            result |= {"model_bytes": path.stat().st_size, "settings": estimator.plain_params()}
+            result |= {"model_bytes": path.stat().st_size, "settings": estimator.shown_params()}
             contestant.first_answer = _first_answer(path, Path(folder))
     contestant.results, contestant.runs = [result], [answers]
 

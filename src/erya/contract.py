@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from erya import artefact, tasks
+from erya import artefact, nested, tasks
 from erya.errors import UsageError, nearest
 from erya.language import say
 from erya.progress import Report, quiet
@@ -135,6 +135,11 @@ class Model:
         """The constructor's arguments as JSON data; an object such as a tokenizer goes in as ``{"plain": …}``."""
         return {name: _freeze(self.id, name, value) for name, value in self.get_params(deep=False).items()}
 
+    def shown_params(self) -> dict[str, Any]:
+        """``plain_params`` for reports: a model among them is named by its hash, not written out."""
+        shown: dict[str, Any] = nested.shortened(self.plain_params())
+        return shown
+
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """The task's headline score, one number, higher is better (classify: accuracy)."""
         return float(tasks.find(self.task()).headline(y, self.predict(X), sample_weight))
@@ -196,6 +201,18 @@ class Model:
     def __sklearn_is_fitted__(self) -> bool:
         return any(name.endswith("_") and not name.startswith("_") for name in vars(self))
 
+    def __sklearn_clone__(self) -> Self:
+        """A new one with the same settings, for ``sklearn.base.clone``. A trained model among these, a tokenizer, stays trained."""
+        from sklearn.base import clone
+
+        settings = self.get_params(deep=False).items()
+        made = type(self)(
+            **{name: value if isinstance(value, Model) else clone(value, safe=False) for name, value in settings}
+        )
+        if hasattr(self, "_metadata_request"):
+            made._metadata_request = copy.deepcopy(self._metadata_request)
+        return made
+
     def get_metadata_routing(self) -> Any:
         """scikit-learn's metadata routing: which of fit's and score's extra arguments this model asks for."""
         from sklearn.utils.metadata_routing import MetadataRequest
@@ -256,6 +273,10 @@ def _freeze(model: str, name: str, value: Any) -> Any:
         return [_freeze(model, name, item) for item in value]
     if isinstance(value, dict):
         return {"dict": [[_freeze(model, name, key), _freeze(model, name, item)] for key, item in value.items()]}
+    if isinstance(value, Model):  # a trained tagger as the tokenizer
+        from erya.text.tokenizers import make
+
+        value = make(value)
     if hasattr(value, "to_plain"):
         return {"plain": value.to_plain()}
     raise UsageError(

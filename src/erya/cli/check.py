@@ -193,7 +193,8 @@ def _problem_lines(problems: list[dict[str, Any]]) -> list[str]:
 
 
 def _check_model(path: str, manner: Manner) -> None:
-    from erya import artefact, catalog
+    from erya import artefact, catalog, nested
+    from erya.segmenter import tokenizer_facts
 
     content = artefact.load(path)
     model = catalog.load(path)  # its meaning, too: shapes, ids, finite numbers
@@ -210,7 +211,8 @@ def _check_model(path: str, manner: Manner) -> None:
             "model": content.model,
             "bytes": size,
             "erya": content.erya,
-            "settings": content.params,
+            "settings": nested.shortened(content.params),
+            "tokenizer": tokenizer_facts(content.state.data.get("tokenizer")),
             "arrays": arrays,
             "training": training,
             "fingerprint": model.fingerprint(),
@@ -298,11 +300,14 @@ def _check_vectors(path: str, manner: Manner) -> None:
 
 def model_facts(content: Content, size: int) -> list[tuple[str, str]]:
     """What a model file says of itself, as names and texts; an empty text where it does not say."""
+    from erya.segmenter import described
+
     return [
         (say("model", "模型"), content.model),
         (say("size", "大小"), output.size(size)),
         (say("written by", "写入版本"), f"Erya {content.erya}"),
         (say("settings", "设置"), "  ".join(f"{name}={shown(value)}" for name, value in content.params.items())),
+        (say("tokenizer", "分词"), described(content.state.data.get("tokenizer"))),
         *_training_facts(content.training),
     ]
 

@@ -202,7 +202,7 @@ def _settings(ids: list[str], fitting: Fitting) -> dict[str, Any]:
     """Settings for every model that has them; one that no model has is an error."""
     from erya import catalog
 
-    pairs, file_settings = fitting.set or [], settings_in(fitting.config)
+    pairs, file_settings = fitting.pairs(), settings_in(fitting.config)
     kinds = [catalog.find(id) for id in ids if catalog.card_of(id).installed] if pairs or file_settings else []
     found: dict[str, Any] = {}
     for pair in [*[f"{name}={value}" for name, value in file_settings.items()], *pairs]:

@@ -113,8 +113,8 @@ class Texts:
         option(
             "--format",
             "NAME",
-            "csv tsv jsonl txt labels, of tags conll jsonl brat; else told by the name and the first lines",
-            "csv tsv jsonl txt labels，序列标注 conll jsonl brat；不写则按文件名与开头几行判断",
+            "csv tsv jsonl txt labels, of tags conll jsonl segmented brat; else told by the name and the first lines",
+            "csv tsv jsonl txt labels，序列标注 conll jsonl segmented brat；不写则按文件名与开头几行判断",
             panel=_data(),
         ),
     ] = None
@@ -259,6 +259,16 @@ class Fitting:
             panel=training_panel(),
         ),
     ] = None
+    tokenizer: Annotated[
+        str | None,
+        option(
+            "--tokenizer",
+            "NAME|FILE",
+            "words, characters, chinese_words, whitespace, or a trained tagger that finds words (seg.erya)",
+            "words、characters、chinese_words、whitespace，或训练好的分词模型（seg.erya）",
+            panel=training_panel(),
+        ),
+    ] = None
     config: Annotated[
         str | None,
         option(
@@ -291,6 +301,10 @@ class Fitting:
             env=True,
         ),
     ] = None
+
+    def pairs(self) -> list[str]:
+        """What was set, as ``NAME=VALUE``."""
+        return [*(self.set or []), *([] if self.tokenizer is None else [f"tokenizer={self.tokenizer}"])]
 
     def use_machine(self) -> None:
         """Let the models see what was asked of the machine."""

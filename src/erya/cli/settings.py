@@ -11,6 +11,7 @@ import sys
 import types
 import typing
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from erya.errors import UsageError, nearest, quoted
@@ -64,6 +65,8 @@ def parse_settings(model: Any, pairs: Sequence[str], file_settings: dict[str, An
 def parse_value(model: Any, name: str, text: str) -> Any:
     """One value by the annotation of a model's parameter. Raises UsageError."""
     parameter = model.parameters()[name]
+    if name == "tokenizer" and text.endswith(".erya"):
+        return _tagger(text)
     for kind in _kinds(_annotation(model, name)):
         fits, value = _as(kind, text)
         if fits:
@@ -78,6 +81,14 @@ def parse_value(model: Any, name: str, text: str) -> Any:
     )
 
 
+def _tagger(path: str) -> str:
+    """The file of a trained tagger, once it has been looked at: a wrong one is said before a long training."""
+    from erya import catalog, segmenter
+
+    segmenter.check(catalog.load(path))
+    return str(Path(path).expanduser().absolute())
+
+
 def shown(value: Any) -> str:
     """A setting's value as one would type it behind ``--set name=``."""
     if isinstance(value, tuple | list):
@@ -85,8 +96,13 @@ def shown(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, dict):
-        return json.dumps(value, ensure_ascii=False)
-    return str(getattr(value, "name", value))
+        from erya.nested import KIND, shortened  # NumPy, which --help does without
+
+        short = shortened(value)
+        if isinstance(short.get("plain"), dict) and short["plain"].get("kind") == KIND:
+            return f"{KIND}:{short['plain']['sha256'][:12]}"
+        return json.dumps(short, ensure_ascii=False)
+    return str(getattr(value, "name", getattr(value, "id", value)))
 
 
 def expected(model: Any, name: str) -> str:

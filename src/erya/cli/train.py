@@ -61,6 +61,11 @@ def register(app: typer.Typer) -> None:
                 "erya train vectors/word2vec corpus.txt -o v.erya",
                 say("word vectors from running text", "从普通文本训练词向量"),
             ),
+            (
+                "erya train tag/crf segmented.txt -o seg.erya",
+                say("a segmenter, from words with blanks between them", "分词模型：语料里的词以空格分开"),
+            ),
+            ("erya train classify/naive_bayes news.csv --tokenizer seg.erya -o m.erya", say("and its use", "再拿来用")),
         ],
         more=say(
             "Ctrl-C stops and keeps what was learned so far; erya resume continues and ends with the same bits. "
@@ -135,7 +140,7 @@ def train(
     preset = preset or "default"
     fitting.use_machine()
     kind = catalog.find(model)
-    settings = parse_settings(kind, fitting.set or [], settings_in(fitting.config))
+    settings = parse_settings(kind, fitting.pairs(), settings_in(fitting.config))
     if parts.seed is not None and "seed" in kind.parameters():
         settings.setdefault("seed", parts.seed_number())
     budget_seconds = seconds("--budget", budget)
@@ -231,7 +236,7 @@ def _show_plan(model: Model, dataset: Dataset | Corpus, out: str, preset: str, m
             "schema": "erya.plan/1",
             "model": model.id,
             "preset": preset,
-            "settings": model.plain_params(),
+            "settings": model.shown_params(),
             "data": any_facts(dataset),
             "threads": machine.threads(),
             "device": machine.device(),
@@ -334,7 +339,7 @@ def _document(trained: Trained) -> dict[str, Any]:
         "path": str(trained.path),
         "bytes": trained.size,
         "seconds": trained.seconds,
-        "settings": trained.model.plain_params(),
+        "settings": trained.model.shown_params(),
         "scored_on": trained.scored_on,
         "scores": {name: score.to_plain() for name, score in trained.scores.items()},
         "baseline": baseline_facts(trained.baseline, trained.scores),

@@ -235,7 +235,7 @@ def _settings(models: Sequence[str], fitting: Fitting) -> dict[str, Any]:
     """Settings by hand, parsed by the first model that has one of that name. Raises UsageError where none has it."""
     from erya import catalog, tasks
 
-    pairs = [*(f"{name}={value}" for name, value in settings_in(fitting.config).items()), *(fitting.set or [])]
+    pairs = [*(f"{name}={value}" for name, value in settings_in(fitting.config).items()), *fitting.pairs()]
     if not pairs:
         return {}
     named = [id for id in models if id not in tasks.names()] or catalog.ids("classify")

@@ -17,7 +17,7 @@ from erya.parts.pretrained_vectors import WordVectors
 from erya.parts.token_batches import Corpus, Goals
 from erya.progress import Report
 from erya.tasks import classify
-from erya.text.tokenizers import Tokenizer, tokens_of
+from erya.text.tokenizers import Tokenizer, token_lists
 from erya.text.vocabulary import PADDING, UNKNOWN, Vocabulary
 
 SHARE = 0.1  # of the training rows
@@ -81,7 +81,7 @@ def corpora(
         UsageError: ``validation`` is not ``(X, y)``, or its targets are of another kind.
         DataError: the vectors know too little of the text.
     """
-    documents = [tokens_of(tokenizer, document) for document in examples.documents]
+    documents = list(token_lists(tokenizer, examples.documents))
     held = np.zeros(len(documents), dtype=bool)
     if validation is None and reading.patience is not None and len(documents) >= FEWEST_ROWS:
         held = _drawn(examples, reading.seed)
@@ -215,7 +215,7 @@ def _given(
     if not documents:
         return None
     _check_kind(labels, examples)
-    ids = [vocabulary.ids(tokens_of(tokenizer, document)) for document in documents]
+    ids = [vocabulary.ids(tokens) for tokens in token_lists(tokenizer, documents)]
     cut = [(row, piece) for row, text in enumerate(ids) for piece in pieces(text, longest)]
     origins = np.array([row for row, _ in cut], dtype=np.int64)
     sequences = [piece for _, piece in cut]

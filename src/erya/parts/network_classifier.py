@@ -223,7 +223,8 @@ class NetworkClassifier(Model):
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """(N, C) the probability of each label; rows sum to 1, unless texts have several labels."""
         self._check_fitted()
-        return self._probabilities(self._logits([self._tokens(document) for document in classify.documents(X)]))
+        token_lists = list(tokenizers.token_lists(self.tokenizer_, classify.documents(X)))
+        return self._probabilities(self._logits(token_lists))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """(N,) the most probable label of each text; of several labels tuples of those that reach their thresholds."""
@@ -233,9 +234,6 @@ class NetworkClassifier(Model):
         from erya.parts.answer_shares import independent, probabilities
 
         return independent(logits) if self.several_ else probabilities(logits)
-
-    def _tokens(self, document: classify.Document) -> list[str]:
-        return tokenizers.tokens_of(self.tokenizer_, document)
 
     def _logits(self, token_lists: Sequence[Sequence[str]]) -> NDArray[np.float64]:
         """(N, C); of a text of more than ``most_tokens`` the mean over its windows, by their tokens."""

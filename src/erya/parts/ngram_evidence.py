@@ -24,7 +24,7 @@ from erya.errors import Interrupted, UsageError, quoted
 from erya.language import say
 from erya.parts.ngrams import Counts, Ngrams, Occurrence, Tokens
 from erya.progress import Report
-from erya.text.tokenizers import Tokenizer, located, tokens_of
+from erya.text.tokenizers import Tokenizer, located, token_lists
 from erya.trace import Bars, Matrix, Table, TokenHeat, Trace, View
 
 Floats = NDArray[np.float64]
@@ -45,13 +45,13 @@ def tokenized(tokenizer: Tokenizer, documents: Sequence[Any], report: Report) ->
         Interrupted: the report asked for it; nothing was learned.
     """
 
-    def watched() -> Iterator[list[str]]:
+    def watched() -> Iterator[Any]:
         for place, document in enumerate(documents):
             if place % DOCUMENTS_AT_ONCE == 0 and report.stopping() == "interrupt":
                 raise interrupted()
-            yield tokens_of(tokenizer, document)
+            yield document
 
-    return Tokens.of(watched())
+    return Tokens.of(token_lists(tokenizer, watched()))
 
 
 def interrupted() -> Interrupted:
@@ -63,7 +63,7 @@ def counted(ngrams: Ngrams, tokenizer: Tokenizer, documents: Sequence[Any]) -> I
     """The counts of the documents, some thousands at a time."""
     rest = iter(documents)
     while some := list(islice(rest, DOCUMENTS_AT_ONCE)):
-        yield ngrams.count(Tokens.of(tokens_of(tokenizer, document) for document in some))
+        yield ngrams.count(Tokens.of(token_lists(tokenizer, some)))
 
 
 def logits(counts: Counts, values: Floats, weights: NDArray[np.floating[Any]], bias: Floats) -> Floats:

@@ -29,6 +29,7 @@ from erya.tasks._tag_scores import (
     scores,
     strict_f1,
 )
+from erya.text.segmented import sentences as from_words
 from erya.text.sentences import Sentence, joined
 from erya.text.span_tags import SpansError, TextSpan, spans_to_tags
 from erya.text.tag_schemes import SCHEMES, Allowed, Flat, Scheme, allowed, convert, detect
@@ -56,6 +57,7 @@ __all__ = [
     "compare",
     "convert",
     "examples",
+    "from_words",
     "headline",
     "headline_of",
     "joined",

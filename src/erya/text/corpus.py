@@ -41,7 +41,7 @@ from erya.text.corpus_reading import (
 )
 from erya.text.corpus_scan import Scan
 from erya.text.corpus_segmenting import tokenized
-from erya.text.tokenizers import HAN, Characters, ChineseWords, Tokenizer, Whitespace, Words
+from erya.text.tokenizers import HAN, Tokenizer, Whitespace, Words
 
 _LOOK = 1 << 20  # bytes or characters that "auto" looks at
 
@@ -254,7 +254,7 @@ def _chosen(tokenizer: str | Tokenizer, beginning: Any) -> Tokenizer:
         han = len(re.findall(f"[{HAN}]", text))
         tokenizer = "chinese_words" if 2 * han > len(re.findall(r"[^\W_]", text)) else "words"
     made = tokenizers.make(tokenizer)
-    if isinstance(made, Words | Characters | ChineseWords):
+    if dataclasses.is_dataclass(made) and not isinstance(made, type) and hasattr(made, "punctuation"):
         return dataclasses.replace(made, punctuation=False)
     return made
 

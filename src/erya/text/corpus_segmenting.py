@@ -24,7 +24,7 @@ from erya.errors import ResourceError
 from erya.language import say
 from erya.text.corpus_forms import TEXT_END, UNIT
 from erya.text.corpus_reading import Piece, check
-from erya.text.tokenizers import ChineseWords, Tokenizer, from_plain
+from erya.text.tokenizers import ChineseWords, Tokenizer, from_plain, token_lists
 
 _ALONE = 4  # so few pieces are done before the first child could begin
 _CHILD = "from erya.text.corpus_segmenting import serve; serve()"
@@ -35,7 +35,7 @@ def tokenized(pieces: Iterator[Piece], tokenizer: Tokenizer, *, by_text: bool, p
 
     Args:
         pieces: text.
-        tokenizer: any; of those of ours ``ChineseWords`` goes to other processes.
+        tokenizer: any; of those of ours ``ChineseWords`` and trained taggers go to other processes.
         by_text: lines end with ``TEXT_END``; False: with line ends.
         processes: how many to use.
 
@@ -44,7 +44,8 @@ def tokenized(pieces: Iterator[Piece], tokenizer: Tokenizer, *, by_text: bool, p
         ResourceError: a child process ended.
     """
     valid = _checked(pieces)
-    first = list(islice(valid, _ALONE + 1)) if processes > 1 and isinstance(tokenizer, ChineseWords) else []
+    apart = isinstance(tokenizer, ChineseWords) or tokenizer.name == "tagger"
+    first = list(islice(valid, _ALONE + 1)) if processes > 1 and apart else []
     if len(first) <= _ALONE or not sys.executable:
         for piece in chain(first, valid):
             yield _ready(piece, cut_up(piece.data, tokenizer, by_text))
@@ -93,20 +94,26 @@ def _checked(pieces: Iterator[Piece]) -> Iterator[Piece]:
 def cut_up(data: bytes, tokenizer: Tokenizer, by_text: bool) -> bytes:
     """One piece: ``UNIT`` after every token, ``TEXT_END`` after every line that ends in it."""
     out: list[bytes] = []
-    for line, ended in _lines(data, by_text):
-        out.append(_joined(line, tokenizer))
+    lines = [(*_decoded(line), ended) for line, ended in _lines(data, by_text)]
+    for tokens, (_, sound, ended) in zip(token_lists(tokenizer, (text for text, *_ in lines)), lines, strict=True):
+        out.append(_joined(tokens, sound))
         if ended:
             out.append(TEXT_END)
     return b"".join(out)
 
 
-def _joined(line: bytes, tokenizer: Tokenizer) -> bytes:
+def _decoded(line: bytes) -> tuple[str, bool]:
+    """A line as text, and whether it has no surrogate that stands alone, as texts that came as str may have."""
     try:
-        tokens = tokenizer.tokens(line.decode())
+        return line.decode(), True
+    except UnicodeError:
+        return line.decode("utf-8", "surrogatepass"), False
+
+
+def _joined(tokens: list[str], sound: bool) -> bytes:
+    if sound:
         return "".join(f"{token}\udcff" for token in tokens).encode("utf-8", "surrogateescape")  # that is UNIT
-    except UnicodeError:  # surrogates that stand alone, in texts that came as str
-        tokens = tokenizer.tokens(line.decode("utf-8", "surrogatepass"))
-        return b"".join(token.encode("utf-8", "surrogatepass") + UNIT for token in tokens)
+    return b"".join(token.encode("utf-8", "surrogatepass") + UNIT for token in tokens)
 
 
 def _lines(data: bytes, by_text: bool) -> Iterator[tuple[bytes, bool]]:

@@ -1,7 +1,7 @@
 """Files into sentences with tags: ``erya.read("train.conll", task="tag")``.
 
-CoNLL (any column), JSON lines with spans or with tokens and tags, Doccano exports, brat folders. Texts with spans are cut into
-tokens here: words, each Han character by itself, and at the ends of spans where these fall inside a word.
+CoNLL (any column), JSON lines with spans or with tokens and tags, Doccano exports, brat folders, segmented text (``segmented.py``). Texts
+with spans are cut into tokens here: words, each Han character by itself, and at the ends of spans where these fall inside a word.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from erya.errors import DataError, UsageError, quoted, typed
 from erya.language import say
-from erya.text import conll, sources
+from erya.text import conll, segmented, sources
 from erya.text.complaints import MOST_BAD, nothing, stopped
 from erya.text.dataset import Dataset, Part, Reading, Reject
 from erya.text.files import LINE_LIMIT, Source, blocks, name_of
@@ -27,7 +27,7 @@ from erya.text.tag_schemes import Flat, detect, mended
 from erya.text.tokenizers import Tokenizer, Words
 
 KEPT_REJECTS = 100_000
-FORMATS = ("conll", "jsonl", "brat", "txt")
+FORMATS = ("conll", "jsonl", "segmented", "brat", "txt")
 _MOST_TAGS = 0.5  # as many different tags by token as this are no tags
 _HEAD = 4096
 
@@ -202,7 +202,10 @@ def _format(path: Path, told: str | None) -> str:
         head += block
         if len(head) >= _HEAD:
             break
-    return "jsonl" if bytes(head).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else "conll"
+    if bytes(head).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return "jsonl"
+    plain = format_of(path) in (None, "txt") and segmented.looks_segmented(bytes(head).decode("utf-8-sig", "ignore"))
+    return "segmented" if plain else "conll"
 
 
 # ---- all files --------------------------------------------------------------------------------------------------------
@@ -240,19 +243,27 @@ class _Collector:
         layout = self.wish.layout(path.name) if format == "conll" else conll.Layout()
         opened = open_rows(
             path,
-            format=format,
+            format="txt" if format == "segmented" else format,
             encoding=self.encoding,
             line_limit=self.line_limit,
             layout=layout,
         )
         reading = self.reading
         reading.notes.extend(opened.notes)
-        reading.format, reading.encoding = reading.format or opened.format, opened.encoding
+        if format == "segmented" and self.format is None:
+            reading.notes.append(
+                say(f"{path.name}: text with blanks between the words", f"{path.name}：以空格分好词的文本")
+            )
+        reading.format, reading.encoding = reading.format or format, opened.encoding
         bad: list[Reject] = []
         for item in opened.rows:
+            if format == "segmented" and isinstance(item, Row) and not item.values[0].strip():
+                continue  # between paragraphs
             number += 1
             found: Any = item
-            if isinstance(item, Row) and opened.format == "conll":
+            if isinstance(item, Row) and format == "segmented":
+                found = segmented.sentence(item.values[0])
+            elif isinstance(item, Row) and opened.format == "conll":
                 found = _sentence(item)
             elif isinstance(item, Row):
                 found = sample(item, self.wish.keys(), self.tokenizer, tagged=not self.wish.unlabelled)

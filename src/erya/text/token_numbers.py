@@ -19,7 +19,7 @@ from erya.text.corpus_forms import code_points, paged
 from erya.text.corpus_kernels import DONE, DOTTED, JOINER
 from erya.text.corpus_table import WordTable
 from erya.text.token_kernels import HARD_POINT, LETTER, OTHER, SPACE, Kinds
-from erya.text.tokenizers import SEPARATOR, Characters, Document, Tokenizer, Whitespace, Words
+from erya.text.tokenizers import SEPARATOR, Characters, Document, Tokenizer, Whitespace, Words, token_lists
 
 LONGEST = 1024  # bytes of a token; a text with a longer one goes through Python
 SPARE_WORDS = 1 << 18  # tokens kept beyond those given at first; with more, all but those are forgotten
@@ -125,8 +125,10 @@ class TokenNumbers:
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """The ids with those of hard texts in their places."""
         parts, before, sizes = list[NDArray[np.int32]](), 0, np.diff(ends, prepend=0)
-        for place in np.flatnonzero(hard).tolist():
-            mine = [self._number(token) for token in self.tokenizer.tokens(texts[place])]
+        places = np.flatnonzero(hard).tolist()
+        lists = token_lists(self.tokenizer, (texts[place] for place in places))
+        for place, tokens in zip(places, lists, strict=True):
+            mine = [self._number(token) for token in tokens]
             mine.append(int(closing[place]))
             parts += [ids[before : ends[place]], np.array(mine, dtype=np.int32)]
             before, sizes[place] = int(ends[place]), len(mine)

@@ -10,9 +10,12 @@ This file does not normalise (no NFKC, no traditional → simplified) and does n
 from __future__ import annotations
 
 import functools
+import importlib
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
 from erya.errors import UsageError, nearest, quoted
@@ -107,6 +110,11 @@ def _lowered(pattern: re.Pattern[str], text: str) -> list[str]:
 @functools.cache
 def _spoken() -> re.Pattern[str]:
     return re.compile(f"[^\\W_]|[{HAN}]")
+
+
+def spoken(token: str) -> bool:
+    """Whether there is a letter, a digit or a Han character in it."""
+    return _spoken().search(token) is not None
 
 
 def _without_punctuation(tokens: list[str]) -> list[str]:
@@ -315,6 +323,8 @@ def _segmenter() -> Any:
 # ---- by name, and as data ----------------------------------------------------------------------------------------
 
 NAMES = ("auto", "words", "characters", "chinese_words", "whitespace")
+TEXTS_AT_ONCE = 1024  # for tokenizers that are quicker with many
+_TAGGERS = "erya.segmenter"  # opens models, so it stands far above this file and is named here, not imported
 
 
 def make(tokenizer: str | Tokenizer) -> Tokenizer:
@@ -322,14 +332,17 @@ def make(tokenizer: str | Tokenizer) -> Tokenizer:
 
     Args:
         tokenizer: ``"auto"`` and ``"words"`` (``Words``), ``"characters"``, ``"chinese_words"``,
-            ``"whitespace"``, or an object.
+            ``"whitespace"``, or an object; or a trained tagger that finds words (``erya.load("seg.erya")``).
 
     Raises:
-        UsageError: no such name.
+        UsageError: no such name, or a model that finds no words.
     """
     if not isinstance(tokenizer, str):
         if isinstance(tokenizer, Tokenizer):
             return tokenizer
+        if hasattr(tokenizer, "predict") and hasattr(tokenizer, "state_version"):
+            made: Tokenizer = importlib.import_module(_TAGGERS).Segmenter.of(tokenizer)
+            return made
         raise UsageError(
             "unknown-tokenizer",
             say(f"a {type(tokenizer).__name__} is not a tokenizer", f"{type(tokenizer).__name__} 不是分词器"),
@@ -362,6 +375,9 @@ def from_plain(plain: Any) -> Tokenizer:
     kind = plain.get("kind")
     if kind == "subwords":
         return Subwords.from_plain(plain)
+    if kind == "tagger":
+        opened: Tokenizer = importlib.import_module(_TAGGERS).Segmenter.from_plain(plain)
+        return opened
     if plain == {"kind": "whitespace"}:
         return Whitespace()
     simple: dict[str, type[Words] | type[Characters] | type[ChineseWords]] = {
@@ -389,6 +405,20 @@ def tokens_of(tokenizer: Tokenizer, document: Document) -> list[str]:
         return tokenizer.tokens(document)
     first, second = document
     return [*tokenizer.tokens(first), SEPARATOR, *tokenizer.tokens(second)]
+
+
+def token_lists(tokenizer: Tokenizer, documents: Iterable[Document]) -> Iterator[list[str]]:
+    """``tokens_of`` each of many documents, in their order; a tokenizer that is quicker with many texts gets them so."""
+    many = getattr(tokenizer, "tokens_of_texts", None)
+    rest = iter(documents)
+    while many is not None and (some := list(islice(rest, TEXTS_AT_ONCE))):
+        texts = [text for document in some for text in ([document] if isinstance(document, str) else document)]
+        found = iter(many(texts))
+        for document in some:
+            first = next(found)
+            yield first if isinstance(document, str) else [*first, SEPARATOR, *next(found)]
+    for document in rest:
+        yield tokens_of(tokenizer, document)
 
 
 def located(tokenizer: Tokenizer, document: Document) -> tuple[str, list[str], list[Span]]:

@@ -552,4 +552,4 @@ class FastText(Model):
 
 
 def _numbered(tokenizer: tokenizers.Tokenizer, documents: list[classify.Document]) -> Tokens:
-    return Tokens.of([*tokenizers.tokens_of(tokenizer, document), END] for document in documents)
+    return Tokens.of([*tokens, END] for tokens in tokenizers.token_lists(tokenizer, documents))

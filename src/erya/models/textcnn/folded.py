@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from erya.text.tokenizers import Document, Tokenizer, tokens_of
+from erya.text.tokenizers import Document, Tokenizer, token_lists
 from erya.text.vocabulary import PADDING, Vocabulary
 
 TABLE_BYTES = 256 << 20  # of folded tokens; with more, all are forgotten and folded anew as they occur
@@ -95,7 +95,7 @@ class Folded:
     def logits(self, documents: Sequence[Document], longest: int) -> NDArray[np.float64] | None:
         """(N, C); None where a text has more than ``longest`` tokens: such are read in windows."""
         if sum(len(part) for document in documents for part in _parts(document)) <= FEW_TOKENS:
-            ids = [self._vocabulary.ids(tokens_of(self._tokenizer, document)) for document in documents]
+            ids = [self._vocabulary.ids(tokens) for tokens in token_lists(self._tokenizer, documents)]
             if any(len(text) > longest for text in ids):
                 return None
             if sum(map(len, ids)) <= FEW_TOKENS:
