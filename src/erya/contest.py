@@ -23,6 +23,7 @@ from erya.errors import EryaError, UsageError
 from erya.language import say
 from erya.progress import Report
 from erya.run_corpus import takes_corpus
+from erya.run_documents import takes_documents
 
 PREDICTION_SECONDS = 0.4  # answering is repeated until it took this long, so that a fast model is timed too
 SLOW_PREDICTION_SECONDS = 10.0  # no compilation takes as long
@@ -104,7 +105,9 @@ def _contest(job: dict[str, Any], data: dict[str, Any], folder: Path) -> dict[st
         result["train_seconds"] = time.perf_counter() - started - result["compile_seconds"]
         model.save(path, training={"data": job.get("digest"), "curve": report.curve})
         result["model_bytes"] = path.stat().st_size
-    if takes_corpus(model.task()):
+    if takes_documents(model.task()):
+        result["predictions_per_second"] = _answer_texts(model, data, folder)
+    elif takes_corpus(model.task()):
         from erya.trial_words import queries_per_second
 
         (folder / "opened").write_text(str(path), encoding="utf-8")
@@ -142,6 +145,11 @@ def _other_task(model: Model, task: str) -> UsageError:
 
 
 def _fit(model: Model, data: dict[str, Any], report: ContestReport) -> None:
+    if takes_documents(model.task()):
+        from erya.trial_texts import inputs_of
+
+        model.fit(inputs_of(data["train"]), validation=inputs_of(data["dev"]), report=report)
+        return
     if takes_corpus(model.task()):
         model.fit([Path(file) for file in data["files"]] if data.get("files") else data["texts"], report=report)
         return
@@ -193,6 +201,14 @@ def _answer_tags(model: Model, inputs: list[Any], folder: Path) -> float:
     text = json.dumps([list(tags) for tags in answers], ensure_ascii=False).encode("utf-8", "surrogatepass")
     artefact.atomic_write(folder / "answers.json", lambda file: file.write(text))
     return len(inputs) / seconds
+
+
+def _answer_texts(model: Any, data: dict[str, Any], folder: Path) -> float:
+    """The same of a language model: how probable the documents are, and what it writes."""
+    from erya.trial_texts import keep_told, told_by
+
+    keep_told(told_by(model, data["test"], data["prompts"]), folder)
+    return len(data["test"]) / _timed(model.surprisals, data["test"])[1]
 
 
 def _inputs(part: dict[str, Any]) -> list[Any]:

@@ -7,6 +7,7 @@ from which the table, the report and ``--json`` are drawn.
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 import time
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from erya.contestants import Contestant, Trial, Watch, needs, resolve, take_part
 from erya.errors import UsageError
 from erya.language import language, say
 from erya.run_corpus import Corpus, takes_corpus
+from erya.run_documents import takes_documents
 from erya.text.dataset import Dataset
 
 
@@ -149,6 +151,10 @@ def _trial(data: Any, task: str, similarity: Sequence[str | Path], seed: int) ->
         raise UsageError(
             "no-data", say("compare needs data", "compare 需要数据"), help='erya.compare(data="sample:snips")'
         )
+    if takes_documents(task):
+        from erya.trial_texts import TextsTrial, documents_of
+
+        return TextsTrial(documents_of(data))
     if takes_corpus(task):
         from erya.trial_words import WordsTrial, corpus_of
 
@@ -199,7 +205,8 @@ def _median(contestant: Contestant, name: str) -> float | None:
 
 
 def _document(contestants: list[Contestant], trial: Trial, settings: dict[str, Any]) -> dict[str, Any]:
-    contestants = sorted(contestants, key=lambda contestant: _rank(contestant, trial.columns))
+    less = tasks.find(trial.task).LOWER_IS_BETTER
+    contestants = sorted(contestants, key=lambda contestant: _rank(contestant, trial.columns, less))
     rows = [contestant.row for contestant in contestants]
     document: dict[str, Any] = {
         "schema": "erya.compare/1",
@@ -216,10 +223,13 @@ def _document(contestants: list[Contestant], trial: Trial, settings: dict[str, A
     return document
 
 
-def _rank(contestant: Contestant, columns: Sequence[str]) -> tuple[float, ...]:
-    """What finished first, then by the scores of the table, the best first."""
+def _rank(contestant: Contestant, columns: Sequence[str], less: Sequence[str]) -> tuple[float, ...]:
+    """What finished first, then by the scores of the table, the best first; of those in ``less`` the smallest is."""
     scores = contestant.row["scores"]
-    values = [-scores[name]["value"] if name in scores else 1.0 for name in columns]
+    signs = [1 if name in less else -1 for name in columns]
+    values = [
+        sign * scores[name]["value"] if name in scores else math.inf for sign, name in zip(signs, columns, strict=True)
+    ]
     return (not contestant.runs, not scores, *values)
 
 

@@ -34,7 +34,8 @@ class Corpus:
         files: the files, where ``inputs`` are these.
         bytes: of the files as they lie on the disk, or of the texts in UTF-8.
         rows: texts, where ``inputs`` are texts; None: not counted.
-        validation: files for the held-out loss, or None.
+        validation: files or texts for the held-out loss, or None.
+        test: files or texts that the model is scored on, or None.
         tokenizer: what a sample recommends, by name; None: nothing.
         reading: the account of a table that was read.
     """
@@ -46,6 +47,7 @@ class Corpus:
     bytes: int = 0
     rows: int | None = None
     validation: list[Any] | None = None
+    test: list[Any] | None = None
     tokenizer: str | None = None
     reading: Reading = field(default_factory=Reading)
 
@@ -115,7 +117,7 @@ def _plain(source: str) -> Corpus:
     paths = files.parts["train"]
     digest, size = hashlib.sha256(), 0
     for path in paths:
-        size += _hash(path, digest)
+        size += hash_file(path, digest)
     if not size:
         raise DataError(
             "no-rows",
@@ -126,7 +128,7 @@ def _plain(source: str) -> Corpus:
     return Corpus(source, list(paths), digest.hexdigest(), list(paths), size, reading=Reading(notes=files.notes))
 
 
-def _hash(path: Path, digest: Any) -> int:
+def hash_file(path: Path, digest: Any) -> int:
     """Size and bytes of one file into ``digest``; a large one in 64 pieces of 1 MiB, the first and the last among them."""
     from erya.text.files import unreadable
 

@@ -14,6 +14,7 @@ from erya import artefact, catalog
 from erya.errors import DataError, UsageError, quoted, typed
 from erya.language import say
 from erya.run_corpus import Corpus, read_corpus, takes_corpus
+from erya.run_documents import read_documents, takes_documents
 from erya.text.dataset import Dataset
 
 # Another version of one of these may change bits: of the arithmetic, or of the tokens.
@@ -30,7 +31,10 @@ def read_data(how: dict[str, Any], absolute: dict[str, str] | None = None) -> Da
     Returns:
         A ``Corpus`` where ``how["read"]["task"]`` is a task that takes one, else a ``Dataset``.
     """
-    if takes_corpus(how.get("read", {}).get("task", "classify")):
+    task = how.get("read", {}).get("task", "classify")
+    if takes_documents(task):
+        return read_documents(*_where(how, absolute), how.get("split"))
+    if takes_corpus(task):
         return read_corpus(*_where(how, absolute))
     return read_rows(how, absolute)
 

@@ -7,6 +7,7 @@ refuses where the bits could differ, and ends with the very file that an uninter
 from __future__ import annotations
 
 import contextlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,6 +19,7 @@ from erya.errors import DivergedError, EryaError, Interrupted, ResourceError, Us
 from erya.language import say
 from erya.run_corpus import Corpus
 from erya.run_display import display
+from erya.run_documents import texts_of
 from erya.run_folder import RunFolder
 from erya.run_recipe import (
     absolute_paths,
@@ -33,10 +35,12 @@ from erya.run_recipe import (
 from erya.run_report import RunReport
 from erya.scoring import Score
 from erya.text.dataset import Dataset, Part
+from erya.text.documents import pieces
 
 __all__ = ["Trained", "read_data", "read_rows", "resume", "train"]
 
 _DIVERGED = "diverged"
+BASELINE_PIECES = 2000  # of the training that the frequencies of letters are counted on
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,8 @@ def _finish(
     data: dict[str, Any] = {"source": name_only(run["how"]["source"]), "digest": run["digest"]}
     if isinstance(dataset, Corpus):
         data |= dataset.facts()
+        if dataset.test:
+            scored_on, scores, baseline = _documents_scored(model, dataset)
     else:
         scored_on, part = _scored_part(dataset)
         scores = _scores(model, part) if part is not None else {}
@@ -225,6 +231,15 @@ def _finish(
     path = model.save(folder.artefact, training=training, card=_card(model.id, training))
     folder.remove()
     return Trained(model, path, path.stat().st_size, scored_on, scores, baseline, seconds, report.stopped_at)
+
+
+def _documents_scored(model: Model, corpus: Corpus) -> tuple[str, dict[str, Score], tuple[str, float]]:
+    """What a language model says of the test documents, and what letters counted one by one would."""
+    task, kind = tasks.find(model.task()), getattr(model, "documents", "auto")
+    test = texts_of(corpus.test or [], kind)
+    scores: dict[str, Score] = task.scores([model.surprisals(test)])
+    train = itertools.islice(pieces(corpus.inputs, kind), BASELINE_PIECES)
+    return "test", scores, (task.BASELINE, task.baseline((text for text, _ in train), test))
 
 
 def _scored_part(dataset: Dataset) -> tuple[str | None, Part | None]:

@@ -25,8 +25,10 @@ from erya.language import say
 from erya.scoring import Measure, Paired, Score, bootstrap, mean_of, paired_counts
 
 INPUT = "corpus"  # of running text
+PARTS = "documents"  # some of them are held out, and scored
 FIRST_USE = "erya predict FILE.erya --input TEXT"
 HEADLINE = "bits_per_character"
+BASELINE = "letters"  # counted one by one
 SCORE_NAMES = ("bits_per_character", "perplexity", "unknown")
 LOWER_IS_BETTER = ("bits_per_character", "perplexity", "unknown")
 CODE_POINTS = 0x110000

@@ -33,6 +33,7 @@ class SampleCard:
         source: where it comes from.
         cite: what to cite.
         sizes: rows of each part.
+        texts: files of running text for language models, by part; often none.
         files: names, with their SHA-256.
         folder: where the files are.
     """
@@ -49,6 +50,7 @@ class SampleCard:
     source: str
     cite: str
     sizes: dict[str, int]
+    texts: dict[str, str]
     files: dict[str, str]
     folder: Path
 
@@ -94,6 +96,7 @@ def sample_card(name: str) -> SampleCard:
         source=card["source"],
         cite=card["cite"],
         sizes=card["sizes"],
+        texts=card.get("texts", {}),
         files=card["files"],
         folder=folder,
     )

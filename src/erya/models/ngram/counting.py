@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from erya.errors import ResourceError
+from erya.language import say
 from erya.models.ngram import kernels
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
+MOST = 2**31 - 2  # nodes have numbers of 32 bits
 
 
 @dataclass(slots=True)
@@ -39,18 +43,23 @@ class Order:
         return np.repeat(np.arange(len(self.begin) - 1, dtype=np.int32), np.diff(self.begin))
 
 
-def count(ids: Ints, units: int, order: int) -> list[Order]:
+def count(ids: Ints, units: int, order: int, between: Callable[[int], None] = lambda done: None) -> list[Order]:
     """All n-grams up to an order; none reaches over the border between two documents.
 
     Args:
         ids: int32 (L,) with a border (0) first and one behind each document.
         units: V; all of them are unigrams, seen or not.
         order: n, at least 1.
+        between: told of each order that is counted.
 
     Returns:
         n orders, the unigrams first.
+
+    Raises:
+        ResourceError: more than 2³¹ units or n-grams of all orders together.
     """
     ids = np.ascontiguousarray(ids, dtype=np.int32)
+    _check_size(len(ids) + units)
     seen = np.bincount(ids[1:], minlength=units)
     nothing = np.zeros(units, dtype=np.int32) - 1
     found = [
@@ -62,6 +71,7 @@ def count(ids: Ints, units: int, order: int) -> list[Order]:
             np.array([0, units], dtype=np.int64),
         )
     ]
+    between(1)
     if order == 1:
         return found
     back = np.empty(len(ids), dtype=np.int32)
@@ -83,4 +93,18 @@ def count(ids: Ints, units: int, order: int) -> list[Order]:
             )
         )
         previous = assigned
+        _check_size(sum(map(len, found)))
+        between(length + 1)
     return found
+
+
+def _check_size(size: int) -> None:
+    if size >= MOST:
+        raise ResourceError(
+            "corpus-too-long",
+            say(
+                f"n-grams of {size:,} units or more are not counted here",
+                f"这里不能统计 {size:,} 个以上的单元或 n 元组",
+            ),
+            help=say("a shorter corpus, or --set order=3", "减少语料，或 --set order=3"),
+        )

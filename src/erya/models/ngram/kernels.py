@@ -107,6 +107,55 @@ def nodes_of(
     return node + 1
 
 
+# ---- smoothing ---------------------------------------------------------------------------------------------------
+
+
+@kernel
+def discount(
+    count: Longs,
+    adjusted: Longs,
+    begin: Longs,
+    suffix: Ints,
+    lower: Floats,
+    discounts: Floats,
+    least: int,
+    probability: Floats,
+    back_off: Floats,
+    kept: NDArray[np.bool_],
+) -> None:
+    """Interpolated Kneser-Ney of one order, from the order below; Chen and Goodman 1998, equation 4.
+
+    What a context keeps for the shorter one is summed, not taken from 1: that would leave few digits of a small weight.
+
+    Args:
+        count: (N,) how often each n-gram was seen: this decides whether it stays.
+        adjusted: (N,) what it counts for.
+        begin: (M + 1,) where the n-grams of each context begin.
+        suffix: (N,) the n-gram below, or −1: then ``lower`` is one number for all.
+        lower: probabilities of the order below.
+        discounts: (3,) what is taken from counts of one, two, three and more.
+        least: n-grams seen no more often than this are left out.
+        probability, back_off, kept: (N,), (M,), (N,), filled.
+    """
+    for context in range(len(begin) - 1):
+        total, free = 0.0, 0.0
+        for node in range(begin[context], begin[context + 1]):
+            counts = adjusted[node]
+            total += counts
+            kept[node] = count[node] > least
+            if not kept[node]:
+                free += counts
+            elif counts:
+                free += discounts[min(counts, 3) - 1]
+        weight = free / total if total > 0 else 1.0
+        back_off[context] = weight
+        for node in range(begin[context], begin[context + 1]):
+            counts = adjusted[node]
+            left = counts - discounts[min(counts, 3) - 1] if counts else 0.0
+            own = left / total if total > 0 and kept[node] else 0.0
+            probability[node] = own + weight * lower[max(suffix[node], 0)]
+
+
 # ---- asking ------------------------------------------------------------------------------------------------------
 
 
@@ -145,10 +194,9 @@ def score(
     log_back_off: Floats,
     inner: int,
     logs: Floats,
-    orders: Ints,
-    order_of: NDArray[np.int8],
+    said: Longs,
 ) -> None:
-    """Ln p of every unit of a stream but its first border: (L − 1,), and of which order the n-gram was that said it.
+    """Ln p of every unit of a stream but its first border: (L − 1,), and the node that said it.
 
     Args:
         ids: (L,) documents with a border first and one behind each.
@@ -156,7 +204,7 @@ def score(
         word, suffix, log_probability: (N,) of all nodes of all orders; the first V are the units.
         log_back_off: (inner,)
         inner: nodes below the highest order.
-        order_of: (N,)
+        logs, said: (L − 1,), filled.
     """
     state = after(0, inner, suffix)
     for place in range(1, len(ids)):
@@ -168,7 +216,7 @@ def score(
             state = suffix[state]
             found = child(state, unit, begin, word)
         logs[place - 1] = total + log_probability[found]
-        orders[place - 1] = order_of[found]
+        said[place - 1] = found
         state = after(0 if unit == 0 else found, inner, suffix)
 
 
@@ -180,7 +228,7 @@ def walk(ids: Ints, state: int, begin: Longs, word: Ints, suffix: Ints, inner: i
         while found < 0:
             state = suffix[state]
             found = child(state, unit, begin, word)
-        state = after(found, inner, suffix)
+        state = after(0 if unit == 0 else found, inner, suffix)
     return state
 
 
@@ -194,20 +242,22 @@ def distribution(
     log_back_off: Floats,
     row: Floats,
 ) -> None:
-    """Ln p of all V units behind a context: (V,)."""
+    """Ln p of all V units behind a context: (V,). The shortest context first; longer ones overwrite."""
     chain = np.zeros(256, dtype=np.int64)
     length = 0
+    rest = 0.0
     node = state
     while node != -1:
         chain[length] = node
+        rest += log_back_off[node]
         length += 1
         node = suffix[node]
     for unit in range(len(row)):
-        row[unit] = log_probability[unit]
+        row[unit] = log_probability[unit] + rest
     for place in range(length - 1, -1, -1):
         node = chain[place]
-        back_off = log_back_off[node]
-        for unit in range(len(row)):
-            row[unit] += back_off
+        rest = 0.0
+        for longer in range(place):
+            rest += log_back_off[chain[longer]]
         for found in range(begin[node], begin[node + 1]):
-            row[word[found]] = log_probability[found]
+            row[word[found]] = log_probability[found] + rest

@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from erya.models.ngram import kernels
 from erya.models.ngram.counting import Order
 
 Floats = NDArray[np.float64]
@@ -42,7 +43,7 @@ class Smoothed:
 
 def discounts_of(counts: NDArray[np.int64]) -> tuple[float, float, float]:
     """D₁, D₂, D₃₊ from how many n-grams were counted one to four times (Chen and Goodman 1998, equation 26)."""
-    once, twice, thrice, four = (int((counts == times).sum()) for times in (1, 2, 3, 4))
+    _, once, twice, thrice, four, _ = np.bincount(np.minimum(counts, 5), minlength=6).tolist()
     if not once or not twice or not thrice:
         return FALLBACK
     share = once / (once + 2 * twice)
@@ -68,24 +69,32 @@ def kneser_ney(orders: Sequence[Order], prune: Sequence[int] = ()) -> list[Smoot
 
     Args:
         orders: counts of all orders.
-        prune: of each order from the first on: n-grams seen no more often than this are left out; unigrams never are. What they had
-            goes to the shorter context.
+        prune: of each order from the first on: n-grams seen no more often than this are left out; the last one holds for all
+            higher orders. Thresholds never fall, so that what stays has its context and its suffix; unigrams all stay. What an n-gram
+            had goes to the shorter context.
     """
     found: list[Smoothed] = []
-    lower = np.full(len(orders[0]), 1 / len(orders[0]))  # the uniform guess behind the unigrams
+    lower = np.full(1, 1 / len(orders[0]))  # the uniform guess behind the unigrams
     for place, (order, counts) in enumerate(zip(orders, adjusted(orders), strict=True)):
         discounts = discounts_of(counts)
-        context = order.context()
-        size = len(order.begin) - 1
-        left = counts - np.array([0.0, *discounts])[np.minimum(counts, 3)]
-        least = prune[place] if place < len(prune) and place else 0
-        kept = (order.count > least) if least else np.ones(len(order), dtype=bool)
-        total = np.bincount(context, weights=counts, minlength=size)
-        own = np.divide(left, total[context], out=np.zeros(len(order)), where=total[context] > 0)
-        given = np.bincount(context, weights=np.where(kept, own, 0.0), minlength=size)
-        back_off = np.maximum(1.0 - given, 0.0)
-        below = lower if place == 0 else found[-1].probability[order.suffix]
-        found.append(Smoothed(own + back_off[context] * below, back_off, kept, discounts))
+        least = prune[min(place, len(prune) - 1)] if len(prune) and place else -1
+        one = Smoothed(
+            np.empty(len(order)), np.empty(len(order.begin) - 1), np.empty(len(order), dtype=bool), discounts
+        )
+        kernels.discount(
+            order.count,
+            counts,
+            order.begin,
+            order.suffix,
+            lower,
+            np.array(discounts),
+            least,
+            one.probability,
+            one.back_off,
+            one.kept,
+        )
+        found.append(one)
+        lower = one.probability
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.models.ngram import kernels
-from erya.models.ngram.counting import Order
+from erya.models.ngram.counting import MOST, Order
 from erya.models.ngram.smoothing import Smoothed
 from erya.state import Arrays
 
@@ -41,11 +41,10 @@ class Tree:
         """I, nodes below the highest order."""
         return int(self.sizes[:-1].sum())
 
-    def score(self, ids: NDArray[np.int32]) -> tuple[Floats, NDArray[np.int32]]:
-        """Ln p of each unit of a stream but its first border, and the order of the n-gram that said it: (L − 1,) each."""
+    def score(self, ids: NDArray[np.int32]) -> tuple[Floats, NDArray[np.int64]]:
+        """Ln p of each unit of a stream but its first border, and the node of the n-gram that said it: (L − 1,) each."""
         logs = np.empty(len(ids) - 1, dtype=np.float64)
-        orders = np.empty(len(ids) - 1, dtype=np.int32)
-        order_of = np.repeat(np.arange(1, len(self.sizes) + 1, dtype=np.int8), self.sizes)
+        said = np.empty(len(ids) - 1, dtype=np.int64)
         kernels.score(
             np.ascontiguousarray(ids),
             self.begin,
@@ -55,10 +54,28 @@ class Tree:
             self.log_back_off,
             self.inner,
             logs,
-            orders,
-            order_of,
+            said,
         )
-        return logs, orders
+        return logs, said
+
+    def order_of(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many units some n-grams have."""
+        return np.searchsorted(np.cumsum(self.sizes), nodes, side="right") + 1
+
+    def child(self, state: int, unit: int) -> int | None:
+        """The n-gram of a context and one more unit, where there is one."""
+        if state == kernels.ROOT:
+            return unit
+        low, high = self.begin[state : state + 2].tolist()
+        place = low + int(np.searchsorted(self.word[low:high], unit))
+        return place if place < high and self.word[place] == unit else None
+
+    def chain(self, state: int) -> list[int]:
+        """A context and the shorter ones behind it, down to none (−1)."""
+        found = [state]
+        while found[-1] != kernels.ROOT:
+            found.append(int(self.suffix[found[-1]]))
+        return found
 
     def start(self) -> int:
         """The context at the beginning of a document."""
@@ -113,7 +130,13 @@ def _check(tree: Tree, units: int) -> None:
         if array.ndim != 1 or array.dtype != kinds.get(name, np.float64):
             raise ValueError(f"{name} has the wrong shape or type")
     sizes = tree.sizes
-    if not 1 <= len(sizes) <= 255 or (sizes < 0).any() or (sizes > 2**31 - 2).any() or sizes[0] != units:
+    if (
+        not 1 <= len(sizes) <= 255
+        or (sizes < 0).any()
+        or (sizes > MOST).any()
+        or sizes.sum() > MOST
+        or sizes[0] != units
+    ):
         raise ValueError("the sizes of the orders make no sense")
     total, inner = int(sizes.sum()), tree.inner
     shapes = (len(tree.word), len(tree.suffix), len(tree.log_probability)) == (total, total, total)

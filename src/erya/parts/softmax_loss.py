@@ -1,0 +1,66 @@
+"""Softmax over a vocabulary and its cross-entropy, as one layer: the gradient is what the softmax said minus what came.
+
+    logits y = h Uᵀ + a       (M, V)
+    p = softmax(y)            loss = Σ_m − ln p_m[target_m]
+    d y = p − 1[target]       so d h = d y U,  d U = d yᵀ h,  d a = Σ d y
+
+Nothing of size M × V outlives a block of rows: the derivatives by h, U and a are made on the way forward, while the probabilities are at hand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+BLOCK = 1 << 23  # logits in memory at once
+
+
+class SoftmaxLoss(torch.autograd.Function):
+    """Σ −ln p of the targets, a number."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, states: torch.Tensor, table: torch.Tensor, bias: torch.Tensor, targets: torch.Tensor
+    ) -> torch.Tensor:
+        """Of h (M, H), U (V, H), a (V,) and M targets."""
+        learning = any(ctx.needs_input_grad)
+        d_states, d_table, d_bias = torch.empty_like(states), torch.zeros_like(table), torch.zeros_like(bias)
+        loss = states.new_zeros(())
+        for rows in _blocks(len(states), len(table)):
+            some, wanted = states[rows], targets[rows]
+            logits = torch.addmm(bias, some, table.T)
+            greatest, where = logits.max(dim=1, keepdim=True)
+            found = logits.gather(1, wanted[:, None])
+            shares = torch.softmax(logits, dim=1)
+            # ln p = y − y_max + ln p_max: the share of the target itself may be too small to have a logarithm
+            loss += (greatest - found - shares.gather(1, where).log()).sum()
+            if learning:
+                shares[torch.arange(len(wanted)), wanted] -= 1
+                torch.mm(shares, table, out=d_states[rows])
+                d_table.addmm_(shares.T, some)
+                d_bias += shares.sum(dim=0)
+        ctx.save_for_backward(d_states, d_table, d_bias)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        """What was found on the way forward, times the loss's own gradient."""
+        (d_loss,) = gradients
+        return *(found * d_loss for found in ctx.saved_tensors), None
+
+
+def log_probabilities(
+    states: torch.Tensor, table: torch.Tensor, bias: torch.Tensor, targets: torch.Tensor
+) -> torch.Tensor:
+    """Ln p of M targets, double (M,)."""
+    found = torch.empty(len(states), dtype=torch.double)
+    for rows in _blocks(len(states), len(table)):
+        logits = torch.addmm(bias, states[rows], table.T)
+        found[rows] = logits.gather(1, targets[rows, None])[:, 0].double() - torch.logsumexp(logits, dim=1).double()
+    return found
+
+
+def _blocks(rows: int, width: int) -> list[slice]:
+    size = max(1, BLOCK // width)
+    return [slice(start, start + size) for start in range(0, rows, size)]
