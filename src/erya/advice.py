@@ -21,6 +21,8 @@ def advise(document: dict[str, Any]) -> dict[str, Any]:
         return _advise_on_words(document)
     if document.get("task") == "tag":
         return _advise_on_tags(document)
+    if document.get("task") == "generate":
+        return _advise_on_texts(document)
     rows = [row for row in document["rows"] if row["scores"]]
     if not rows:
         return {"recommended": None, "sentences": [say("No model finished.", "没有一个模型完成训练。")]}
@@ -114,6 +116,49 @@ def _take(
         f"选 {chosen['name']}：{name} {_score(chosen, ranking)}。{best['name']} 得分最高（{_score(best, ranking)}），"
         f"但差别可能只是运气，而 {chosen['name']} 更省。",
     )
+
+
+# ---- running text ---------------------------------------------------------------------------------------------
+
+
+def _advise_on_texts(document: dict[str, Any]) -> dict[str, Any]:
+    rows = [row for row in document["rows"] if row["scores"]]
+    if not rows:
+        return {"recommended": None, "sentences": [say("No model finished.", "没有一个模型完成训练。")]}
+    best, letters = rows[0], document["baseline"]["majority"]
+    if not document["beats_chance"]:
+        needs = best["scores"]["bits_per_character"]["value"]
+        sentence = say(
+            f"No model is better than letters counted one by one ({letters:.2f} bits a character): the best, {best['name']}, needs "
+            f"{needs:.2f}. There is too little text, or it is of another kind than the test.",
+            f"没有模型好于逐字统计（每字符 {letters:.2f} 比特）：最好的 {best['name']} 也要 {needs:.2f}。文本太少，或与测试部分不是一类。",
+        )
+        return {"recommended": None, "sentences": [sentence]}
+    equals = [best, *[row for row in rows[1:] if not _significant(document, best["model"], row["model"])]]
+    chosen = min(equals, key=lambda row: _cost(row, equals))
+    bits = chosen["scores"]["bits_per_character"]["value"]
+    verdict = say(
+        f"Take {chosen['name']}: {bits:.3f} bits a character, where letters counted one by one need {letters:.2f}.",
+        f"推荐 {chosen['name']}：每字符 {bits:.3f} 比特，逐字统计则要 {letters:.2f}。",
+    )
+    sentences = [verdict, *_cheaper(best, chosen, equals)]
+    units = {found["units"] for found in document["texts"].values()}
+    if len(units) > 1:
+        sentences.append(
+            say(
+                "The models cut text differently: perplexities are of different units and do not compare; bits a character do.",
+                "各模型切分文本的方式不同：困惑度的单位不同，不能互比；每字符比特数可以。",
+            )
+        )
+    unknown = chosen["scores"].get("unknown", {}).get("value", 0.0)
+    if unknown > 0.001:
+        sentences.append(
+            say(
+                f"{unknown:.1%} of the test's units are unknown to it; their spelling is counted.",
+                f"测试文本中有 {unknown:.1%} 的单元它不认识，其拼写已计入。",
+            )
+        )
+    return {"recommended": chosen["model"], "sentences": sentences}
 
 
 # ---- tags ---------------------------------------------------------------------------------------------------

@@ -27,6 +27,8 @@ def columns(document: dict[str, Any]) -> list[str]:
 def _speed_title(task: str | None) -> str:
     if task == "vectors":
         return say("queries/s", "查询/秒")
+    if task == "generate":
+        return say("documents/s", "篇/秒")
     return say("sentences/s", "句/秒") if task == "tag" else say("texts/s", "条/秒")
 
 
@@ -46,6 +48,8 @@ def score_title(name: str) -> str:
         "f1": "F1",
         "precision": say("precision", "精确率"),
         "recall": say("recall", "召回率"),
+        "bits_per_character": say("bits/character", "比特/字符"),
+        "perplexity": say("perplexity", "困惑度"),
     }
     return known.get(name, name.removeprefix("spearman_"))
 
@@ -122,6 +126,8 @@ def guess(document: dict[str, Any]) -> str:
     """What the baseline does: always one label, or each token's most frequent tag."""
     if document.get("task") == "tag":
         return say("each token's most frequent tag", "每个词最常见的标签")
+    if document.get("task") == "generate":
+        return say("letters one by one", "逐字统计")
     return say("always", "总猜") + f" “{document['baseline']['label']}”"
 
 

@@ -1,8 +1,8 @@
 """Running text in three parts, as language models take it: documents to learn from, to watch, and to be scored on.
 
-Where the parts lie in files of their own – a folder with ``train``, ``dev`` or ``valid``, ``test``; a sample; ``--validation`` and ``--test`` –, those
-are taken. Else the documents are cut where they stand, the last ones held out: neighbours may be of one book, and a random
-choice would put pages of it on both sides. One document alone is cut at a line.
+Where the parts lie in files of their own – a folder with ``train``, ``dev`` or ``valid``, ``test``; a sample; ``--validation``
+and ``--test`` –, those are taken. Else the documents are cut where they stand, the last ones held out: neighbours may be of
+one book, and a random choice would put pages of it on both sides. One document alone is cut at a line.
 """
 
 from __future__ import annotations

@@ -203,7 +203,8 @@ def _finish(
 ) -> Trained:
     """Score where there are labelled rows, write the artefact, and only then take the run away."""
     seconds = report.seconds()
-    scored_on, part, scores, baseline = None, None, {}, None
+    scored_on, part, baseline = None, None, None
+    scores: dict[str, Score] = {}
     data: dict[str, Any] = {"source": name_only(run["how"]["source"]), "digest": run["digest"]}
     if isinstance(dataset, Corpus):
         data |= dataset.facts()

@@ -128,6 +128,13 @@ def evaluate(
         most = None if restrict == "all" else whole("--restrict", restrict, default=RESTRICT, least=1)
         word_scores.evaluate(model, loaded, data or [], methods, most, manner)
         return
+    if loaded.task() == "generate":
+        from erya.cli import text_scores
+        from erya.run_documents import read_documents
+
+        how = how_to_read(_one(data), loaded.task(), columns, None)
+        text_scores.evaluate(model, loaded, read_documents(how["source"], how["read"]), manner)
+        return
     _evaluate_rows(model, loaded, content, _one(data), columns, strict, page, manner)
 
 

@@ -16,6 +16,8 @@ from erya.cli.look import shown_text, shown_word
 from erya.cli.options import Manner, Texts, argument, option
 from erya.cli.reading import shown_path
 from erya.cli.values import probability, whole
+from erya.cli.writing import Writing, refuse_thresholds
+from erya.cli.writing import answers as written
 from erya.errors import DataError, UsageError, quoted
 from erya.language import say
 
@@ -50,6 +52,10 @@ def register(app: typer.Typer) -> None:
                 "erya predict v.erya words.txt --jsonl",
                 say("word vectors: the vector of each word", "词向量：每个词的向量"),
             ),
+            (
+                "erya predict poet.erya --input 春眠 --form 五言绝句",
+                say("a language model goes on with the text", "语言模型接着写"),
+            ),
         ],
         more=say(
             "Plain output is label, tab, probability. --jsonl has a line for every row, errors included; --json is one document.\n"
@@ -66,6 +72,7 @@ def register(app: typer.Typer) -> None:
 
 def predict(
     columns: Texts,
+    writing: Writing,
     manner: Manner,
     model: Annotated[
         str, argument("m.erya", "a trained model, or a file of word vectors", "训练好的模型，或词向量文件")
@@ -120,10 +127,18 @@ def predict(
     loaded: Any = catalog.load(model)
     if loaded.task() == "tag":
         tag_answers.refuse_probabilities(top is not None or min_probability is not None or abstain, shown_path(model))
+    if loaded.task() == "generate":
+        refuse_thresholds(top is not None or min_probability is not None or abstain, shown_path(model))
+    else:
+        writing.refuse(shown_path(model), loaded.task())
     rows = _typed(texts) if texts else _rows(source, columns, model, loaded.task())
     least = _least(loaded, model, min_probability, abstain)
     decide = _decision(loaded, count, least, min_probability is not None, abstain)
-    answers = _answers(loaded, rows, decide, columns.bad_rows_policy() == "stop" and not jsonl)
+    stop = columns.bad_rows_policy() == "stop" and not jsonl
+    if loaded.task() == "generate":
+        answers = written(loaded, rows, writing.given(), stop, _unreadable)
+    else:
+        answers = _answers(loaded, rows, decide, stop)
     if manner.json:
         output.write_document({"schema": "erya.predict/1", "model": loaded.id, "rows": list(answers)})
         return
@@ -232,7 +247,7 @@ def _chunks(rows: Iterable[Row | Reject]) -> Iterator[list[Row | Reject]]:
 
 def _decision(model: Any, top: int | None, least: float, told: bool, abstain: bool) -> Decide:
     """How probabilities become an answer."""
-    if model.task() in ("vectors", "tag"):
+    if model.task() in ("vectors", "tag", "generate"):
         return lambda number, probabilities: {}
     labels = model.classes_.tolist()
     if not getattr(model, "several_", False):
@@ -339,6 +354,8 @@ def _plain_line(answer: dict[str, Any]) -> str:
         return f"\t{answer['top'][0][1]:.4f}"
     if "tags" in answer:
         return tag_answers.line(answer)
+    if "text" in answer:  # what was written: a line end in it would look like another answer
+        return quoted(answer["answer"], 1_000_000)
     if "word" in answer:
         return " ".join([quoted(answer["word"], 200), *map(str, answer["answer"])])
     if isinstance(answer.get("answer"), list):

@@ -136,6 +136,7 @@ def train(
 ) -> None:
     """Train one model."""
     from erya import catalog, runs, tasks
+    from erya.run_documents import takes_documents
 
     preset = preset or "default"
     fitting.use_machine()
@@ -148,6 +149,8 @@ def train(
     inputs = [data, parts.validation, parts.test, fitting.config]
     check_output(Path(out), MODEL_FILE, inputs)
     how = how_to_read(data, kind.task(), columns, parts)
+    if "documents" in kind.parameters():
+        how["read"]["documents"] = settings.get("documents", "auto")
     dataset = runs.read_data(how)
     check_kind(model, dataset)
     wishes = catalog.card_of(model).tasks[kind.task()].presets[preset]
@@ -157,7 +160,7 @@ def train(
     manner.talk(output.fact(say("data", "数据"), any_line(dataset)))
     tell_notes(dataset.reading, manner)
     if tasks.find(kind.task()).INPUT == "corpus":
-        _tell_unused(columns, parts, manner)
+        _tell_unused(columns, parts, manner, held_out=takes_documents(kind.task()))
     if dry_run:
         _show_plan(built, dataset, out, preset, manner)
         return
@@ -202,23 +205,23 @@ def resume(
     _show_trained(trained, manner, source, {})
 
 
-def _tell_unused(columns: Columns, parts: Parts, manner: Manner) -> None:
+def _tell_unused(columns: Columns, parts: Parts, manner: Manner, *, held_out: bool) -> None:
     """Which of the options given mean nothing where running text is learned from."""
     given = {
         "--label": columns.label,
         "--weight": columns.weight,
         "--text2": columns.text2,
-        "--split": parts.split,
-        "--test": parts.test,
     }
+    if not held_out:
+        given |= {"--split": parts.split, "--test": parts.test}
     unused = " ".join(name for name, value in given.items() if value is not None)
     if unused:
         manner.talk(
             output.fact(
                 "",
                 say(
-                    f"not used: {unused} – word vectors learn from the whole text",
-                    f"未用到：{unused}——词向量从整份文本学习",
+                    f"not used: {unused} – running text is learned from, all of it",
+                    f"未用到：{unused}——这里从整份文本学习",
                 ),
             )
         )
@@ -272,9 +275,7 @@ def _show_trained(trained: Trained, manner: Manner, data: str | None, more: dict
         line += f"   {score_name(headline)} {score.value:.3f} [{score.low:.3f}, {score.high:.3f}]"
     tagger = trained.model.task() == "tag"
     if trained.baseline:
-        share = f"{trained.baseline[1]:.3f}"
-        rule = say(f"each token's most frequent tag {share}", f"每个词最常见的标签 {share}")
-        line += "   " + (rule if tagger else say(f"majority baseline {share}", f"总猜最常见标签 {share}"))
+        line += "   " + _rule(trained)
     output.write(output.fact(say("saved", "已保存"), line))
     if trained.stopped_at_step is not None:
         manner.talk(
@@ -286,21 +287,8 @@ def _show_trained(trained: Trained, manner: Manner, data: str | None, more: dict
                 ),
             )
         )
-    if trained.scores and trained.baseline and trained.scores[headline].low <= trained.baseline[1]:
-        manner.talk(
-            output.fact(
-                "",
-                say(
-                    "no better than each token's most frequent tag; try erya check DATA --task tag",
-                    "不比给每个词最常见的标签好；先用 erya check --task tag 检查数据",
-                )
-                if tagger
-                else say(
-                    "no better than always answering the most frequent label; try erya check DATA",
-                    "不比总猜最常见的标签好；先用 erya check 检查数据",
-                ),
-            )
-        )
+    if _no_better(trained, headline):
+        manner.talk(output.fact("", _advice(trained)))
     name = shown_path(trained.path)
     if words is not None:
         manner.next(f"erya show {name} near {example_word(words)}", f"erya evaluate {name}")
@@ -309,6 +297,49 @@ def _show_trained(trained: Trained, manner: Manner, data: str | None, more: dict
         f'erya predict {name} --input "…"',
         f'erya show {name} lattice "…"' if tagger else f'erya explain {name} "…"',
         f"erya evaluate {name} {shown_path(data or 'test.csv')}",
+    )
+
+
+def _rule(trained: Trained) -> str:
+    """What the simplest rule scores."""
+    assert trained.baseline is not None
+    share = f"{trained.baseline[1]:.3f}"
+    rules = {
+        "tag": say(f"each token's most frequent tag {share}", f"每个词最常见的标签 {share}"),
+        "generate": say(f"letters one by one {share}", f"逐字统计 {share}"),
+    }
+    return rules.get(trained.model.task(), say(f"majority baseline {share}", f"总猜最常见标签 {share}"))
+
+
+def _no_better(trained: Trained, headline: str) -> bool:
+    """Whether the score cannot be told from the rule's."""
+    from erya import tasks
+
+    if not trained.scores or trained.baseline is None:
+        return False
+    score, rule = trained.scores[headline], trained.baseline[1]
+    less = headline in tasks.find(trained.model.task()).LOWER_IS_BETTER
+    return score.high >= rule if less else score.low <= rule
+
+
+def _advice(trained: Trained) -> str:
+    """What to do about a model that is no better than the rule."""
+    sentences = {
+        "tag": say(
+            "no better than each token's most frequent tag; try erya check DATA --task tag",
+            "不比给每个词最常见的标签好；先用 erya check --task tag 检查数据",
+        ),
+        "generate": say(
+            "no better than letters counted one by one: more text, or more training",
+            "不比逐字统计好：需要更多文本，或训练更久",
+        ),
+    }
+    return sentences.get(
+        trained.model.task(),
+        say(
+            "no better than always answering the most frequent label; try erya check DATA",
+            "不比总猜最常见的标签好；先用 erya check 检查数据",
+        ),
     )
 
 
@@ -327,6 +358,9 @@ def score_name(name: str) -> str:
         "f1": "F1",
         "precision": say("precision", "精确率"),
         "recall": say("recall", "召回率"),
+        "bits_per_character": say("bits a character", "每字符比特"),
+        "perplexity": say("perplexity", "困惑度"),
+        "unknown": say("unknown units", "未知单元占比"),
     }.get(name, name)
 
 

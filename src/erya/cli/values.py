@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from erya.errors import UsageError, nearest, quoted
 from erya.language import say
 
@@ -40,6 +42,21 @@ def probability(name: str, text: str) -> float:
                 f"{name} {quoted(text, 40)}：需要 0 到 1 之间的数",
             ),
             help=f"{name} 0.9",
+        )
+    return value
+
+
+def number(name: str, text: str) -> float:
+    """A number of an option. Raises UsageError where it is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UsageError(
+            "bad-number",
+            say(f"{name}: '{quoted(text)}' is not a number", f"{name}：'{quoted(text)}' 不是数字"),
+            help=f"{name} 0.8",
         )
     return value
 

@@ -127,7 +127,7 @@ def counted(found: Sequence[Surprisal]) -> Counted:
 def _rows(number: int, one: Surprisal) -> list[tuple[float, ...]]:
     total = len(one.bits)
     borders = [*range(0, total - BLOCK // 2, BLOCK), total] if total > BLOCK else [0, total]
-    found = []
+    found: list[tuple[float, ...]] = []
     for start, end in pairwise(borders):
         found.append(
             (

@@ -205,7 +205,8 @@ def _numbered(
         table, words, counted = _characters(source, store)
         documents, characters = counted
         return words, table, set(words), documents, characters
-    numbers, counts, alphabet = _Numbers(), np.zeros(1024, dtype=np.int64), set()
+    numbers, counts = _Numbers(), np.zeros(1024, dtype=np.int64)
+    alphabet: set[str] = set()
     for block in _blocks(source):
         held: list[int] = []
         for text, ends in block:
