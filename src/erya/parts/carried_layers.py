@@ -87,7 +87,7 @@ class Carried(torch.autograd.Function):
         kept: list[torch.Tensor] = []
         projected = torch.addmm(bias, inputs, into)  # (N, G·H)
         sums = projected.index_select(0, places.flatten()).view(steps, 1, rows, -1)
-        keep, anew = _keeping(resets, sums.dtype)
+        keep, anew = _keeping(resets, steps, sums.dtype)
         result = sums.new_empty(steps, rows, width)
         for step in range(steps):
             if anew[step]:
@@ -96,8 +96,9 @@ class Carried(torch.autograd.Function):
             result[step] = states[0][0]
         ctx.save_for_backward(inputs, places, into, recurrent, keep, *kept)
         ctx.cell, ctx.lift, ctx.anew = cell, lift, anew
-        ctx.mark_non_differentiable(*states)
-        return result, *(state.clone() for state in states)
+        last = tuple(state.clone() for state in states)
+        ctx.mark_non_differentiable(*last)
+        return result, *last
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -126,15 +127,8 @@ class Carried(torch.autograd.Function):
         return None, d_inputs, None, inputs.T @ d_projected, d_recurrent, d_projected.sum(0), *others
 
 
-def _keeping(resets: torch.Tensor | None, kind: torch.dtype) -> tuple[torch.Tensor, list[bool]]:
+def _keeping(resets: torch.Tensor | None, steps: int, kind: torch.dtype) -> tuple[torch.Tensor, list[bool]]:
     """(T, 1, B, 1): 0 where the states begin anew, else 1; and at which steps that is so anywhere."""
     if resets is None:
-        return torch.zeros(0, dtype=kind), _Never()
+        return torch.zeros(0, dtype=kind), [False] * steps
     return (~resets).to(kind)[:, None, :, None], resets.any(dim=1).tolist()
-
-
-class _Never(list[bool]):
-    """False at every step."""
-
-    def __getitem__(self, step: Any) -> Any:
-        return False

@@ -4,7 +4,8 @@
     p = softmax(y)            loss = Σ_m − ln p_m[target_m]
     d y = p − 1[target]       so d h = d y U,  d U = d yᵀ h,  d a = Σ d y
 
-Nothing of size M × V outlives a block of rows: the derivatives by h, U and a are made on the way forward, while the probabilities are at hand.
+Nothing of size M × V outlives a block of rows: the derivatives by h, U and a are made on the way
+forward, while the probabilities are at hand.
 """
 
 from __future__ import annotations
