@@ -16,7 +16,7 @@ from erya.cli.look import shown_text, shown_word
 from erya.cli.options import Manner, Texts, argument, option
 from erya.cli.reading import shown_path
 from erya.cli.values import probability, whole
-from erya.cli.writing import Writing, refuse_thresholds
+from erya.cli.writing import Writing, refuse_thresholds, shown
 from erya.cli.writing import answers as written
 from erya.errors import DataError, UsageError, quoted
 from erya.language import say
@@ -150,7 +150,7 @@ def predict(
         if jsonl:
             output.write_line(answer)
         else:
-            output.write(_plain_line(answer))
+            output.write(_plain_line(answer, bool(texts) and len(texts) == 1))
     if not given:
         manner.talk(output.fact(say("rows", "行"), say("none: there was no text to answer", "无：没有可回答的文本")))
     if failed:
@@ -345,7 +345,7 @@ def _several(
     }
 
 
-def _plain_line(answer: dict[str, Any]) -> str:
+def _plain_line(answer: dict[str, Any], alone: bool) -> str:
     """Label, tab, probability, for each of the top; an empty line for a row without an answer, to keep them in step.
 
     Of a word: the word and its numbers. Where the model abstained: a tab and the probability that was too small.
@@ -354,8 +354,8 @@ def _plain_line(answer: dict[str, Any]) -> str:
         return f"\t{answer['top'][0][1]:.4f}"
     if "tags" in answer:
         return tag_answers.line(answer)
-    if "text" in answer:  # what was written: a line end in it would look like another answer
-        return quoted(answer["answer"], 1_000_000)
+    if "text" in answer:
+        return shown(answer["answer"], alone)
     if "word" in answer:
         return " ".join([quoted(answer["word"], 200), *map(str, answer["answer"])])
     if isinstance(answer.get("answer"), list):

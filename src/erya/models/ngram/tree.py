@@ -86,11 +86,14 @@ class Tree:
         units = np.asarray(ids, dtype=np.int32)
         return int(kernels.walk(units, state, self.begin, self.word, self.suffix, self.inner))
 
-    def distribution(self, state: int) -> Floats:
-        """Ln p of all V units behind a context."""
-        row = np.empty(int(self.sizes[0]), dtype=np.float64)
-        kernels.distribution(state, self.begin, self.word, self.suffix, self.log_probability, self.log_back_off, row)
-        return row
+    def distributions(self, states: Sequence[int]) -> Floats:
+        """Ln p of all V units behind each of B contexts: (B, V)."""
+        rows = np.empty((len(states), int(self.sizes[0])), dtype=np.float64)
+        for row, state in zip(rows, states, strict=True):
+            kernels.distribution(
+                state, self.begin, self.word, self.suffix, self.log_probability, self.log_back_off, row
+            )
+        return rows
 
     def units(self, node: int) -> list[int]:
         """The units of an n-gram, found by going up."""
@@ -163,6 +166,8 @@ def _check(tree: Tree, units: int) -> None:
         values = getattr(tree, name)
         if np.isnan(values).any() or (values == np.inf).any():
             raise ValueError(f"{name} holds what is no number")
+    if (tree.log_probability > 1e-9).any():
+        raise ValueError("a probability is above 1")
 
 
 def build(orders: Sequence[Order], smoothed: Sequence[Smoothed]) -> Tree:
