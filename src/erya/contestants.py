@@ -321,7 +321,7 @@ def _first_answer(path: Path, folder: Path, times: int = FIRST_ANSWERS) -> float
     """Seconds from nothing to the first answer: start Python, load the file, predict one text; the fastest of several ``times``."""
     code = (
         "import sys, erya; model = erya.load(sys.argv[1])\n"
-        "asked = hasattr(model, 'predict_proba') or model.task() == 'tag'\n"
+        "asked = not hasattr(model, 'most_similar') or hasattr(model, 'predict_proba')\n"
         "print(model.predict([sys.argv[2]])[0] if asked else model.most_similar(model.words_[0]))"
     )
     seconds = []

@@ -108,7 +108,7 @@ class TextsTrial:
         """Nothing, and the beginnings of some test documents."""
         long = [text for text in self.test if len(text) >= 4] or self.test
         chosen = [long[place * len(long) // (PROMPTS + 1)] for place in range(1, PROMPTS + 1)]
-        return ["", *dict.fromkeys(text[: min(BEGINNING, max(1, len(text) // 3))] for text in chosen)]
+        return ["", *dict.fromkeys(text[: min(BEGINNING, max(1, len(text) // 3))].rstrip() for text in chosen)]
 
     def answers(self, job_folder: Path) -> Told:
         """What a contestant's process left there."""

@@ -16,6 +16,7 @@ from erya.report_page import (
     mistakes,
     ranking,
     tags,
+    texts,
     tradeoff,
     verdict,
     words,
@@ -30,7 +31,7 @@ def render(document: dict[str, Any]) -> str:
         document: of schema ``erya.compare/1``; its ``language`` (``"en"`` or ``"zh"``) is the page's.
     """
     facts = Facts.of(document)
-    pages = {"vectors": words.page, "tag": tags.page}
+    pages = {"vectors": words.page, "tag": tags.page, "generate": texts.page}
     head, sections = pages.get(str(document.get("task")), _labels_page)(facts)
     foot = facts.say(
         "Made by Erya on this computer; nothing on this page was sent or fetched.",

@@ -70,11 +70,16 @@ class GatedNetwork(RecurrentNetwork):
     def start_layer(
         self, into: torch.Tensor, recurrent: torch.Tensor, bias: torch.Tensor, generator: torch.Generator
     ) -> None:
-        """Weights that keep the signal's variance; update gates that begin on the side of keeping."""
-        hidden_width = recurrent.shape[1]
-        into.normal_(0, len(into) ** -0.5, generator=generator)
-        recurrent.normal_(0, hidden_width**-0.5, generator=generator)
-        bias[:, hidden_width : 2 * hidden_width] = 1
+        """See ``first_weights``."""
+        first_weights(into, recurrent, bias, generator)
+
+
+def first_weights(into: torch.Tensor, recurrent: torch.Tensor, bias: torch.Tensor, generator: torch.Generator) -> None:
+    """Weights that keep the signal's variance; update gates that begin on the side of keeping."""
+    hidden_width = recurrent.shape[1]
+    into.normal_(0, len(into) ** -0.5, generator=generator)
+    recurrent.normal_(0, hidden_width**-0.5, generator=generator)
+    bias[:, hidden_width : 2 * hidden_width] = 1
 
 
 def cell(projected: torch.Tensor, hidden: torch.Tensor, recurrent: torch.Tensor) -> Tensors:

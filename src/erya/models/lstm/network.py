@@ -69,11 +69,16 @@ class BiLSTM(RecurrentNetwork):
     def start_layer(
         self, into: torch.Tensor, recurrent: torch.Tensor, bias: torch.Tensor, generator: torch.Generator
     ) -> None:
-        """Weights that keep the signal's variance; forget gates that begin open."""
-        hidden_width = recurrent.shape[1]
-        into.normal_(0, len(into) ** -0.5, generator=generator)
-        recurrent.normal_(0, hidden_width**-0.5, generator=generator)
-        bias[:, hidden_width : 2 * hidden_width] = 1  # Jozefowicz et al. 2015: remember, until told otherwise
+        """See ``first_weights``."""
+        first_weights(into, recurrent, bias, generator)
+
+
+def first_weights(into: torch.Tensor, recurrent: torch.Tensor, bias: torch.Tensor, generator: torch.Generator) -> None:
+    """Weights that keep the signal's variance; forget gates that begin open."""
+    hidden_width = recurrent.shape[1]
+    into.normal_(0, len(into) ** -0.5, generator=generator)
+    recurrent.normal_(0, hidden_width**-0.5, generator=generator)
+    bias[:, hidden_width : 2 * hidden_width] = 1  # Jozefowicz et al. 2015: remember, until told otherwise
 
 
 def cell(projected: torch.Tensor, hidden: torch.Tensor, memory: torch.Tensor, recurrent: torch.Tensor) -> Tensors:

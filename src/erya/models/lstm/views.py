@@ -16,8 +16,7 @@ NAMES = ("input", "forget", "output", "candidate", "cell", "hidden")
 
 def trace(network: BiLSTM, text: OneText) -> Trace:
     """All steps for one text; see ``recurrent_views.trace``. Of each step: input, forget, output, candidate, cell, hidden."""
-    gates = {"input": say("input", "输入门"), "forget": say("forget", "遗忘门"), "output": say("output", "输出门")}
-    return recurrent_views.trace(network, text, step, gates)
+    return recurrent_views.trace(network, text, step, gates())
 
 
 def step(sums: torch.Tensor, before: Values | None, recurrent: torch.Tensor) -> Values:
@@ -25,3 +24,8 @@ def step(sums: torch.Tensor, before: Values | None, recurrent: torch.Tensor) -> 
     zeros = sums.new_zeros(1, len(recurrent))
     hidden, memory = (zeros, zeros) if before is None else (before["hidden"], before["cell"])
     return dict(zip(NAMES, cell(sums, hidden, memory, recurrent), strict=True))
+
+
+def gates() -> dict[str, str]:
+    """Which of the values of a step are gates, and what to call them."""
+    return {"input": say("input", "输入门"), "forget": say("forget", "遗忘门"), "output": say("output", "输出门")}

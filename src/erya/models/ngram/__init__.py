@@ -1,1 +1,1 @@
-"""n-grams: counts of runs of words, smoothed."""
+"""n-grams: which unit follows which others, counted and smoothed."""

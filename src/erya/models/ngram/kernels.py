@@ -229,7 +229,7 @@ def walk(ids: Ints, state: int, begin: Longs, word: Ints, suffix: Ints, inner: i
             state = suffix[state]
             found = child(state, unit, begin, word)
         state = after(0 if unit == 0 else found, inner, suffix)
-    return state
+    return int(state)
 
 
 @kernel

@@ -104,11 +104,16 @@ class ElmanNetwork(RecurrentNetwork):
     def start_layer(
         self, into: torch.Tensor, recurrent: torch.Tensor, bias: torch.Tensor, generator: torch.Generator
     ) -> None:
-        """Weights that keep the signal's variance; W' orthogonal times the gain; no bias."""
-        into.normal_(0, len(into) ** -0.5, generator=generator)
-        for weights in recurrent:
-            random = torch.empty_like(weights).normal_(generator=generator)
-            weights.copy_(torch.linalg.qr(random)[0] * self.recurrent_gain)
+        """See ``first_weights``."""
+        first_weights(into, recurrent, generator, self.recurrent_gain)
+
+
+def first_weights(into: torch.Tensor, recurrent: torch.Tensor, generator: torch.Generator, gain: float = 1.0) -> None:
+    """Weights that keep the signal's variance; W' orthogonal times the gain; no bias."""
+    into.normal_(0, len(into) ** -0.5, generator=generator)
+    for weights in recurrent:
+        random = torch.empty_like(weights).normal_(generator=generator)
+        weights.copy_(torch.linalg.qr(random)[0] * gain)
 
 
 def cell(projected: torch.Tensor, hidden: torch.Tensor, recurrent: torch.Tensor) -> torch.Tensor:
