@@ -54,6 +54,7 @@ FLOORS = {
             "trial_tags",
             "trial_pairs",
             "classify",
+            "generate",
             "tag",
             "vectors",
         ],

@@ -172,7 +172,7 @@ def child(node: int, unit: int, begin: Longs, word: Ints) -> int:
         else:
             high = middle
     if low < begin[node + 1] and word[low] == unit:
-        return low
+        return int(low)
     return -1
 
 
