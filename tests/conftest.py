@@ -30,7 +30,8 @@ def fitted():
 
     def get(id: str):
         if id not in cache:
-            cache[id] = small_model(id).fit(*tasks.find(id.split("/")[0]).toy(seed=1))
+            toy = tasks.find(id.split("/")[0]).toy(seed=1)
+            cache[id] = small_model(id).fit(*toy) if isinstance(toy, tuple) else small_model(id).fit(toy)
         return cache[id]
 
     return get

@@ -15,6 +15,8 @@ import erya
 from erya import catalog
 from erya.contract import Model
 from erya.errors import DataError, EryaError, UsageError
+from erya.parts.language_model import LanguageModel
+from erya.parts.language_network import NetworkLanguageModel
 from erya.parts.network_classifier import NetworkClassifier
 from erya.parts.network_tagger import NetworkTagger
 from erya.tasks import classify
@@ -29,7 +31,7 @@ def test_constructor_only_stores(id):
     kind = catalog.find(id)
     assert issubclass(kind, Model)
     assert Model in kind.__mro__[1:3], "one level deep; of networks that classify or tag two"
-    assert kind.__mro__[1] in (Model, NetworkClassifier, NetworkTagger)
+    assert kind.__mro__[1] in (Model, NetworkClassifier, NetworkTagger, LanguageModel, NetworkLanguageModel)
     assert kind.id == id
     model = kind()
     for name, parameter in kind.parameters().items():

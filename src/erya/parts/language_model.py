@@ -84,10 +84,9 @@ class LanguageModel(Model):
         """
         self._check_common()
         settings.no_weights(sample_weight, say("documents have no weights here", "此处文档没有权重"))
-        if not isinstance(X, str | bytes | Path | list):
-            X = list(X)
+        if documents.paths_of(X) is None and not isinstance(X, list):
+            X = list(X)  # read more than once
         held_out = self._held_out(validation)
-        documents.paths_of(X)
         cutter = units.make(self.tokenizer, documents.sample_of(X, self.documents))
         if isinstance(cutter, units.ByteUnits) and isinstance(self.tokenizer, str):
             cutter = units.make(self.tokenizer, (piece.text for piece in documents.pieces(X, self.documents)))
@@ -153,7 +152,7 @@ class LanguageModel(Model):
         spelling = np.zeros(len(ids))
         for place in np.flatnonzero(unknown).tolist():
             spelling[place] = generate.spelling_bits(cut[place], self.vocabulary_.alphabet)
-        bits = np.maximum(-logs / math.log(2), 0.0)
+        bits = np.clip(-logs / math.log(2), 0.0, generate.IMPOSSIBLE)
         return Surprisal(cut, self.units_.spans(text), bits, unknown, spelling, len(text) + 1)
 
     @staticmethod

@@ -32,6 +32,8 @@ BASELINE = "letters"  # counted one by one
 SCORE_NAMES = ("bits_per_character", "perplexity", "unknown")
 LOWER_IS_BETTER = ("bits_per_character", "perplexity", "unknown")
 CODE_POINTS = 0x110000
+IMPOSSIBLE = 1e6  # bits of what a model gives no probability at all: sums, means and JSON want numbers
+WORST = 1e300  # perplexity
 BLOCK = 1000  # units: longer documents are scored in blocks, so that one book has an interval too
 
 
@@ -45,7 +47,8 @@ class Surprisal:
     Attributes:
         units: the T units.
         spans: T character offsets ``(start, end)`` in the text.
-        bits: (T + 1,) −log2 of the probability of each unit after those before it; the last is that of the end.
+        bits: (T + 1,) −log2 of the probability of each unit after those before it, at most ``IMPOSSIBLE``; the last is that of the
+            end.
         unknown: (T,) whether the model has no such unit.
         spelling: (T,) bits for the spelling of the unknown ones, else 0.
         characters: of the text, and one for its end.
@@ -65,7 +68,7 @@ class Surprisal:
 
     @property
     def perplexity(self) -> float:
-        """Of this document, per unit; infinite where a model finds something impossible."""
+        """Of this document, per unit; ``WORST`` where a model finds something impossible."""
         return _power(float(self.bits.sum()), len(self.bits))
 
 
@@ -87,7 +90,7 @@ def spelling_bits(unit: str, alphabet: Iterable[str]) -> float:
 
 def _power(bits: float, units: float) -> float:
     mean = bits / units if units else 0.0
-    return 2.0**mean if mean < 1000 else math.inf
+    return min(2.0**mean, WORST) if mean < 1000 else WORST
 
 
 # ---- scores -----------------------------------------------------------------------------------------------------------
