@@ -355,8 +355,8 @@ def model(id: str, preset: str = "default", settings: Mapping[str, Any] | None =
 def load(path: str | Path) -> Model:
     """Open an ``.erya`` file: verified first, then restored.
 
-    A model of the original fastText (``.bin``, ``.ftz``), an ONNX file that Erya wrote, and a file of word vectors in another
-    foreign format are opened, too.
+    A model of the original fastText (``.bin``, ``.ftz``), an ONNX file that Erya wrote, n-grams in ARPA format, and a file of
+    word vectors in another foreign format are opened, too.
 
     Raises:
         ModelFileError: missing, damaged, hostile, from a newer Erya, or of a model that this Erya does not have.
@@ -371,6 +371,10 @@ def load(path: str | Path) -> Model:
         from erya.onnx_classifier import OnnxFile
 
         return OnnxFile.open(Path(path))
+    if is_arpa(path):
+        ngram: Any = find("generate/ngram")
+        language_model: Model = ngram.from_arpa(path)
+        return language_model
     if foreign_format(path) is not None:
         return open_vectors(path)
 
@@ -452,9 +456,11 @@ def fasttext_task(path: str | Path) -> str | None:
 
 
 def foreign_task(path: str | Path) -> str | None:
-    """The task of a file that another program wrote, a model of fastText or word vectors; None for model files and all else."""
+    """The task of a file that another program wrote, a model of fastText, n-grams or word vectors; None for model files and all else."""
     if is_onnx(path):
         return "classify"
+    if is_arpa(path):
+        return "generate"
     return fasttext_task(path) or ("vectors" if foreign_format(path) is not None else None)
 
 
@@ -464,7 +470,7 @@ def foreign_format(path: str | Path) -> str | None:
     task = fasttext_task(source)
     if task is not None:
         return "fasttext-bin" if task == "vectors" else None
-    if source.suffix == ".erya" or is_artefact(source) or not source.is_file():
+    if source.suffix == ".erya" or is_artefact(source) or is_arpa(source) or not source.is_file():
         return None
     from erya.text import vector_files
 
@@ -475,6 +481,11 @@ def foreign_format(path: str | Path) -> str | None:
 def is_onnx(path: str | Path) -> bool:
     """Whether a file calls itself ONNX: such files begin with nothing by which they could be told."""
     return Path(path).suffix.lower() == ".onnx" and Path(path).is_file()
+
+
+def is_arpa(path: str | Path) -> bool:
+    """Whether a file calls itself n-grams in ARPA format, packed or not."""
+    return Path(path).name.lower().endswith((".arpa", ".arpa.gz", ".arpa.xz", ".arpa.zst")) and Path(path).is_file()
 
 
 def is_artefact(path: Path) -> bool:

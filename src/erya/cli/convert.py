@@ -1,6 +1,6 @@
 """``convert``: word vectors between model files and other programs' formats, and into smaller files.
 
-Classifiers: ``convert_classifier.py``.
+Classifiers: ``convert_classifier.py``; language models: ``convert_language_model.py``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from erya.cli import convert_classifier, output
+from erya.cli import convert_classifier, convert_language_model, output
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Manner, argument, option
@@ -62,6 +62,7 @@ def register(app: typer.Typer) -> None:
                 "erya convert m.erya m.onnx",
                 say("a network as ONNX, tokenizer inside", "神经网络写成 ONNX，分词方式一并存入"),
             ),
+            ("erya convert kn.erya kn.arpa", say("n-grams, for KenLM and SRILM", "n 元模型，供 KenLM、SRILM 使用")),
             ("erya convert cc.zh.300.vec zh.npy", say("NumPy, with a list of words beside it", "NumPy，旁附词表")),
         ],
         more=say(
@@ -92,7 +93,12 @@ def convert(
     target: Annotated[str, argument("OUT", "the new file", "新文件")],
     to: Annotated[
         str | None,
-        option("--to", "FORMAT", " ".join((*FOREIGN, *STORED)), "目标格式：" + " ".join((*FOREIGN, *STORED))),
+        option(
+            "--to",
+            "FORMAT",
+            " ".join((*FOREIGN, *STORED, "arpa")),
+            "目标格式：" + " ".join((*FOREIGN, *STORED, "arpa")),
+        ),
     ] = None,
     came: Annotated[
         str | None,
@@ -110,9 +116,12 @@ def convert(
     ] = None,
 ) -> None:
     """Read a model and write it anew."""
+    asked = {"--from": came, "--limit": limit, "--bad-utf8": bad_utf8}
     if convert_classifier.is_classifier(source):
-        asked = {"--from": came, "--limit": limit, "--bad-utf8": bad_utf8}
         convert_classifier.convert(manner, source, target, to, asked)
+        return
+    if convert_language_model.is_language_model(source):
+        convert_language_model.convert(manner, source, target, to, asked)
         return
     most = None if limit is None else whole("--limit", limit, default=1, least=1)
     policy = chosen("--bad-utf8", bad_utf8 or "stop", ["stop", "replace", "skip"])
