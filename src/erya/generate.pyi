@@ -1,0 +1,5 @@
+# Written by `python -m erya.catalog`; a test compares.
+from erya.models.gru.language import GRULanguageModel as GRULanguageModel
+from erya.models.lstm.language import LSTMLanguageModel as LSTMLanguageModel
+from erya.models.ngram.estimator import NGram as NGram
+from erya.models.rnn.language import RNNLanguageModel as RNNLanguageModel
