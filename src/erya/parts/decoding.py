@@ -147,7 +147,7 @@ def _drawn(
     generators = [np.random.default_rng([seed, len(prefix), *prefix]) for prefix in prefixes]
     alive = list(range(len(prefixes)))
     memory, rows = decoder.start(prefixes)
-    for _ in range(length):
+    for written in range(1, length + 1):
         kept, places, chosen = [], [], []
         for place, number in enumerate(alive):
             one = found[number]
@@ -163,7 +163,7 @@ def _drawn(
                 kept.append(number)
                 places.append(place)
                 chosen.append(unit)
-        if not kept:
+        if not kept or written == length:
             break
         alive = kept
         memory, rows = decoder.step(memory, places, chosen)
@@ -197,13 +197,13 @@ def _beams(
     """The best of the beginnings that were kept: those that ended, and at last those that did not."""
 
     def score(one: Written) -> float:
-        return one.log_probability / max(1, len(one.ids) + one.ended) ** manner.length_power
+        return float(one.log_probability / max(1, len(one.ids) + one.ended) ** manner.length_power)
 
     alive, ended = [Written([], 0.0, ended=False)], []
     if not length:
         return alive[0]
     memory, rows = decoder.start([prefix])
-    for _ in range(length):
+    for written in range(1, length + 1):
         candidates: list[tuple[float, int, int]] = []
         for place, one in enumerate(alive):
             may = None if allowed is None else allowed([*prefix, *one.ids])
@@ -225,6 +225,8 @@ def _beams(
             chosen.append(unit)
         alive = kept
         if not alive or (len(ended) >= manner.beams and max(map(score, ended)) >= max(map(score, alive))):
+            break
+        if written == length:
             break
         memory, rows = decoder.step(memory, places, chosen)
     return max([*ended, *alive], key=score)

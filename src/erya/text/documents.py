@@ -137,18 +137,20 @@ def _guessed(head: str) -> str:
 def _decoded(path: Path) -> Iterator[str]:
     r"""The text of a file, ``\r\n`` and ``\r`` as ``\n``. Raises DataError where it is not UTF-8."""
     decoder, done, kept = codecs.getincrementaldecoder("utf-8")("strict"), 0, ""
+    fresh = True
     for block in chain(files.blocks(path), [b""]):
+        waiting = len(decoder.getstate()[0])  # bytes of a character whose end has not come yet
         try:
             text = kept + decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:
             raise DataError(
                 "not-utf8",
                 say(f"{quoted(path.name)} is not UTF-8", f"{quoted(path.name)} 不是 UTF-8 编码"),
-                where=say(f"byte {done + error.start:,}", f"第 {done + error.start:,} 字节"),
+                where=say(f"byte {done - waiting + error.start:,}", f"第 {done - waiting + error.start:,} 字节"),
                 help=f"iconv -f GB18030 -t UTF-8 {quoted(path.name)}",
             ) from error
-        if not done:
-            text = text.removeprefix("\ufeff")
+        if fresh and text:
+            text, fresh = text.removeprefix("\ufeff"), False
         done += len(block)
         kept = "\r" if block and text.endswith("\r") else ""
         text = text[:-1] if kept else text
@@ -158,15 +160,15 @@ def _decoded(path: Path) -> Iterator[str]:
 
 def _whole(text: Iterator[str]) -> Iterator[Piece]:
     """All of a file as one document; the line end behind the last line is the file's, not the text's."""
-    kept = ""
+    kept, inside = "", False
     for block in text:
         kept += block
         while len(kept) > 2 * PIECE:
             *most, last = _cut(kept)
             yield from (Piece(piece.text, ends=False) for piece in most)
-            kept = last.text
+            kept, inside = last.text, True
     kept = kept.removesuffix("\n")
-    if kept:
+    if kept or inside:
         yield from _cut(kept)
 
 
@@ -180,9 +182,13 @@ def _parts(text: Iterator[str], between: str) -> Iterator[Piece]:
             *found, kept = (kept + block).split(between)
         for document in found:
             stripped = document.strip("\n")
-            if stripped or inside:
+            if not (stripped or inside):
+                continue
+            inside = False
+            if len(stripped) <= PIECE:
+                yield Piece(stripped, True)
+            else:
                 yield from _cut(stripped)
-                inside = False
         if len(kept) > 2 * PIECE:  # a line of a gigabyte
             *most, last = _cut(kept)
             yield from (Piece(piece.text, ends=False) for piece in most)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, repeat
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ class UnitVocabulary:
     Args:
         units: the V − 2 units of the training, by count, descending.
         counts: (V − 2,) how often each was seen.
-        alphabet: all characters of the training, those of units that were left out too.
+        alphabet: the characters in which unknown units are spelled: those of all units of the training, left out or not.
 
     Attributes:
         units: V strings, the two special ones first.
@@ -59,8 +59,7 @@ class UnitVocabulary:
 
     def ids(self, units: Sequence[str]) -> NDArray[np.int32]:
         """int32 (T,), ``UNKNOWN`` for what is not here."""
-        find = self._index.get
-        return np.fromiter((find(unit, UNKNOWN) for unit in units), dtype=np.int32, count=len(units))
+        return np.fromiter(map(self._index.get, units, repeat(UNKNOWN)), dtype=np.int32, count=len(units))
 
     def encode(self, text: str, cutter: Units) -> NDArray[np.int32]:
         """int32 (T,) of a text; of characters by a table."""
@@ -206,24 +205,23 @@ def _numbered(
         documents, characters = counted
         return words, table, set(words), documents, characters
     numbers, counts = _Numbers(), np.zeros(1024, dtype=np.int64)
-    alphabet: set[str] = set()
     for block in _blocks(source):
         held: list[int] = []
         for text, ends in block:
             held.extend(map(numbers.__getitem__, cutter.cut(text)))
-            alphabet.update(text)
-            characters += len(text) + ends
             if ends:
-                documents += 1
                 held.append(BORDER)
-        ids = np.array(held, dtype=np.int32)
+        ended = sum(piece.ends for piece in block)
+        documents += ended
+        characters += sum(len(piece.text) for piece in block) + ended
+        ids = np.fromiter(held, dtype=np.int32, count=len(held))
         if len(numbers) + len(SPECIALS) > len(counts):
             counts = np.concatenate([counts, np.zeros(len(numbers) + len(counts), dtype=np.int64)])
         found = np.bincount(ids)
         counts[: len(found)] += found
         store.append(ids)
-    words = list(numbers)
-    return words, counts[len(SPECIALS) : len(SPECIALS) + len(words)].tolist(), alphabet, documents, characters
+    words, last = list(numbers), len(SPECIALS) + len(numbers)
+    return words, counts[len(SPECIALS) : last].tolist(), set().union(*words), documents, characters
 
 
 def _characters(source: Iterable[Piece], store: IdStore) -> tuple[list[int], list[str], tuple[int, int]]:
@@ -286,11 +284,13 @@ def _encoded(block: list[Piece], cutter: Units, vocabulary: UnitVocabulary) -> N
     if isinstance(cutter, CharacterUnits):
         ids = vocabulary.encode("".join(piece.text for piece in block), cutter)
         return np.insert(ids, _ends(block), BORDER)
-    each = [vocabulary.ids(cutter.cut(piece.text)) for piece in block]
-    border = np.zeros(1, dtype=np.int32)
-    return np.concatenate(
-        [part for ids, piece in zip(each, block, strict=True) for part in (ids, border[: piece.ends])]
-    )
+    held: list[str] = []
+    ends = []
+    for text, ended in block:
+        held += cutter.cut(text)
+        if ended:
+            ends.append(len(held))
+    return np.insert(vocabulary.ids(held), ends, BORDER)
 
 
 def _ends(block: list[Piece]) -> NDArray[np.int64]:
