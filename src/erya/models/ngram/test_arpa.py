@@ -76,7 +76,7 @@ def test_habits_of_other_programs(tmp_path, ends):
     packed = put(tmp_path, gzip.compress(text.replace("\n", ends).encode()), "m.arpa.gz")
     assert logs_of(NGram.from_arpa(packed), "axb") == logs_of(NGram.from_arpa(put(tmp_path, SOUND)), "axb")
     strict = NGram.from_arpa(put(tmp_path, text.replace("\n-1.4\t<UNK>", "").replace("ngram 1=5", "ngram 1=4")))
-    assert logs_of(strict, "x")[0] == -np.inf  # a closed vocabulary
+    assert logs_of(strict, "x")[0] < -1e5  # a closed vocabulary
 
 
 @pytest.mark.parametrize("smoothing", ["kneser_ney", "add_k", "mle"])
