@@ -53,6 +53,12 @@ def read_documents(source: str, options: dict[str, Any], split: dict[str, Any] |
             parts[name] = _inputs(str(Path(str(options[option])).expanduser()), options)[0]
     if split is not None and set(parts) == {"train"}:
         parts = _cut(parts["train"], kind, split, source, notes)
+    if not parts.get("train") or not _bytes(parts["train"]):
+        raise DataError(
+            "no-rows",
+            say(f"{quoted(source)} holds no text to learn from", f"{quoted(source)} 里没有可供学习的文本"),
+            where=quoted(source, 200),
+        )
     corpus = Corpus(
         source,
         parts["train"],
@@ -65,10 +71,6 @@ def read_documents(source: str, options: dict[str, Any], split: dict[str, Any] |
         tokenizer=tokenizer,
         reading=Reading(notes=notes) if reading is None else reading,
     )
-    if not corpus.bytes:
-        raise DataError(
-            "no-rows", say(f"{quoted(source)} is empty", f"{quoted(source)} 是空的"), where=quoted(source, 200)
-        )
     return corpus
 
 

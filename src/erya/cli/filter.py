@@ -15,7 +15,7 @@ from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Manner, argument, option
 from erya.cli.reading import shown_path
-from erya.cli.values import chosen, probability, whole
+from erya.cli.values import chosen, number, probability, whole
 from erya.errors import UsageError, quoted
 from erya.language import say
 
@@ -49,11 +49,16 @@ def register(app: typer.Typer) -> None:
                 say("drop what is either", "去掉属于其中任一类的行"),
             ),
             (
+                "erya filter kn.erya shards/ --max-bits 2.5 -o clean/",
+                say("what a language model finds probable", "语言模型认为可能的行"),
+            ),
+            (
                 "zcat web.jsonl.gz | erya filter m.erya - --label zh --min-probability 0.8 --text body.text -o - | wc -l",
                 say("between two pipes", "用在管道中"),
             ),
         ],
         more=say(
+            "With a language model a row stays by its bits a character: --max-bits, --min-bits.\n"
             "A row stays if p is at least --min-probability and at most --max-probability; p is the probability of the label, of several "
             "labels the largest. Each file FILE becomes DIR/FILE, packed as it was (.gz .xz .zst); the rows that stay keep their "
             "original bytes and order.\n"
@@ -63,6 +68,7 @@ def register(app: typer.Typer) -> None:
             "folder filled with another model or threshold is never added to. With -o - the rows go to standard output, unpacked, and "
             "nothing can be continued.\n"
             "Rows in = kept + dropped + rejected; rejected rows have no text that could be scored.",
+            "用语言模型时，按每字符比特数筛选：--max-bits、--min-bits。\n"
             "p 不低于 --min-probability 且不高于 --max-probability 的行保留；p 是该标签的概率，给出多个标签时取最大者。"
             "每个文件 FILE 写成 DIR/FILE，压缩方式不变（.gz .xz .zst）；保留的行字节与顺序都不变。\n"
             "多个进程会分担一个大文件：未压缩的在行尾切开；压缩包只能从头读起，由一个进程解压，其余进程评分，压缩包足够多时则每个进程各做一个。"
@@ -132,9 +138,9 @@ class Choosing:
     """Which rows stay."""
 
     label: Annotated[
-        list[str],
+        list[str] | None,
         option("--label", "NAME", "the label that rows are kept for; may be repeated", "要保留的标签，可写多次"),
-    ]
+    ] = None
     min_probability: Annotated[
         str | None,
         option("--min-probability", "P", "keep rows from this p up, 0 to 1", "p 不低于此值的行保留，0 到 1"),
@@ -143,10 +149,30 @@ class Choosing:
         str | None,
         option("--max-probability", "P", "keep rows up to this p, 0 to 1", "p 不高于此值的行保留，0 到 1"),
     ] = None
+    max_bits: Annotated[
+        str | None,
+        option(
+            "--max-bits",
+            "B",
+            "language models: keep rows of up to B bits a character",
+            "语言模型：每字符不超过 B 比特的行保留",
+        ),
+    ] = None
+    min_bits: Annotated[
+        str | None,
+        option(
+            "--min-bits",
+            "B",
+            "language models: keep rows from B bits a character up",
+            "语言模型：每字符不低于 B 比特的行保留",
+        ),
+    ] = None
     invert: Annotated[bool, option("--invert", "", "keep the other rows instead", "改为保留其余的行")] = False
 
     def limits(self) -> tuple[float, float]:
         """From which p to which. Raises UsageError."""
+        if self.max_bits is not None or self.min_bits is not None:
+            return self._bits()
         if self.min_probability is None and self.max_probability is None:
             raise UsageError(
                 "missing-option",
@@ -168,6 +194,32 @@ class Choosing:
                 help=f"--min-probability {most} --max-probability {least}",
             )
         return least, most
+
+    def _bits(self) -> tuple[float, float]:
+        """The same from bits a character: few bits are a high p."""
+        from erya.filtering.settings import MOST_BITS, unsurprising
+
+        if self.label or self.min_probability is not None or self.max_probability is not None:
+            raise UsageError(
+                "options-conflict",
+                say(
+                    "bits are of language models, labels and probabilities of classifiers",
+                    "比特数用于语言模型，标签与概率用于分类模型",
+                ),
+                help="--max-bits 5",
+            )
+        least = 0.0 if self.min_bits is None else number("--min-bits", self.min_bits)
+        most = MOST_BITS if self.max_bits is None else number("--max-bits", self.max_bits)
+        if not 0 <= least <= most:
+            raise UsageError(
+                "bad-value",
+                say(
+                    f"no text has {least:g} to {most:g} bits a character",
+                    f"没有文本能有 {least:g} 到 {most:g} 比特每字符",
+                ),
+                help=f"--min-bits {most:g} --max-bits {least:g}",
+            )
+        return unsurprising(most), unsurprising(least)
 
 
 def filter(
@@ -231,7 +283,7 @@ def filter(
     path = _model(model)
     settings = Settings(
         digest_of(path),
-        tuple(choosing.label),
+        tuple(choosing.label or ()),
         *limits,
         choosing.invert,
         reading.text,
@@ -450,12 +502,20 @@ def _picture(total: Tally, settings: Settings) -> list[str]:
     bins, lines = len(total.histogram), [""]
     digits = len(f"{most:,}")
     label = " | ".join(quoted(name, 40) for name in settings.labels)
-    lines.append(f"p({label})")
+    lines.append(f"p({label})" if settings.labels else say("bits a character", "每字符比特"))
     for place, count in enumerate(total.histogram):
         low, high = place / bins, (place + 1) / bins
         bar = "█" * round(count / most * BAR) or ("▏" if count else "")
-        lines.append(f"{low:.2f}–{high:.2f}  {count:>{digits},}  {bar}{_limit(low, high, settings)}".rstrip())
+        ends = f"{low:.2f}–{high:.2f}" if settings.labels else f"{_score(high, settings):>5}–{_score(low, settings):<5}"
+        lines.append(f"{ends}  {count:>{digits},}  {bar}{_limit(low, high, settings)}".rstrip())
     return lines
+
+
+def _score(p: float, settings: Settings) -> str:
+    """A probability; of language models bits a character."""
+    from erya.filtering.settings import bits_of
+
+    return f"{p:.4f}" if settings.labels else f"{bits_of(p):.2f}"
 
 
 def _limit(low: float, high: float, settings: Settings) -> str:
@@ -463,7 +523,10 @@ def _limit(low: float, high: float, settings: Settings) -> str:
     shown = ""
     for name, value, idle in (("min", settings.min_probability, 0.0), ("max", settings.max_probability, 1.0)):
         if value != idle and (low <= value < high or (value == high == 1.0)):
-            shown += f"  ← {name} {value:g}"
+            if settings.labels:
+                shown += f"  ← {name} {value:g}"
+            else:
+                shown += f"  ← {'max' if name == 'min' else 'min'} {_score(value, settings)}"
     return shown
 
 
@@ -493,7 +556,7 @@ def _sample_lines(found: Sampled, settings: Settings) -> list[str]:
         lines += ["", say("nearest to the limit", "最接近阈值的行")]
         for p, kept, text in found.nearest:
             sign = "+" if kept else "−"
-            lines.append(output.cut(f"{sign} {p:.4f}  {quoted(text, 200)}", output.columns() - 1))
+            lines.append(output.cut(f"{sign} {_score(p, settings)}  {quoted(text, 200)}", output.columns() - 1))
     return lines
 
 

@@ -13,7 +13,7 @@ from erya.atomic import atomic_write
 from erya.filtering.counts import Tally
 from erya.filtering.layout import Layout, PieceRows, RowLine, layout_of
 from erya.filtering.pieces import Piece, line_ends, pack, pieces_of
-from erya.filtering.settings import Settings, columns_of
+from erya.filtering.settings import Settings, columns_of, unsurprising
 from erya.text.complaints import stopped
 from erya.text.dataset import Reject
 from erya.text.files import LINE_LIMIT, blocks, packing
@@ -78,7 +78,7 @@ class PieceFilter:
     """A classifier that says which rows of a piece are kept.
 
     Args:
-        model: a classifier.
+        model: a classifier, or a language model.
         settings: which rows.
         bad_rows: see ``filter_file``.
         line_limit: bytes of the longest line.
@@ -120,7 +120,9 @@ class PieceFilter:
         return b"".join(kept)
 
     def probabilities(self, documents: list[Any]) -> NDArray[np.floating[Any]]:
-        """(N,) for each document the largest of the labels' probabilities."""
+        """(N,) for each document the largest of the labels' probabilities; of a language model how little it is surprised."""
+        if self.model.task() == "generate":
+            return np.array([unsurprising(one.bits_per_character) for one in self.model.surprisals(documents)])
         if hasattr(self.model, "probability_of"):  # some labels asked for among very many
             sure = self.model.probability_of(self.columns[0], documents)
             for column in self.columns[1:]:

@@ -18,7 +18,8 @@ class Settings:
 
     Attributes:
         digest: SHA-256 of the model file.
-        labels: some of the model's classes; p is the largest of their probabilities. One may be given as a string.
+        labels: some of the model's classes; p is the largest of their probabilities. One may be given as a string. Of a language
+            model none: p is how little the text surprises it, see ``unsurprising``.
         min_probability: a row is kept from this p up …
         max_probability: … and down from this p.
         invert: keep the other rows instead.
@@ -55,12 +56,42 @@ def digest_of(path: Path) -> str:
         raise unreadable(path, error) from error
 
 
+MOST_BITS = 20.0  # a character: more surprise than this is as good as endless
+
+
+def unsurprising(bits: float) -> float:
+    """Bits a character as a number from 0 (20 or more) to 1 (none), so that filters of both kinds have one scale."""
+    return 1.0 - min(max(bits, 0.0), MOST_BITS) / MOST_BITS
+
+
+def bits_of(p: float) -> float:
+    """The inverse of ``unsurprising``."""
+    return MOST_BITS * (1.0 - p)
+
+
 def columns_of(model: Any, labels: tuple[str, ...]) -> list[int]:
     """The places of labels among the model's classes, each once.
 
     Raises:
-        UsageError: this is no classifier, or it has no such label; the nearest is named.
+        UsageError: this is no classifier, or it has no such label; the nearest is named. A language model has none, and wants none.
     """
+    if model.task() == "generate" and not labels:
+        return []
+    if model.task() == "generate":
+        raise UsageError(
+            "other-task",
+            say(
+                "a language model has no labels: rows are kept by bits a character",
+                "语言模型没有标签：按每字符比特数筛选",
+            ),
+            help="--max-bits 5",
+        )
+    if model.task() == "classify" and not labels:
+        raise UsageError(
+            "missing-option",
+            say("which label are rows kept for? --label is missing", "保留哪个标签的行？缺少 --label"),
+            help="--label good",
+        )
     if model.task() != "classify":
         raise UsageError(
             "other-task",

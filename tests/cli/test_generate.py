@@ -1,0 +1,161 @@
+"""The verbs on language models: train, predict, evaluate, explain, filter, compare, in both languages and as documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from erya.tasks import generate
+
+MODEL = "generate/ngram"
+TINY = ("--preset", "tiny")
+
+
+def has_han(text):
+    return any("\u4e00" <= character <= "\u9fff" for character in text)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A small model and its text."""
+    from erya import catalog
+
+    folder = tmp_path_factory.mktemp("generate")
+    texts = generate.toy(seed=1, rows=200)
+    (folder / "toy.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
+    catalog.model(MODEL, "tiny").fit(texts).save(folder / "m.erya")
+    return folder
+
+
+@pytest.fixture
+def files(erya, saved):
+    for name in ("toy.txt", "m.erya"):
+        Path(name).write_bytes((saved / name).read_bytes())
+    return erya
+
+
+def test_train_holds_documents_out_and_scores_them(files):
+    found = files("train", MODEL, "toy.txt", *TINY, "-o", "new.erya")
+    assert found.code == 0, found.err
+    assert "bits a character" in found.out
+    assert "letters one by one" in found.out
+    assert "erya predict new.erya" in found.err
+    document = files("train", MODEL, "toy.txt", *TINY, "-o", "new.erya", "--json").document
+    assert set(document["scores"]) == {"bits_per_character", "perplexity", "unknown"}
+    assert document["scores"]["bits_per_character"]["value"] < 2.5
+    assert has_han(files("train", MODEL, "toy.txt", *TINY, "-o", "new.erya", lang="zh").out)
+
+
+def test_parts_of_their_own(files):
+    texts = Path("toy.txt").read_text(encoding="utf-8").splitlines()
+    Path("folder").mkdir()
+    for name, part in (("train", texts[:150]), ("valid", texts[150:170]), ("test", texts[170:])):
+        (Path("folder") / f"{name}.txt").write_text("\n".join(part) + "\n", encoding="utf-8")
+    folder = files("train", MODEL, "folder", *TINY, "-o", "a.erya", "--json").document
+    given = ("--validation", "folder/valid.txt", "--test", "folder/test.txt")
+    alone = files("train", MODEL, "folder/train.txt", *given, *TINY, "-o", "b.erya", "--json").document
+    assert folder["scores"] == alone["scores"]
+
+
+def test_predict_writes(files):
+    found = files("predict", "m.erya", "--input", "the cat", "--seed", "1")
+    assert found.code == 0, found.err
+    assert found.out.startswith("the cat")
+    lines = files("predict", "m.erya", "--jsonl", stdin=b"the\ntwo\n").lines
+    assert len(lines) == 2
+    greedy = [files("predict", "m.erya", "--input", "the", "--temperature", "0", "--seed", str(n)).out for n in (1, 2)]
+    assert greedy[0] == greedy[1]
+    document = files("predict", "m.erya", "--input", "two", "--length", "2", "--json").document
+    assert document["rows"][0]["answer"].startswith("two")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--temperature", "-1"),
+        ("--temperature", "hot"),
+        ("--top-k", "0"),
+        ("--top-p", "2"),
+        ("--length", "-3"),
+        ("--form", "5，5。"),
+        ("--top", "3"),
+    ],
+)
+def test_what_makes_no_sense_is_an_error(files, options):
+    for lang in ("en", "zh"):
+        found = files("predict", "m.erya", "--input", "the", *options, lang=lang)
+        assert found.code == 2, found.out
+        assert found.err.splitlines()[0].startswith(("error:", "错误："))
+
+
+def test_options_of_writing_are_refused_by_other_models(files):
+    Path("r.csv").write_text(
+        "text,label\n" + "".join(f"{word} film {n},{word}\n" for n in range(20) for word in ("good", "bad"))
+    )
+    assert files("train", "classify/naive_bayes", "r.csv", "-o", "c.erya").code == 0
+    found = files("predict", "c.erya", "--input", "good", "--temperature", "0.5")
+    assert found.code == 2
+    assert "--temperature" in found.err
+
+
+def test_evaluate(files):
+    found = files("evaluate", "m.erya", "toy.txt")
+    assert found.code == 0, found.err
+    assert "perplexity" in found.out
+    assert "困惑度" in files("evaluate", "m.erya", "toy.txt", lang="zh").out
+    document = files("evaluate", "m.erya", "toy.txt", "--json").document
+    assert document["schema"] == "erya.evaluate/1"
+    assert document["documents"] == 200
+    assert document["units"]["unknown"] == 0
+    Path("other.txt").write_text("the zebra 🦄\n" * 3, encoding="utf-8")
+    other = files("evaluate", "m.erya", "other.txt", "--json").document
+    assert other["units"]["unknown"] > 0
+    assert other["unknown"]
+    assert other["scores"]["bits_per_character"]["value"] > document["scores"]["bits_per_character"]["value"]
+
+
+def test_explain_is_a_heat_map(files):
+    found = files("explain", "m.erya", "the cats sees")
+    assert found.code == 0, found.err
+    assert "Surprisal" in found.out
+    document = files("explain", "m.erya", "the cats sees", "--json").document
+    assert document["arrays"]["bits"]["values"]
+
+
+def test_filter_by_bits(files):
+    Path("mixed.txt").write_text("the cat sees a bird.\nqwx zzkj vvp qqq\nthe dogs like two cats.\n", encoding="utf-8")
+    found = files("filter", "m.erya", "mixed.txt", "--max-bits", "4", "-o", "kept", "--threads", "1")
+    assert found.code == 0, found.err
+    assert Path("kept/mixed.txt").read_text() == "the cat sees a bird.\nthe dogs like two cats.\n"
+    assert "bits a character" in found.out
+    rest = files("filter", "m.erya", "mixed.txt", "--min-bits", "4", "-o", "rest", "--threads", "1")
+    assert Path("rest/mixed.txt").read_text() == "qwx zzkj vvp qqq\n", rest.err
+    for wrong in (
+        ("--label", "x", "--max-bits", "3"),
+        ("--max-bits", "1", "--min-bits", "2"),
+        ("--label", "x", "--min-probability", "0.5"),
+    ):
+        assert files("filter", "m.erya", "mixed.txt", *wrong, "-o", "no", "--threads", "1").code == 2
+
+
+def test_compare(files):
+    found = files("compare", "toy.txt", MODEL, "m.erya", "--task", "generate", "-o", "r.html")
+    assert found.code == 0, found.err
+    assert "letters one by one" in found.out
+    page = Path("r.html").read_text(encoding="utf-8")
+    assert "What they write" in page
+    document = files("compare", "toy.txt", MODEL, "--task", "generate", "--json", lang="zh").document
+    assert document["columns"] == ["bits_per_character", "perplexity"]
+    assert len(document["texts"][MODEL]["written"]) >= 2
+    assert document["rows"][0]["first_answer_seconds"] > 0
+
+
+def test_bad_text(files):
+    Path("empty.txt").write_text("")
+    Path("binary.txt").write_bytes(b"\xff\xfe\x00\x01" * 50)
+    Path("lines.txt").write_text("\n\n\n")
+    for name in ("empty.txt", "binary.txt", "lines.txt", "missing.txt"):
+        found = files("train", MODEL, name, *TINY, "-o", "x.erya")
+        assert found.code == 3, (name, found.err)
+        assert not Path("x.erya").exists()
