@@ -53,7 +53,8 @@ def read_documents(source: str, options: dict[str, Any], split: dict[str, Any] |
             parts[name] = _inputs(str(Path(str(options[option])).expanduser()), options)[0]
     if split is not None and set(parts) == {"train"}:
         parts = _cut(parts["train"], kind, split, source, notes)
-    if not parts.get("train") or not _bytes(parts["train"]):
+    train = parts.get("train", [])
+    if not any(isinstance(item, Path) or item.strip() for item in train) or not _bytes(train):
         raise DataError(
             "no-rows",
             say(f"{quoted(source)} holds no text to learn from", f"{quoted(source)} 里没有可供学习的文本"),
