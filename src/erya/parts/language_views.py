@@ -61,7 +61,7 @@ def trace(model: NetworkLanguageModel, x: Any, step: Step, gates: Mapping[str, s
         prefix = "" if number == 1 else f"layer{number}_"
         arrays |= {prefix + part: _stacked(steps, part) for part in steps[0]}
         arrays[prefix + "gradient"] = gradient
-    arrays |= _expected(logs.detach().numpy().astype(np.float64), wanted)
+    arrays |= expected(logs.detach().numpy().astype(np.float64), wanted)
     return Trace(model.id, x, arrays, _pictures(model, x, ids, arrays, gates, len(layers)))
 
 
@@ -101,7 +101,8 @@ def _stacked(steps: Sequence[Values], part: str) -> NDArray[Any]:
     return found
 
 
-def _expected(logs: NDArray[np.float64], wanted: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+def expected(logs: NDArray[np.float64], wanted: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Of ln p (T, V) and the T units that came: bits (T,), the most probable units (T, K) and their probabilities."""
     best = np.argsort(-logs, axis=1, kind="stable")[:, :CANDIDATES]
     return {
         "log_probabilities": logs,
@@ -122,7 +123,7 @@ def _pictures(
     units = [model.vocabulary_.units[number] for number in ids.tolist()]
     read = [say("(start)", "（开头）"), *units]
     heat = TokenHeat(say("Surprisal in bits", "惊异度（比特）"), x, model.units_.spans(x), arrays["bits"][:-1])
-    views: list[View] = [heat, _table(model, [*units, say("(end)", "（结尾）")], arrays)]
+    views: list[View] = [heat, candidates_table(model, [*units, say("(end)", "（结尾）")], arrays)]
     for layer in range(1, layers + 1):
         prefix, called = ("", "") if layer == 1 else (f"layer{layer}_", say(f", layer {layer}", f"，第 {layer} 层"))
         if gates:
@@ -156,8 +157,14 @@ def _reach(arrays: Mapping[str, NDArray[Any]], layers: int, steps: int) -> Lines
     )
 
 
-def _table(model: NetworkLanguageModel, units: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> Table:
-    """What was expected at each unit."""
+def candidates_table(model: NetworkLanguageModel, units: Sequence[str], arrays: Mapping[str, NDArray[Any]]) -> Table:
+    """What was expected at each unit.
+
+    Args:
+        model: fitted.
+        units: those that came, as they are shown.
+        arrays: of ``expected``.
+    """
     rows = []
     for unit, bits, best, shares in zip(
         units, arrays["bits"].tolist(), arrays["candidates"].tolist(), arrays["probabilities"].tolist(), strict=True

@@ -1,0 +1,134 @@
+"""GPT: its settings, its network, its trace. The mathematics is in ``network.py``.
+
+How such a network is trained and asked is in ``parts/language_network.py``. Not here: pretrained weights, more than one processor.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from erya.parts.language_network import NetworkLanguageModel
+from erya.parts.settings import require, whole
+from erya.parts.torch_mode import torch_mode
+
+if TYPE_CHECKING:
+    from erya.models.gpt import network
+    from erya.text.units import Units
+    from erya.trace import Trace
+
+MOST_LAYERS = 64
+
+
+class GPT(NetworkLanguageModel):
+    """A decoder: every unit looks at those before it, several heads wide and some layers deep, and a softmax says what comes next.
+
+    Args:
+        dim: D, width of a unit's vector and of everything above it.
+        layers: of the decoder.
+        heads: A, of each layer; they divide D.
+        inner_width: I, between the two matrices behind the attention; None: 4 · D.
+        dropout: share of the vectors' numbers, and of what each sublayer adds, that is dropped while learning.
+        tokenizer: ``"auto"``, ``"characters"``, ``"words"``, ``"whitespace"``, ``"bpe"`` or an object, see ``text.units``.
+        documents: of files: ``"auto"``, ``"line"``, ``"paragraph"`` or ``"file"``.
+        min_count: rarer units count as unknown.
+        max_vocabulary: the most units that are known; None: all.
+        context: C, the most units that are seen at once, in learning, scoring and writing.
+        sampling: ``"random"``: pieces of C units in random order; ``"sequential"``: in rows.
+        over_borders: whether a unit sees those of the document before its own, while learning.
+        batch_size: B, pieces a step.
+        epochs: at most.
+        steps: gradient steps that end the training instead; None: ``epochs`` do.
+        optimizer: ``"adam"``, ``"sgd"`` or ``"momentum"``.
+        learning_rate: its greatest.
+        schedule: of the learning rate: ``"constant"``, or falling to 0 by the end: ``"linear"`` or ``"cosine"``.
+        warmup: share of the training over which the learning rate first rises from 0.
+        rate_decay: what the rate is multiplied with for every epoch behind ``decay_after``.
+        decay_after: epochs.
+        weight_decay: shrinks the weights at each step, as in AdamW.
+        clip_norm: longer gradients are shortened to this; None: never.
+        patience: epochs without a lower held-out loss after which training ends; None: no early stopping.
+        seed: of first weights, order, dropout and held-out documents.
+
+    Attributes:
+        network_: the torch module, see ``network.py``; the others are those of every ``NetworkLanguageModel``.
+    """
+
+    id: ClassVar[str] = "generate/gpt"
+
+    def __init__(
+        self,
+        *,
+        dim: int = 128,
+        layers: int = 4,
+        heads: int = 4,
+        inner_width: int | None = None,
+        dropout: float = 0.1,
+        tokenizer: str | Units = "auto",
+        documents: str = "auto",
+        min_count: int = 1,
+        max_vocabulary: int | None = None,
+        context: int = 64,
+        sampling: str = "random",
+        over_borders: bool = False,
+        batch_size: int = 24,
+        epochs: int = 10,
+        steps: int | None = None,
+        optimizer: str = "adam",
+        learning_rate: float = 0.001,
+        schedule: str = "cosine",
+        warmup: float = 0.05,
+        rate_decay: float = 1.0,
+        decay_after: int = 0,
+        weight_decay: float = 0.0,
+        clip_norm: float | None = 1.0,
+        patience: int | None = 3,
+        seed: int = 0,
+    ) -> None:
+        self.dim = dim
+        self.layers = layers
+        self.heads = heads
+        self.inner_width = inner_width
+        self.dropout = dropout
+        self.tokenizer = tokenizer
+        self.documents = documents
+        self.min_count = min_count
+        self.max_vocabulary = max_vocabulary
+        self.context = context
+        self.sampling = sampling
+        self.over_borders = over_borders
+        self.batch_size = batch_size
+        self.epochs = epochs
+        self.steps = steps
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.schedule = schedule
+        self.warmup = warmup
+        self.rate_decay = rate_decay
+        self.decay_after = decay_after
+        self.weight_decay = weight_decay
+        self.clip_norm = clip_norm
+        self.patience = patience
+        self.seed = seed
+
+    def _network(self, vocabulary: int, generator: Any = None) -> network.GPT:
+        from erya.models.gpt import network
+
+        inner_width = 4 * self.dim if self.inner_width is None else self.inner_width
+        form = network.Form(self.dim, self.layers, self.heads, inner_width, self.context, float(self.dropout))
+        return network.GPT(vocabulary, form, generator)
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        for name in ("dim", "layers", "heads"):
+            whole(name, getattr(self, name))
+        whole("inner_width", self.inner_width, optional=True)
+        require(self.layers <= MOST_LAYERS, "layers", self.layers, f"≤ {MOST_LAYERS}")
+        require(self.dim % self.heads == 0, "heads", self.heads, f"{self.dim} / heads: 1, 2, 3, …")
+
+    def trace(self, x: Any) -> Trace:
+        """One text: who looks at whom in each head, what was expected at each unit, what it cost. Of a long text the last C units."""
+        self._check_fitted()
+        from erya.models.gpt.views import trace
+
+        with torch_mode():
+            return trace(self, x)
