@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import doctest
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -196,3 +199,11 @@ def test_the_trace_says_what_the_model_says(fitted):
 def test_bad_settings(name, value):
     with pytest.raises(UsageError, match=name):
         model(**{name: value}).fit(generate.toy(rows=20))
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh.md"])
+def test_the_readme_computes_what_it_says(name):
+    path = Path(__file__).parent / name
+    failures, tried = doctest.testfile(str(path), module_relative=False, encoding="utf-8")
+    assert tried
+    assert not failures
