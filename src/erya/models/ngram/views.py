@@ -76,7 +76,7 @@ def _row(model: NGram, unit: int, found: int, weights: list[float], log_probabil
     return [
         _name(model, unit),
         len(before) + 1,
-        glue.join(before) + " → " + _name(model, last),
+        f"{glue.join(before)} → {_name(model, last)}".strip(),
         " ".join(f"× {math.exp(weight):.3g}" for weight in weights),
         f"{math.exp(log_probability):.3g}",
         f"{-log_probability / math.log(2):.2f}",
