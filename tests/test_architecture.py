@@ -48,6 +48,7 @@ FLOORS = {
             "trial_rows",
             "trial_words",
             "trial_texts",
+            "mixture",
             "run_documents",
             "generate",
             "tuning",

@@ -135,6 +135,16 @@ READY = {
         },
         "erya calibrate m.erya DEV.csv -o calibrated.erya",
     ),
+    "generate/mixture": Ready(
+        "erya.mixture",
+        "Mixture",
+        {"en": "Several language models as one", "zh": "几个语言模型混成一个"},
+        {
+            "en": "Trained language models, whole, and how much each is believed: weights under which held-out text is most probable.",
+            "zh": "训练好的几个语言模型整个在里面，外加各自的权重：使留出文本最可能的那一组。",
+        },
+        "erya mix a.erya b.erya --on DEV.txt -o both.erya",
+    ),
     "classify/onnx_file": Ready(
         "erya.onnx_classifier",
         "OnnxFile",

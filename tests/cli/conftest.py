@@ -31,6 +31,7 @@ VERBS = [
     "fasttext",
     "filter",
     "calibrate",
+    "mix",
     "explain",
     "show",
     "convert",

@@ -159,3 +159,19 @@ def test_bad_text(files):
         found = files("train", MODEL, name, *TINY, "-o", "x.erya")
         assert found.code == 3, (name, found.err)
         assert not Path("x.erya").exists()
+
+
+def test_mix(files, saved):
+    from erya import catalog
+
+    texts = Path("toy.txt").read_text(encoding="utf-8").splitlines()
+    catalog.model(MODEL, "tiny", {"order": 1}).fit(texts).save(Path("one.erya"))
+    found = files("mix", "m.erya", "one.erya", "--on", "toy.txt", "-o", "both.erya")
+    assert found.code == 0, found.err
+    assert "generate/ngram" in found.out
+    document = files("mix", "m.erya", "one.erya", "--weights", "0.75,0.25", "-o", "both.erya", "--json").document
+    assert [one["weight"] for one in document["models"]] == [0.75, 0.25]
+    assert files("evaluate", "both.erya", "toy.txt").code == 0
+    assert files("show", "both.erya", "the cat").code == 0
+    assert files("mix", "m.erya", "one.erya", "-o", "no.erya").code == 2
+    assert files("mix", "m.erya", "one.erya", "--weights", "1,1", "-o", "no.erya", lang="zh").code == 2

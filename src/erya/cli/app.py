@@ -28,6 +28,7 @@ VERB_FILES = (
     "fasttext",
     "filter",
     "calibrate",
+    "mix",
     "look",
     "convert",
     "models",

@@ -1,0 +1,1 @@
+"""Bengio's neural probabilistic language model."""
