@@ -21,7 +21,7 @@ from erya.parts import decoding
 from erya.parts.language_model import LanguageModel
 from erya.progress import Report, quiet
 from erya.state import State
-from erya.trace import Bars, Lines, Table, Trace
+from erya.trace import Bars, Lines, Table, Trace, View
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int32]
@@ -119,7 +119,7 @@ class Mixture(LanguageModel):
         names = [f"{place + 1} {model.id}" for place, model in enumerate(self.models_)]
         units = [*self.units_.cut(x), say("(end)", "（结尾）")]
         series = {name: row.tolist() for name, row in zip(names, each, strict=True)}
-        views = [
+        views: list[View] = [
             Bars(say("Weights", "权重"), names, self.weights_),
             Lines(
                 say("Surprisal in bits", "惊异度（比特）"),
@@ -228,7 +228,8 @@ def _given(weights: Sequence[float], count: int) -> Floats:
             say(f"{count} weights of 0 or more that sum to 1 are needed", f"需要 {count} 个不小于 0、和为 1 的权重"),
             help="--weights " + ",".join([f"{1 / max(count, 1):g}"] * count),
         )
-    return found / found.sum()
+    normed: Floats = found / found.sum()
+    return normed
 
 
 def _check(models: Sequence[Any]) -> None:

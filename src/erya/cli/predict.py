@@ -150,7 +150,7 @@ def predict(
         if jsonl:
             output.write_line(answer)
         else:
-            output.write(_plain_line(answer, bool(texts) and len(texts) == 1))
+            output.write(_plain_line(answer, texts is not None and len(texts) == 1))
     if not given:
         manner.talk(output.fact(say("rows", "行"), say("none: there was no text to answer", "无：没有可回答的文本")))
     if failed:

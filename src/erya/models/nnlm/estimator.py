@@ -15,7 +15,7 @@ from erya.language import say
 from erya.parts.language_network import NetworkLanguageModel, one_of
 from erya.parts.settings import require, whole
 from erya.parts.torch_mode import torch_mode
-from erya.trace import Bars, Matrix, Table, Trace
+from erya.trace import Bars, Matrix, Table, Trace, View
 
 if TYPE_CHECKING:
     from erya.models.nnlm.network import Windows
@@ -180,7 +180,7 @@ class NNLM(NetworkLanguageModel):
             say("W x, direct", "W x，直连"),
             say("b", "b"),
         ]
-        views = [
+        views: list[View] = [
             Bars(say("What comes next", "接下来是什么"), [units[number] for number in best], probabilities[best]),
             Table(say("Where it comes from", "从哪里来"), head, rows),
             Matrix(

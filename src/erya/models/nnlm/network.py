@@ -122,7 +122,9 @@ class Windows(nn.Module):
             windows = torch.from_numpy(inputs).unfold(0, self.before, 1)
             logs = [
                 log_probabilities(self.states(some), self.output, self.output_bias, wanted)
-                for some, wanted in zip(windows.split(ROWS_AT_ONCE), targets.split(ROWS_AT_ONCE), strict=True)
+                for some, wanted in zip(
+                    torch.split(windows, ROWS_AT_ONCE), torch.split(targets, ROWS_AT_ONCE), strict=True
+                )
             ]
             found.append(torch.cat(logs).numpy())
         return found
