@@ -8,6 +8,7 @@ Not here: classes of words, skipped words, caches, pruning by entropy.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -21,6 +22,8 @@ from erya.parts import settings
 from erya.parts.language_model import LanguageModel
 from erya.progress import Report, quiet
 from erya.state import State
+from erya.tasks import generate
+from erya.text import documents, unit_ids
 from erya.text.unit_ids import Stream
 
 if TYPE_CHECKING:
@@ -136,6 +139,22 @@ class NGram(LanguageModel):
         logs, _ = self.tree_.score(_joined(texts))
         ends = np.cumsum([len(ids) + 1 for ids in texts])
         return np.split(logs, ends[:-1])
+
+    def perplexity(self, X: Any) -> float:
+        """Per unit, ends counted; comparable among models with the same units alone.
+
+        Args:
+            X: N documents, or a Path or a list of Paths, as ``fit`` takes them: read, and scored, as one stream.
+
+        Raises:
+            UsageError: something else than texts.
+            DataError: no text, or a file that cannot be read.
+        """
+        self._check_fitted()
+        stream = unit_ids.encode(documents.pieces(X, self.documents), self.units_, self.vocabulary_)
+        logs, _ = self.tree_.score(stream.ids)
+        bits = np.clip(-logs / math.log(2), 0.0, generate.IMPOSSIBLE).mean()
+        return min(2.0 ** float(bits), generate.WORST) if bits < 1000 else generate.WORST
 
     def _decoder(self) -> Contexts:
         return Contexts(self.tree_)

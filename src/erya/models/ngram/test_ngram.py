@@ -166,6 +166,20 @@ def test_shares_of_counts_find_impossible_what_was_never_read():
     assert "aa" in model.trace("aa").text(color=False)
 
 
+def test_perplexity_of_files_is_that_of_their_documents(toy, tmp_path):
+    texts = [*generate.toy(2, 50), "春 zzz"]
+    path = tmp_path / "c.txt"
+    path.write_text("\n".join(texts), encoding="utf-8")
+    expected = generate.scores([toy.surprisals(texts)])["perplexity"].value
+    assert toy.perplexity(texts) == pytest.approx(expected, rel=1e-12)
+    assert toy.perplexity(path) == toy.perplexity([path]) == toy.perplexity(texts)
+    for bad in ("text", 7, [1]):
+        with pytest.raises(UsageError):
+            toy.perplexity(bad)
+    with pytest.raises(DataError):
+        toy.perplexity([])
+
+
 def test_units_never_seen_cost_their_spelling(toy):
     (known,) = toy.surprisals(["the cat sees a dog."])
     (other,) = toy.surprisals(["the cat zzz a dog."])
