@@ -66,7 +66,13 @@ def convert(manner: Manner, source: str, target: str, to: str | None, asked: dic
         lost, beside = _write_arpa(path, model)
     size = path.stat().st_size
     if manner.json:
-        document = {"schema": "erya.convert/1", "input": source, "output": target, "format": format, "model": model.id}
+        document: dict[str, Any] = {
+            "schema": "erya.convert/1",
+            "input": source,
+            "output": target,
+            "format": format,
+            "model": model.id,
+        }
         document |= {"bytes": size, "lost": lost, "tokenizer": str(beside) if beside else None}
         output.write_document(document)
         return
