@@ -32,7 +32,7 @@ def zeros(cell: Cell, rows: int, width: int) -> Tensors:
 def carry_on(
     cell: Cell,
     inputs: torch.Tensor,
-    places: torch.Tensor,
+    places: torch.Tensor | None,
     weights: Sequence[torch.Tensor],
     states: Tensors,
     *,
@@ -43,8 +43,8 @@ def carry_on(
 
     Args:
         cell: the equations.
-        inputs: (N, D).
-        places: (T, B) which of the N vectors each step of each row reads.
+        inputs: (N, D), or (T, B, D).
+        places: (T, B) which of the N vectors each step of each row reads; None: each its own.
         weights: W (D, 1, G·H), W' (1, H, G·H), b (1, G·H).
         states: (1, B, H) each.
         resets: (T, B) where the states are 0 before the step; None: nowhere.
@@ -73,7 +73,7 @@ class Carried(torch.autograd.Function):
         ctx: Any,
         cell: Cell,
         inputs: torch.Tensor,
-        places: torch.Tensor,
+        places: torch.Tensor | None,
         into: torch.Tensor,
         recurrent: torch.Tensor,
         bias: torch.Tensor,
@@ -82,11 +82,13 @@ class Carried(torch.autograd.Function):
         *states: torch.Tensor,
     ) -> Tensors:
         """(T, B, H) and the last states, (1, B, H) each; see ``carry_on``."""
-        (steps, rows), width = places.shape, recurrent.shape[1]
+        (steps, rows), width = (inputs if places is None else places).shape[:2], recurrent.shape[1]
         learning = any(ctx.needs_input_grad)
         kept: list[torch.Tensor] = []
-        projected = torch.addmm(bias, inputs, into)  # (N, G·H)
-        sums = projected.index_select(0, places.flatten()).view(steps, 1, rows, -1)
+        sums = torch.addmm(bias, inputs.flatten(0, -2), into)  # (N, G·H)
+        if places is not None:
+            sums = sums.index_select(0, places.flatten())
+        sums = sums.view(steps, 1, rows, -1)
         keep, anew = _keeping(resets, steps, sums.dtype)
         result = sums.new_empty(steps, rows, width)
         for step in range(steps):
@@ -120,11 +122,13 @@ class Carried(torch.autograd.Function):
                 d_states = tuple(values * keep[step] for values in d_states)
             if ctx.lift != 1:
                 d_states = tuple(values * ctx.lift for values in d_states)
-        d_projected = d_sums.new_zeros(len(inputs), into.shape[1])
-        d_projected.index_add_(0, places.flatten(), d_sums.view(steps * rows, -1))
-        d_inputs = d_projected @ into.T if ctx.needs_input_grad[1] else None
+        d_projected = d_sums.view(steps * rows, -1)
+        if places is not None:
+            d_projected = d_sums.new_zeros(len(inputs), into.shape[1]).index_add_(0, places.flatten(), d_projected)
+        d_inputs = (d_projected @ into.T).view(inputs.shape) if ctx.needs_input_grad[1] else None
         others = (None,) * (2 + ctx.cell.states)
-        return None, d_inputs, None, inputs.T @ d_projected, d_recurrent, d_projected.sum(0), *others
+        d_into = inputs.flatten(0, -2).T @ d_projected
+        return None, d_inputs, None, d_into, d_recurrent, d_projected.sum(0), *others
 
 
 def _keeping(resets: torch.Tensor | None, steps: int, kind: torch.dtype) -> tuple[torch.Tensor, list[bool]]:

@@ -171,7 +171,7 @@ class RecurrentLanguage(nn.Module):
         units, places = torch.unique(inputs, return_inverse=True)
         vectors = functional.embedding(units, self.embedding, sparse=self.output is not None)  # (U, D)
         if generator is not None and form.dropout:
-            vectors, places = self._dropped(vectors[places], generator)
+            vectors, places = self._masked(vectors[places], generator), None
         found: list[Tensors] = []
         for layer in range(1, form.layers + 1):
             into, recurrent, bias = self.weights(layer)
@@ -179,15 +179,10 @@ class RecurrentLanguage(nn.Module):
             hidden, states = carry_on(self.cell, vectors, places, weights, memory[layer - 1], resets=resets, lift=lift)
             found.append(states)
             if layer < form.layers:
-                vectors, places = self._dropped(hidden, generator)
+                vectors, places = self._masked(hidden, generator), None
         if self.projection is not None:
             hidden = hidden @ self.projection
         return self._masked(hidden, generator), tuple(found)
-
-    def _dropped(self, values: torch.Tensor, generator: torch.Generator | None) -> tuple[torch.Tensor, torch.Tensor]:
-        """(T, B, D) as (T·B, D), after dropout, and where each step of each row stands in it."""
-        steps, rows = values.shape[:2]
-        return self._masked(values, generator).flatten(0, 1), torch.arange(steps * rows).view(steps, rows)
 
     def _masked(self, values: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
         if generator is None or not self.form.dropout:

@@ -31,11 +31,10 @@ class SoftmaxLoss(torch.autograd.Function):
         for rows in _blocks(len(states), len(table)):
             some, wanted = states[rows], targets[rows]
             logits = torch.addmm(bias, some, table.T)
-            greatest, where = logits.max(dim=1, keepdim=True)
-            found = logits.gather(1, wanted[:, None])
+            greatest, found = logits.amax(dim=1), logits.gather(1, wanted[:, None])[:, 0]
             shares = torch.softmax(logits, dim=1)
             # ln p = y − y_max + ln p_max: the share of the target itself may be too small to have a logarithm
-            loss += (greatest - found - shares.gather(1, where).log()).sum()
+            loss += (greatest - found - shares.amax(dim=1).log()).sum()
             if learning:
                 shares[torch.arange(len(wanted)), wanted] -= 1
                 torch.mm(shares, table, out=d_states[rows])
