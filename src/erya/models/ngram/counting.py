@@ -79,14 +79,14 @@ def count(ids: Ints, units: int, order: int, between: Callable[[int], None] = la
     by_word = np.empty(len(ids) - 1, dtype=np.int32)
     kernels.sort_by_word(ids, units, by_word)
     previous = ids.copy()
-    places = np.empty(len(ids) - 1, dtype=np.int32)
+    # taken once for all orders: fresh memory costs more than sorting in it
+    places, held, contexts, word, counts, suffix = (np.empty(len(ids) - 1, dtype=np.int32) for _ in range(6))
+    first = np.empty(len(ids) - 1, dtype=bool)
     for length in range(1, order):
-        size = kernels.sort_by_context(by_word, previous, back, length, len(found[-1]), places)
-        assigned = np.full(len(ids), -1, dtype=np.int32)
-        begin = np.zeros(len(found[-1]) + 1, dtype=np.int64)
-        word, counts, suffix = (np.empty(size, dtype=np.int32) for _ in range(3))
-        first = np.empty(size, dtype=bool)
-        nodes = kernels.nodes_of(ids, places[:size], previous, length, assigned, begin, word, counts, suffix, first)
+        starts, begin = (np.zeros(len(found[-1]) + 1, dtype=np.int64) for _ in range(2))
+        kernels.sort_by_context(by_word, previous, back, length, held, contexts, starts, places)
+        assigned = np.empty(len(ids), dtype=np.int32)  # of places with too little before them nobody asks
+        nodes = kernels.nodes_of(ids, places, starts, previous, length, assigned, begin, word, counts, suffix, first)
         found.append(
             Order(
                 word[:nodes].copy(), counts[:nodes].astype(np.int64), suffix[:nodes].copy(), first[:nodes].copy(), begin

@@ -41,35 +41,41 @@ def sort_by_word(ids: Ints, units: int, order: Ints) -> None:
 
 
 @kernel
-def sort_by_context(order: Ints, previous: Ints, back: Ints, length: int, contexts: int, sorted_places: Ints) -> int:
-    """Places with ``length`` units before them by the node of those, then by their own unit; how many they are.
+def sort_by_context(
+    order: Ints, previous: Ints, back: Ints, length: int, held: Ints, nodes: Ints, starts: Longs, sorted_places: Ints
+) -> None:
+    """Places with ``length`` units before them by the node of those, then by their own unit.
 
     Args:
-        order: places by unit.
+        order: (L − 1,) places by unit.
         previous: (L,) the node of the ``length`` units that end at a place.
         back: see ``reach``.
-        contexts: nodes that there are of that length.
-        sorted_places: filled.
+        held, nodes: (L − 1,) for scratch: the places that are long enough, and their contexts.
+        starts: (contexts + 1,) zeros; filled with where the places of each context begin.
+        sorted_places: (L − 1,) filled as far as ``starts`` says.
     """
-    slots = np.zeros(contexts + 1, dtype=np.int64)
-    for place in order:
-        if back[place] >= length:
-            slots[previous[place - 1] + 1] += 1
-    for node in range(contexts):
-        slots[node + 1] += slots[node]
-    found = slots[contexts]
+    found = 0
     for place in order:
         if back[place] >= length:
             node = previous[place - 1]
-            sorted_places[slots[node]] = place
-            slots[node] += 1
-    return int(found)
+            held[found] = place
+            nodes[found] = node
+            starts[node + 1] += 1
+            found += 1
+    for node in range(len(starts) - 1):
+        starts[node + 1] += starts[node]
+    slots = starts.copy()
+    for at in range(found):
+        node = nodes[at]
+        sorted_places[slots[node]] = held[at]
+        slots[node] += 1
 
 
 @kernel
 def nodes_of(
     ids: Ints,
     places: Ints,
+    starts: Longs,
     previous: Ints,
     length: int,
     assigned: Ints,
@@ -82,28 +88,30 @@ def nodes_of(
     """The nodes of the next order, from places sorted by context and unit; how many there are.
 
     Args:
+        places, starts: see ``sort_by_context``.
         length: of the contexts.
         assigned: (L,) filled with the node that ends at each place.
         begin: (contexts + 1,) filled with where the children of a context begin.
         word, count, suffix: filled for each node; the suffix is a node of the contexts' order.
         first: filled with whether a node begins with a border.
     """
-    node, context, last = -1, -1, -1
-    for place in places:
-        here, unit = previous[place - 1], ids[place]
-        if here != context or unit != last:
-            node += 1
-            for passed in range(context + 1, here + 1):
-                begin[passed] = node
-            context, last = here, unit
-            word[node] = unit
-            count[node] = 0
-            suffix[node] = previous[place]
-            first[node] = ids[place - length] == 0
-        count[node] += 1
-        assigned[place] = node
-    for passed in range(context + 1, len(begin)):
-        begin[passed] = node + 1
+    node = -1
+    for context in range(len(starts) - 1):
+        begin[context] = node + 1
+        last = -1
+        for at in range(starts[context], starts[context + 1]):
+            place = places[at]
+            unit = ids[place]
+            if unit != last:
+                last = unit
+                node += 1
+                word[node] = unit
+                count[node] = 0
+                suffix[node] = previous[place]
+                first[node] = ids[place - length] == 0
+            count[node] += 1
+            assigned[place] = node
+    begin[len(starts) - 1] = node + 1
     return node + 1
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,28 +179,30 @@ def build(orders: Sequence[Order], smoothed: Sequence[Smoothed]) -> Tree:
     sizes = np.array([int(one.kept.sum()) for one in smoothed], dtype=np.int64)
     while len(sizes) > 1 and not sizes[-1]:
         sizes = sizes[:-1]
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    words, suffixes, begins, logs, weights = [], [], [], [], []
+    starts = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+    total, inner = starts[-1], starts[-2]
+    word, suffix = (np.empty(total, dtype=np.int32) for _ in range(2))
+    begin = np.full(inner + 1, total if inner else 0, dtype=np.int64)
+    log_probability, log_back_off = np.empty(total), np.empty(inner)
+    lower = None  # which n-grams of the order below stay; None: all
     with np.errstate(divide="ignore"):
         for place in range(len(sizes)):
-            order, one = orders[place], smoothed[place]
-            words.append(order.word[one.kept])
-            logs.append(np.log(one.probability[one.kept]))
-            if place == 0:
-                suffixes.append(order.suffix)
-                continue
-            lower = smoothed[place - 1].kept
-            new = np.cumsum(lower) - 1 + starts[place - 1]
-            suffixes.append(new[order.suffix[one.kept]].astype(np.int32))
-            before = np.concatenate([[0], np.cumsum(one.kept)])[order.begin[:-1]] + starts[place]
-            begins.append(before[lower])
-            weights.append(np.log(one.back_off)[lower])
-    begin = np.concatenate([*begins, [starts[len(sizes)]]]).astype(np.int64) if begins else np.zeros(1, dtype=np.int64)
-    return Tree(
-        sizes,
-        np.concatenate(words).astype(np.int32),
-        np.concatenate(suffixes).astype(np.int32),
-        begin,
-        np.concatenate(logs),
-        np.concatenate(weights) if weights else np.zeros(0),
-    )
+            order, one, own = orders[place], smoothed[place], slice(starts[place], starts[place + 1])
+            kept = None if one.kept.all() else one.kept
+            word[own] = _some(order.word, kept)
+            np.log(_some(one.probability, kept), out=log_probability[own])
+            suffix[own] = _some(order.suffix, kept)
+            if place:
+                if lower is not None:
+                    suffix[own] = (np.cumsum(lower) - 1)[suffix[own]]
+                suffix[own] += starts[place - 1]  # numbers within the order become numbers of nodes
+                below = slice(starts[place - 1], starts[place])
+                first = order.begin[:-1] if kept is None else np.concatenate([[0], np.cumsum(kept)])[order.begin[:-1]]
+                np.add(_some(first, lower), starts[place], out=begin[below])
+                np.log(_some(one.back_off, lower), out=log_back_off[below])
+            lower = kept
+    return Tree(sizes, word, suffix, begin, log_probability, log_back_off)
+
+
+def _some(array: NDArray[Any], kept: NDArray[np.bool_] | None) -> NDArray[Any]:
+    return array if kept is None else array[kept]
