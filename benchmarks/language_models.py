@@ -6,7 +6,7 @@ One thread; ours and theirs take turns, each the whole job: text read, n-grams c
 clock and of the processor – where a machine is shared only the latter tell how fast one core is. ``--peer`` is the interpreter of an
 environment that has nltk; without it ours runs alone. Compiling kernels and importing nltk are left out. nltk's interpolated Kneser-Ney
 has one discount, only counts when it learns and smooths when it is asked, for seconds a word: it gets the first sentences of the
-text, and its speeds are what that gives; the more text, the slower it is. Writes ``results/language_models.json``.
+text, and its speeds are what that gives. Writes ``results/language_models.json``.
 """
 
 from __future__ import annotations
