@@ -10,6 +10,7 @@ from erya.models.rnn.network import ElmanCell
 from erya.parts.carried_layers import carry_on, zeros
 from erya.parts.gru_cell import GRUCell
 from erya.parts.lstm_cell import LSTMCell
+from erya.parts.lstm_fused import carry_on as fused
 from erya.parts.softmax_loss import BLOCK, SoftmaxLoss, log_probabilities
 
 CELLS = [ElmanCell(), GRUCell(), LSTMCell()]
@@ -85,6 +86,24 @@ def test_random_truncation_keeps_the_expectation_and_regular_truncation_does_not
     torch.testing.assert_close(mean, full, rtol=1e-10, atol=1e-12)
     regular = gradient([(0, 3), (3, 6)], 1.0)
     assert (regular - full).norm() > 0.01 * full.norm()
+
+
+@pytest.mark.parametrize("kind", [torch.double, torch.float])
+def test_the_kernel_of_torch_takes_the_same_steps(kind):
+    given = [value.detach().to(kind) for value in weights(LSTMCell())]
+    inputs = torch.randn(7, 2, 3, dtype=kind, generator=torch.Generator().manual_seed(1))
+    before = tuple(torch.randn(1, 2, 5, dtype=kind, generator=torch.Generator().manual_seed(2)) for _ in range(2))
+    found = []
+    for read in (
+        lambda *all: carry_on(LSTMCell(), all[0], None, all[1:], before),
+        lambda *all: fused(all[0], all[1:], before),
+    ):
+        own = [value.clone().requires_grad_() for value in (inputs, *given)]
+        hidden, last = read(*own)
+        assert not any(state.requires_grad for state in last)
+        (hidden * torch.arange(5)).sum().backward()
+        found.append([hidden, *last, *(value.grad for value in own)])
+    torch.testing.assert_close(found[0], found[1])
 
 
 def test_the_loss_is_cross_entropy_in_blocks_too(monkeypatch):

@@ -26,8 +26,10 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from erya.parts import lstm_fused
 from erya.parts.carried_layers import Tensors, carry_on, zeros
 from erya.parts.dropout import dropout
+from erya.parts.lstm_cell import LSTMCell
 from erya.parts.recurrent_layers import Cell
 from erya.parts.softmax_loss import SoftmaxLoss
 from erya.parts.stream_batches import IGNORED, StreamBatch
@@ -171,12 +173,18 @@ class RecurrentLanguage(nn.Module):
         units, places = torch.unique(inputs, return_inverse=True)
         vectors = functional.embedding(units, self.embedding, sparse=self.output is not None)  # (U, D)
         if generator is not None and form.dropout:
-            vectors, places = self._masked(vectors[places], generator), None
+            vectors, places = self._masked(functional.embedding(places, vectors), generator), None
         found: list[Tensors] = []
         for layer in range(1, form.layers + 1):
             into, recurrent, bias = self.weights(layer)
             weights = (into, dropout(recurrent, form.weight_dropout, generator), bias)
-            hidden, states = carry_on(self.cell, vectors, places, weights, memory[layer - 1], resets=resets, lift=lift)
+            before = memory[layer - 1]
+            if isinstance(self.cell, LSTMCell) and torch.is_grad_enabled() and resets is None and lift == 1:
+                # turning the weights costs more than it brings unless there is a way back
+                read = vectors if places is None else functional.embedding(places, vectors)
+                hidden, states = lstm_fused.carry_on(read, weights, before)
+            else:
+                hidden, states = carry_on(self.cell, vectors, places, weights, before, resets=resets, lift=lift)
             found.append(states)
             if layer < form.layers:
                 vectors, places = self._masked(hidden, generator), None
