@@ -1,4 +1,5 @@
 # Written by `python -m erya.catalog`; a test compares.
+from erya.mixture import Mixture as Mixture
 from erya.models.gpt.estimator import GPT as GPT
 from erya.models.gru.language import GRULanguageModel as GRULanguageModel
 from erya.models.lstm.language import LSTMLanguageModel as LSTMLanguageModel
