@@ -87,9 +87,10 @@ class LanguageModel(Model):
         if documents.paths_of(X) is None and not isinstance(X, list):
             X = list(X)  # read more than once
         held_out = self._held_out(validation)
-        cutter = units.make(self.tokenizer, documents.sample_of(X, self.documents))
-        if isinstance(cutter, units.ByteUnits) and isinstance(self.tokenizer, str):
-            cutter = units.make(self.tokenizer, (piece.text for piece in documents.pieces(X, self.documents)))
+        if self.tokenizer == "bpe":  # learns its pieces from all of the text
+            cutter = units.make("bpe", (piece.text for piece in documents.pieces(X, self.documents)))
+        else:
+            cutter = units.make(self.tokenizer, documents.sample_of(X, self.documents))
         vocabulary, stream = unit_ids.learn(
             documents.pieces(X, self.documents), cutter, min_count=self.min_count, max_size=self.max_vocabulary
         )

@@ -176,9 +176,9 @@ class NNLM(NetworkLanguageModel):
         head = [
             say("unit", "单元"),
             say("probability", "概率"),
-            say("U tanh(…)", "U tanh(…)"),
+            "U tanh(…)",
             say("W x, direct", "W x，直连"),
-            say("b", "b"),
+            "b",
         ]
         views: list[View] = [
             Bars(say("What comes next", "接下来是什么"), [units[number] for number in best], probabilities[best]),
