@@ -327,7 +327,7 @@ TEXTS_AT_ONCE = 1024  # for tokenizers that are quicker with many
 _TAGGERS = "erya.segmenter"  # opens models, so it stands far above this file and is named here, not imported
 
 
-def make(tokenizer: str | Tokenizer) -> Tokenizer:
+def make(tokenizer: Any) -> Tokenizer:
     """A tokenizer by name; one that is a tokenizer already comes back as it is.
 
     Args:
