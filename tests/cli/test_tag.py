@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -191,6 +192,10 @@ def test_compare(erya, data, model):
     page = Path("report.html").read_text(encoding="utf-8")
     checked(page).check()
     assert "What kind of mistakes?" in page
+    assert page.count('data-label="Precision"') == 3  # two models and the rule, as cards on a phone
+    assert re.search(
+        r"<span class=off><bdi>[^<]+</bdi> <b><bdi>(PER|LOC)</bdi></b></span>", page
+    )  # a wrong span of the rule's
     document = erya("compare", "data", TOY, "rule.conll", "--task", "tag", "--json", "-o", "r.json").document
     best, worst = document["rows"]
     assert best["model"] == TOY
