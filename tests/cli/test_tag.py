@@ -192,7 +192,9 @@ def test_compare(erya, data, model):
     page = Path("report.html").read_text(encoding="utf-8")
     checked(page).check()
     assert "What kind of mistakes?" in page
-    assert page.count('data-label="Precision"') == 3  # two models and the rule, as cards on a phone
+    assert (
+        page.count('data-label="Precision"') == 4
+    )  # three models and the rule that reads no context: cards on a phone
     assert re.search(
         r"<span class=off><bdi>[^<]+</bdi> <b><bdi>(PER|LOC)</bdi></b></span>", page
     )  # a wrong span of the rule's
