@@ -1,6 +1,6 @@
 """``convert``: word vectors between model files and other programs' formats, and into smaller files.
 
-Classifiers: ``convert_classifier.py``.
+Classifiers and taggers: ``convert_classifier.py``.
 """
 
 from __future__ import annotations
@@ -110,9 +110,10 @@ def convert(
     ] = None,
 ) -> None:
     """Read a model and write it anew."""
-    if convert_classifier.is_classifier(source):
+    task = convert_classifier.task_of(source)
+    if task in convert_classifier.FORMATS:
         asked = {"--from": came, "--limit": limit, "--bad-utf8": bad_utf8}
-        convert_classifier.convert(manner, source, target, to, asked)
+        convert_classifier.convert(manner, str(task), source, target, to, asked)
         return
     most = None if limit is None else whole("--limit", limit, default=1, least=1)
     policy = chosen("--bad-utf8", bad_utf8 or "stop", ["stop", "replace", "skip"])
