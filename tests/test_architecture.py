@@ -45,6 +45,7 @@ FLOORS = {
             "run_report",
             "runs",
             "segmenter",
+            "self_training",
             "trial_rows",
             "trial_words",
             "tuning",
