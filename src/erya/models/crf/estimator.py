@@ -141,10 +141,10 @@ class CRF(Model):
             bits=self.hash_bits,
         )
         from erya.kernel_cache import announce
-        from erya.models.crf import kernels
+        from erya.models.crf import lattice_kernels
         from erya.models.crf.objective import Objective
 
-        announce(report, [kernels.lattices])
+        announce(report, [lattice_kernels.lattices])
         classes = len(examples.classes)
         objective = Objective(table, encoded, examples.tags, examples.weights, classes, all_pairs=self.all_pairs)
         weights, curve = self._minimized(objective, int(encoded.sizes.sum()), report)
@@ -166,7 +166,13 @@ class CRF(Model):
         l1, l2 = float(self.l1), float(self.l2)
         with objective.threads(machine.threads()):
             steps = minimized(
-                lambda weights: objective(weights, l2), start, l1=l1, l1_on=objective.size, tolerance=self.tolerance
+                lambda weights: objective(weights, l2),
+                start,
+                l1=l1,
+                l1_on=objective.size,
+                tolerance=self.tolerance,
+                curvature=objective.curvature(l2),
+                each=objective.each,
             )
             for step in steps:
                 if not np.isfinite(step.loss):
