@@ -91,10 +91,22 @@ def test_bad_sentences_stop_or_are_skipped_and_counted(write):
     assert (reading.rows_in, reading.used, reading.rejected) == (3, 2, 1)
 
 
-@pytest.mark.parametrize("content", ["", "\n\n", "-DOCSTART- O\n\n"])
-def test_nothing_to_read(write, content):
-    with pytest.raises(DataError):
-        tags(write("a.conll", content))
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("a.conll", "", "empty-file"),
+        ("a.conll", "\n \n", "no-rows"),
+        ("a.conll", "-DOCSTART- O\n\n", "no-rows"),
+        ("a.jsonl", "\n", "no-rows"),
+        ("a.conll", bytes(range(256)) * 9, "not-text"),
+        ("a.json", '[{"text": "in Rome", "spans": [[3, 7, "LOC"]]}]', "json-array"),
+    ],
+)
+def test_nothing_to_read(write, name, content, code):
+    with pytest.raises(DataError) as caught:
+        tags(write(name, content))
+    assert caught.value.code == code
+    assert "header" not in str(caught.value)
 
 
 def test_one_tag_is_nothing_to_learn(write):
