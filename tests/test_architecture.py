@@ -35,6 +35,7 @@ FLOORS = {
             "filter_run",
             "filtering",
             "leaderboard",
+            "curves",
             "onnx_classifier",
             "near_duplicates",
             "report_page",
