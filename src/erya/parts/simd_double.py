@@ -143,6 +143,17 @@ def times(typing: Any, left: Any, right: Any) -> Any:
 
 
 @_instruction
+def larger(typing: Any, left: Any, right: Any) -> Any:
+    """The larger of two, lane by lane; ``right`` where one is NaN."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        left, right = arguments
+        return builder.select(builder.fcmp_ordered(">", left, right), left, right)
+
+    return octet(octet, octet), generate
+
+
+@_instruction
 def inverted(typing: Any, values: Any) -> Any:
     """``1 / values`` lane by lane, and 0 where a value is 0."""
 

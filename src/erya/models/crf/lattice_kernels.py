@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.kernel_cache import kernel
-from erya.parts.crf_kernels import SMALLEST
+from erya.parts.crf_kernels import EVEN, SMALLEST, WIDEST
 from erya.parts.simd import prefetch
 from erya.parts.simd_double import (
     EIGHT,
     exponential,
     fma,
     inverted,
+    larger,
     load,
     narrowed,
     plus,
@@ -75,15 +76,15 @@ def lattices(
         marginals: (P, W), written, each times its sentence's weight.
         totals: (N,), written: ln Z without what was taken from ``steps`` and ``last``; NaN: beyond float64, and then nothing
             of the sentence is in ``pairs``.
-        pairs: (C + 1, C), added to: marginals of neighbours' tags times the sentences' weights, without the factor ``steps``.
+        pairs: (C, C), added to: marginals of neighbours' tags times the sentences' weights, without the factor ``steps``.
     """
     count, longest = len(last), 0
     for place in range(EIGHT * low, min(EIGHT * high, len(order))):
         longest = max(longest, sizes[order[place]])
     shares, ways = np.zeros((longest * count + EIGHT, EIGHT)), np.zeros(((longest + 1) * (count + 1), EIGHT))
     scales, come, endings = np.zeros((longest, EIGHT)), np.zeros((2 * count, EIGHT)), np.zeros((1, EIGHT))
-    met = np.zeros(((count + 1) * count, EIGHT))
-    tokens = np.zeros((EIGHT, weights.shape[1]))
+    met, all_met = np.zeros((count * count, EIGHT)), np.zeros((count * count, EIGHT))
+    tokens, extremes = np.zeros((EIGHT, weights.shape[1])), np.zeros((EIGHT, EIGHT))
     starting, aways, at = np.zeros(EIGHT, np.int64), np.zeros(EIGHT, np.int64), np.zeros(EIGHT, np.int64)
     for group in range(low, high):
         members = order[EIGHT * group : min(EIGHT * (group + 1), len(order))]
@@ -92,24 +93,27 @@ def lattices(
             size = max(size, sizes[sentence])
         for row in range(size + 1):
             store(ways, row * (count + 1) + count, 0, spread(0.0))
-        aways[:] = size
+        aways[:], extremes[:] = size, 0.0
         for lane in range(len(members)):
             aways[lane] = size - sizes[members[lane]]
             starting[lane] = begins[members[lane]] - aways[lane]
             ways[aways[lane] * (count + 1) + count, lane] = 1.0
         for step in range(size):
             _places(starting, aways, step, at)
-            _read(sums, places, weights, types, joint, at, tokens, step * count, count, shares)
+            _read(sums, places, weights, types, joint, at, tokens, extremes, step * count, count, shares)
         _forward(shares, size, steps, ways, scales)
-        _ended(members, sizes, counted, size, last, ways, scales, shares, totals, endings)
+        _ended(members, sizes, counted, size, last, extremes, ways, scales, shares, totals, endings)
         _backward(shares, size, steps, last, ways, scales, endings, come, met)
+        _checked(members, aways, counted, size, count, shares, totals, met)
+        for row in range(count * count):
+            store(all_met, row, 0, plus(load(all_met, row, 0), load(met, row, 0)))
         for step in range(size):
             _places(starting, aways, step, at)
             _written(shares, step * count, count, at, marginals)
-    for before in range(count + 1):
+    for before in range(count):
         for tag in range(count):
             for lane in range(EIGHT):
-                pairs[before, tag] += met[before * count + tag, lane]
+                pairs[before, tag] += all_met[before * count + tag, lane]
 
 
 @kernel
@@ -121,11 +125,15 @@ def _read(
     joint: Rows,
     at: Ints,
     tokens: Floats,
+    extremes: Floats,
     row: int,
     count: int,
     shares: Floats,
 ) -> None:
-    """Emissions of eight tokens, as factors, to the rows from ``row`` on of ``shares``; ``at`` (8,) places, ``tokens`` (8, W) scratch."""
+    """Emissions of eight tokens, as factors, to the rows from ``row`` on of ``shares``.
+
+    ``at`` (8,) are their places; ``tokens`` (8, W) is scratch; ``extremes`` (8, 8), a lane a row, keeps the largest |score|.
+    """
     known, last = len(sums) // len(places), len(types) - 1
     for lane in range(EIGHT):
         place = at[lane]
@@ -143,6 +151,8 @@ def _read(
             for number in range(joint.shape[1]):
                 here = plus(here, widened(weights, joint[place, number], column))
             store(tokens, lane, column, here)
+            size = larger(here, times(here, spread(-1.0)))
+            store(extremes, lane, 0, larger(size, load(extremes, lane, 0)))
     _turn(tokens, row, count, shares)
 
 
@@ -263,6 +273,7 @@ def _ended(
     counted: Floats,
     size: int,
     last: Floats,
+    extremes: Floats,
     ways: Floats,
     scales: Floats,
     shares: Floats,
@@ -283,6 +294,8 @@ def _ended(
         for tag in range(count):
             found += ways[size * (count + 1) + tag, lane] * last[tag]
         logarithm, product, lost = 0.0, 1.0, not SMALLEST < found < 1 / SMALLEST
+        for column in range(EIGHT):
+            lost = lost or not extremes[lane, column] < WIDEST
         for step in range(size - sizes[sentence], size):
             scale = scales[step, lane]
             lost = lost or not SMALLEST < scale < 1 / SMALLEST
@@ -313,12 +326,14 @@ def _backward(
     come: Floats,
     met: Floats,
 ) -> None:
-    """Marginals times weights into ``shares``; ``met`` ((C + 1) · C, 8) is added to.
+    """Marginals times weights into ``shares``; ``met`` (C · C, 8) is written.
 
     ``come`` (2 C, 8): what comes after a token, by its tag; below, the same with the token's own share.
     """
     count = len(last)
     ending = load(endings, 0, 0)
+    for row in range(count * count):
+        store(met, row, 0, spread(0.0))
     for tag in range(count):
         store(come, tag, 0, times(spread(last[tag]), ending))
     for step in range(size - 1, -1, -1):
@@ -354,3 +369,21 @@ def _backward(
                 a = fma(now, spread(steps[tag, other]), a)
                 store(met, row, 0, fma(p, now, load(met, row, 0)))
             store(come, tag, 0, a)
+
+
+@kernel
+def _checked(
+    members: Ints, aways: Ints, counted: Floats, size: int, count: int, shares: Floats, totals: Floats, met: Floats
+) -> None:
+    """Whether the marginals of first tokens are shares of 1; where not, see ``crf_kernels.scaled``, the lane is emptied."""
+    for lane in range(len(members)):
+        sentence, found = members[lane], 0.0
+        for tag in range(count):
+            found += shares[aways[lane] * count + tag, lane]
+        if np.isnan(totals[sentence]) or abs(found - counted[sentence]) < EVEN * counted[sentence]:
+            continue
+        totals[sentence] = np.nan
+        for row in range(size * count):
+            shares[row, lane] = 0.0
+        for row in range(count * count):
+            met[row, lane] = 0.0

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from erya.models.crf import kernels, lattice_kernels
 from erya.parts import crf, feature_kernels
+from erya.parts.crf_kernels import WIDEST
 from erya.parts.feature_table import Encoded, FeatureTable
 from erya.parts.simd import aligned
 from erya.parts.simd_double import EIGHT, whole
@@ -172,7 +173,7 @@ class Objective:
         self.each(lambda low, high: sums(rows, self.unit_rows, self.bounds, low, high, grid), _cuts(types))
         factors, last, (at_ends, at_steps) = _factors(chain)
         totals = np.zeros(len(encoded.sizes))
-        pairs = np.zeros((len(self._chunks), len(factors), self.classes))
+        pairs = np.zeros((len(self._chunks), self.classes, self.classes))
         number_of = {low: number for number, low in enumerate(self._chunks[:-1].tolist())}
 
         def one(low: int, high: int) -> None:
@@ -197,7 +198,7 @@ class Objective:
 
         self.each(one, self._chunks)
         totals += at_ends + (encoded.sizes - 1) * at_steps
-        expected = (pairs.sum(axis=0) * factors)[: self.classes]
+        expected = pairs.sum(axis=0) * factors[: self.classes]
         self._mended(rows, chain, totals, expected)
         gradient = np.empty_like(weights)
         self._expected(self.ends, self.tags, weights, self.counted, l2, gradient)
@@ -249,7 +250,12 @@ def _factors(chain: crf.Chain) -> tuple[Floats, Floats, tuple[float, float]]:
 
     ln Z lacks what was taken away: once the first number returned last, and the second for every step from one token to the next.
     """
-    step, first, last = (float(scores.max()) for scores in (chain.transitions, chain.first, chain.last))
+    parts = chain.transitions, chain.first, chain.last
+    step, first, last = (float(scores.max()) for scores in parts)
+    if (
+        max(float(np.ptp(scores)) for scores in parts) > WIDEST
+    ):  # too far apart for factors: every sentence by logarithms
+        return np.zeros((len(chain) + 1, len(chain))), np.zeros(len(chain)), (0.0, 0.0)
     factors = np.vstack([np.exp(chain.transitions - step), np.exp(chain.first - first)])
     return factors, np.exp(chain.last - last), (first + last, step)
 
