@@ -1,7 +1,6 @@
 """BiLSTM-CRF beside pytorch-crf: loss and decode of the chain, a whole training step, and sentences a second when answering.
 
-    python -m benchmarks.tagging --only network        # with the other claims on taggers; writes results/tagging.json
-    python -m benchmarks.tagging_network               # this one alone, printed; a machine that does nothing else
+    python -m benchmarks.tagging_network --pytorch-crf FOLDER       # a machine that does nothing else; writes results/tagging_network.json
     python -m benchmarks.tagging_network --sentences 200 --rounds 1         # does it run?
 
 Peer: pytorch-crf 0.7.2, one file. Where ``import torchcrf`` does not find it, the folder that holds it is named by ``--pytorch-crf`` or the
@@ -32,6 +31,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from benchmarks import results_file
 from benchmarks.results_file import SHARED
 from erya import catalog, machine, read
 from erya.parts import crf, crf_torch
@@ -43,7 +43,7 @@ from erya.training import descend
 
 SENTENCES, TOKENS, TAGS = 32, 40, 9
 CHAIN_FLOOR, ANSWERS_FLOOR = 3.0, 2000.0
-REPEATS = 20  # of a walk through a chain, in one round
+REPEATS = 10  # of a walk through a chain, in one round
 LEARNED = 1600  # sentences of a round of training steps
 Run = Callable[[], Any]
 
@@ -139,8 +139,8 @@ def chains(peer_class: Any, rounds: int) -> list[dict[str, Any]]:
     for name, lengths in (("40 tokens each", torch.full((SENTENCES,), TOKENS)), ("5 to 40 tokens", mixed)):
         pair = Chains.of(peer_class, lengths)
         pair.check()
-        loss = medians({"erya": pair.our_loss, "pytorch-crf": pair.peer_loss}, 5 * rounds, REPEATS)
-        paths = medians({"erya": pair.our_paths, "pytorch-crf": pair.peer_paths}, 5 * rounds, REPEATS)
+        loss = medians({"erya": pair.our_loss, "pytorch-crf": pair.peer_loss}, 3 * rounds, REPEATS)
+        paths = medians({"erya": pair.our_paths, "pytorch-crf": pair.peer_paths}, 3 * rounds, REPEATS)
         both = {who: loss[who] + paths[who] for who in loss}
         for what, seconds in (("loss and gradient", loss), ("decode", paths), ("both", both)):
             found.append(row_of("chain", f"{what}, {name}", seconds, CHAIN_FLOOR))
@@ -332,7 +332,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.pytorch_crf:
         os.environ["PYTORCH_CRF"] = arguments.pytorch_crf
-    measure(arguments.sentences, arguments.rounds)
+    found = measure(arguments.sentences, arguments.rounds)
+    if arguments.sentences is None and any(row["claim"] == "chain" for row in found["rows"]):
+        results_file.write("tagging_network", found)
 
 
 if __name__ == "__main__":
