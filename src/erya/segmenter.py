@@ -22,7 +22,6 @@ from erya.tasks import tag
 from erya.text.tag_schemes import BEGIN, SINGLE, parsed
 from erya.text.tokenizers import Characters, Span, Words, spoken
 
-LARGEST = 256 << 20  # bytes of a tagger inside another model
 _BEGINNING = "BSU"  # the letters of tags that begin a word
 _FIELDS = {"kind", "lower", "punctuation", "file"}
 
@@ -55,13 +54,13 @@ class Segmenter:
         stream = io.BytesIO()
         artefact.write(stream, content)
         made = cls(stream.getvalue(), lower)
-        if len(made.data) > LARGEST:
+        if len(made.data) > nested.LARGEST:
             size = f"{len(made.data) >> 20} MiB"
             raise UsageError(
                 "tagger-too-large",
                 say(
-                    f"the tagger takes {size}; at most {LARGEST >> 20} MiB fit inside another model",
-                    f"这个标注模型有 {size}，嵌入其他模型最多 {LARGEST >> 20} MiB",
+                    f"the tagger takes {size}; at most {nested.LARGEST >> 20} MiB fit inside another model",
+                    f"这个标注模型有 {size}，嵌入其他模型最多 {nested.LARGEST >> 20} MiB",
                 ),
                 help="erya train tag/crf DATA --preset small -o seg.erya",
             )
@@ -128,7 +127,7 @@ class Segmenter:
         """
         if set(plain) != _FIELDS or not all(isinstance(plain[name], bool) for name in ("lower", "punctuation")):
             raise ValueError("not a tagger as a tokenizer")
-        if not isinstance(plain["file"], str) or len(plain["file"]) > LARGEST // 3 * 4 + 4:
+        if not isinstance(plain["file"], str) or len(plain["file"]) > nested.LARGEST // 3 * 4 + 4:
             raise ValueError("the tagger inside is too large, or missing")
         made = cls(nested.decoded(plain["file"]), plain["lower"], plain["punctuation"])
         try:
