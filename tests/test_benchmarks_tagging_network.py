@@ -66,8 +66,8 @@ def test_the_table(monkeypatch, lang):
     )
     rows.append({"claim": "answers", "what": "msra", "sentences_per_second": 1234.5, "characters_per_second": 50000.0})
     environment = {name: "1" for name in ("erya", "python", "numpy", "torch", "processor", "threads")}
-    document = {"measured": "2026-01-01", "environment": environment, "rows": rows}
-    monkeypatch.setattr(results_file, "read", lambda name: document if name == "tagging_network" else None)
+    document = {"measured": "2026-01-01", "environment": environment, "network": {"rows": rows}}
+    monkeypatch.setattr(results_file, "read", lambda name: document if name == "tagging" else None)
     table = fill_tagging_network.speed("bilstm_crf", lang)
     assert "| 0.50 ms | pytorch-crf | 10.00 ms | 20.0 × |" in table
     assert "40.0 ×" in table
