@@ -75,8 +75,8 @@ def segmentation_speed(room: str, lang: str) -> str | None:
         for id, row in document["speed"].items()
     ]
     head = {
-        "en": ["words by", "characters/s, many texts (× jieba)", "one text at a time"],
-        "zh": ["谁来分词", "字/秒，成批（× jieba）", "逐条"],
+        "en": ["words by", "characters a second of processor time, many texts (× jieba)", "one text at a time"],
+        "zh": ["谁来分词", "每秒处理器时间的字数，成批（× jieba）", "逐条"],
     }[lang]
     return table(head, rows) + footnote(document, lang)
 

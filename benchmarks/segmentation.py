@@ -3,7 +3,7 @@
     python -m benchmarks.segmentation train FOLDER NAME…     FOLDER/NAME.train.txt and NAME.test.txt: words with blanks between them;
                                                              NAME=hmm,perceptron: only these taggers
     python -m benchmarks.segmentation taught FOLDER NAME…    a CRF that learned from the dictionary's own answers, on the same tests
-    python -m benchmarks.segmentation speed FOLDER NAME      characters a second, all of them in turn on one thread
+    python -m benchmarks.segmentation speed FOLDER NAME      characters a second of processor time, all in turn on one thread
 
 Words are compared as spans of the text, which is cut from scratch; intervals come from resampled sentences; words that training never
 showed are counted by themselves. A dictionary has a convention of its own (is 第一 one word?), which is not the corpus's: what it loses
@@ -138,7 +138,7 @@ def taught(folder: Path, names: Sequence[str]) -> dict[str, Any]:
 
 
 def speed(folder: Path, name: str) -> dict[str, Any]:
-    """Characters a second on the test texts, the median of three turns; and of one text at a time."""
+    """Characters a second of processor time on the test texts, the median of three turns; and of one text at a time."""
     texts = [tag.joined(words)[0] for words in words_of(folder / f"{name}.test.txt")][:500]
     size = sum(map(len, texts))
     all_cuts = cuts() | {
@@ -149,12 +149,12 @@ def speed(folder: Path, name: str) -> dict[str, Any]:
         cut(texts[:20])
     for _ in range(3):
         for id, cut in all_cuts.items():
-            begin = time.perf_counter()
+            begin = time.process_time()
             cut(texts)
-            middle = time.perf_counter()
+            middle = time.process_time()
             for text in texts[:100]:
                 cut([text])
-            end = time.perf_counter()
+            end = time.process_time()
             found[id]["together"].append(size / (middle - begin))
             found[id]["one_by_one"].append(sum(map(len, texts[:100])) / (end - middle))
     return {id: {way: statistics.median(runs) for way, runs in ways.items()} for id, ways in found.items()}
