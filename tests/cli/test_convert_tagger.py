@@ -27,6 +27,8 @@ def test_a_network_is_written(erya, tagger):
     assert (document["model"], document["format"], document["labels"]) == ("tag/bilstm", "onnx", 5)
     session = onnxruntime.InferenceSession("t.onnx", providers=["CPUExecutionProvider"])
     assert [one.name for one in session.get_outputs()] == ["emissions"]
+    found = erya("predict", "t.onnx", "--input", "Anna went to Lima")
+    assert (found.code, "for other programs" in found.err) == (4, True)
 
 
 def test_a_model_file_is_written_again(erya, tagger):
