@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+DERIVED = ("_reader", "_chains")
 
 
 class CRF(Model):
@@ -152,7 +153,7 @@ class CRF(Model):
         self.tokenizer_, self.features_, self.curve_ = tokenizer, table, curve
         self.weights_ = objective.weight_rows(weights)
         self.transitions_ = objective.chain(weights).transitions.copy()
-        self.__dict__.pop("_reader", None)
+        self._forget()
         return self
 
     def _minimized(self, objective: Objective, tokens: int, report: Report) -> tuple[Floats, list[dict[str, Any]]]:
@@ -235,11 +236,13 @@ class CRF(Model):
     def _chain(self) -> Chain:
         from erya.parts.crf import Chain
 
-        chain = Chain(self.transitions_)
-        if not self.constrained:
-            return chain
-        rules = tag.allowed(self.classes_.tolist(), self.scheme_)
-        return chain.bent_to(rules.first, rules.following, rules.last)
+        if self.__dict__.get("_chains", (None, None))[0] != self.constrained:
+            chain = Chain(self.transitions_)
+            if self.constrained:
+                rules = tag.allowed(self.classes_.tolist(), self.scheme_)
+                chain = chain.bent_to(rules.first, rules.following, rules.last)
+            self._chains = (self.constrained, chain)
+        return self._chains[1]
 
     def _emissions(self, sentences: Sequence[Sequence[str]]) -> Iterator[tuple[Floats, Ints]]:
         """Scores (L, C) and starts of some thousand tokens at a time."""
@@ -288,7 +291,12 @@ class CRF(Model):
         return next(iter(self._emissions([sentence])))[0]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_reader"}
+        return {name: value for name, value in self.__dict__.items() if name not in DERIVED}
+
+    def _forget(self) -> None:
+        """What was made of learned things, and is made anew when it is asked for."""
+        for name in DERIVED:
+            self.__dict__.pop(name, None)
 
     # ---- what was learned -------------------------------------------------------------------------------------
 
@@ -331,4 +339,4 @@ class CRF(Model):
         self.features_, self.weights_, self.transitions_ = table, weights, transitions
         self.tokenizer_ = tokenizers.from_plain(data["tokenizer"])
         self.curve_ = [dict(row) for row in data["curve"]]
-        self.__dict__.pop("_reader", None)
+        self._forget()
