@@ -282,6 +282,11 @@ def test_explanation_names_what_speaks():
     model = CRF().fit(X, y)
     told = model.explain("Anna met Kim in Paris", label="LOC")
     assert "Paris" in told.text(120, color=False)
+    bars = told.views[-1]
+    assert len(bars.labels) <= len(model.classes_)
+    assert bars.values[0] == 0.0  # the best path itself, then those behind it; what the rules forbid is not there
+    assert (np.diff(bars.values) <= 0).all()
+    assert min(bars.values) > -1000
     with pytest.raises(UsageError, match="no tag"):
         model.explain("Anna", label="LOCATION")
 
