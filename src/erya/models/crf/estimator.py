@@ -45,7 +45,8 @@ class CRF(Model):
     """Conditional random field over feature templates, trained by L-BFGS.
 
     Args:
-        templates: ``"auto"`` (by the tokens), ``"words"``, ``"characters"``, or templates such as ``"suffix3[0]"``, ``"word[-1]|word[0]"``.
+        templates: ``"auto"`` (words or characters, by the tokens), ``"words"``, ``"characters"``, ``"chunks"``, or some of one's
+            own, such as ``"suffix3[0]"``, ``"word[-1]|word[0]"``.
         min_count: a feature seen fewer times is left out.
         hash_bits: None: every feature has weights of its own; n: 2^n rows of weights, shared by hash.
         all_pairs: whether a feature has a weight for every tag, not only for those it was seen with in training.

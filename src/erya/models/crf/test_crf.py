@@ -264,6 +264,8 @@ def test_settings_out_of_range(bad):
 def test_chinese_is_read_by_characters():
     model = CRF(steps=5).fit([list("我在北京"), list("他去上海")], [["O", "O", "B-L", "I-L"]] * 2)
     assert any(template.name == "word[-1]|word[0]" for template in model.features_.templates)
+    model = CRF(steps=5, templates="chunks").fit([["in", "Rome"]], [["O", "B-L"]])
+    assert any(template.name == "suffix3[-1]|suffix3[0]" for template in model.features_.templates)
     model = CRF(steps=5).fit([["in", "Rome"]], [["O", "B-L"]])
     assert any(template.name == "suffix3[0]" for template in model.features_.templates)
 
