@@ -43,7 +43,7 @@ BIG = CHINESE | {"epochs": 8, "batch_size": 32}  # two million characters
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "snips": WORDS,
     "conll2003": WORDS | {"bilstm_crf+vectors": {"vectors": WIKI, "extra_words": 90_000}},
-    "conll2000": WORDS,
+    "conll2000": WORDS | {"crf": {"preset": "chunks"}},
     "ud_ewt": WORDS,
     "resume": CHARACTERS,
     "weibo": CHARACTERS,
