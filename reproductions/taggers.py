@@ -11,8 +11,7 @@ there is none, ``fit`` holds a tenth of the training sentences out. CLUENER's te
 Vectors are our own, of nothing but ``wiki_en`` and the characters of ``wiki_zh``; training them again gives the same bytes:
 
     erya train vectors/word2vec ../shared/data/wiki_en -o wiki_en_300.erya --set dim=300
-    erya train vectors/word2vec "../shared/data/wiki_zh/train-*.txt.xz" -o wiki_zh_characters_100.erya \\
-        --set tokenizer=characters --set dim=100
+    erya train vectors/word2vec "../shared/data/wiki_zh/train-*.txt.xz" --set tokenizer=characters --set dim=100 -o FILE
 """
 
 from __future__ import annotations

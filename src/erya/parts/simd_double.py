@@ -47,7 +47,7 @@ def whole(width: int) -> int:
     return -(-width // EIGHT) * EIGHT
 
 
-def _place(context: Any, builder: Any, kind: Any, array: Any, row: Any, column: Any, vector: Any = _VECTOR) -> Any:
+def _place(context: Any, builder: Any, kind: Any, array: Any, row: Any, column: Any, *, vector: Any = _VECTOR) -> Any:
     """The address of ``array[row, column]``, as that of eight numbers."""
     view = context.make_array(kind)(context, builder, array)
     width = builder.extract_value(view.shape, 1)
@@ -81,7 +81,8 @@ def widened(typing: Any, array: Any, row: Any, column: Any) -> Any:
     """``array[row, column : column + 8]`` of a float32 matrix."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _place(context, builder, signature.args[0], *arguments, vector=_SINGLES)
+        array, row, column = arguments
+        place = _place(context, builder, signature.args[0], array, row, column, vector=_SINGLES)
         return builder.fpext(builder.load(place, align=4, typ=_SINGLES), _VECTOR)
 
     return octet(array, types.intp, types.intp), generate
@@ -92,8 +93,9 @@ def narrowed(typing: Any, array: Any, row: Any, column: Any, values: Any) -> Any
     """``array[row, column : column + 8] = values``, rounded to float32."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        place = _place(context, builder, signature.args[0], *arguments[:3], vector=_SINGLES)
-        builder.store(builder.fptrunc(arguments[3], _SINGLES), place, align=4)
+        array, row, column, values = arguments
+        place = _place(context, builder, signature.args[0], array, row, column, vector=_SINGLES)
+        builder.store(builder.fptrunc(values, _SINGLES), place, align=4)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp, octet), generate
@@ -224,7 +226,8 @@ def turned(typing: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, 
             rows, size = new, 2 * size
         return context.make_tuple(builder, signature.return_type, rows)
 
-    return types.UniTuple(octet, EIGHT)(*[octet] * EIGHT), generate
+    eight: Any = types.UniTuple
+    return eight(octet, EIGHT)(*[octet] * EIGHT), generate
 
 
 @_instruction
