@@ -14,7 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import fill_classifiers, fill_fasttext, fill_language_models, fill_vectors, results_file
+from benchmarks import (
+    fill_classifiers,
+    fill_fasttext,
+    fill_language_models,
+    fill_sequences,
+    fill_tagging,
+    fill_tagging_network,
+    fill_vectors,
+    results_file,
+)
 from benchmarks.tables import footnote, table
 from erya.artefact import atomic_write
 from erya.board_table import seconds, size
@@ -166,6 +175,9 @@ RENDERERS: dict[str, Callable[[str, str], str | None]] = {
     **fill_classifiers.RENDERERS,
     **fill_fasttext.RENDERERS,
     **fill_language_models.RENDERERS,
+    **fill_sequences.RENDERERS,
+    **fill_tagging.RENDERERS,
+    **fill_tagging_network.RENDERERS,
     **fill_vectors.RENDERERS,
 }
 

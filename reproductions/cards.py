@@ -27,6 +27,7 @@ CARDS: dict[str, Card] = {
     "zhang_wallace": lambda lang, room: zhang_wallace.card(lang),
     "survey_zh": survey_zh.SURVEY.card,
     "taggers": taggers.SURVEY.card,
+    "taggers_summary": lambda lang, room: taggers.summary(lang),
     "names": names.SURVEY.card,
     "long_documents": long_documents.SURVEY.card,
 }
@@ -41,7 +42,7 @@ def readmes() -> list[tuple[Path, str | None]]:
     """All that may have blocks, and the room that they belong to."""
     rooms = sorted((ROOT / "src/erya/models").glob("*/README*.md"))
     return [(path, path.parent.name) for path in rooms] + [
-        (path, None) for path in sorted((ROOT / "reproductions").glob("README*.md"))
+        (path, None) for folder in (ROOT, ROOT / "docs", ROOT / "reproductions") for path in sorted(folder.glob("*.md"))
     ]
 
 

@@ -30,7 +30,9 @@ each_classifier = pytest.mark.parametrize("id", catalog.ids("classify"))
 def test_constructor_only_stores(id):
     kind = catalog.find(id)
     assert issubclass(kind, Model)
-    assert Model in kind.__mro__[1:4], "one level deep; of networks that classify or tag two, of language networks three"
+    assert Model in kind.__mro__[1:4], (
+        "one level deep; of networks that classify or tag two, of language networks three"
+    )
     assert kind.__mro__[1] in (Model, NetworkClassifier, NetworkTagger, LanguageModel, NetworkLanguageModel)
     assert kind.id == id
     model = kind()

@@ -40,7 +40,7 @@ SHOWN = "\nimport json, pathlib\ngiven = json.loads(pathlib.Path('texts.json').r
 
 
 def program(name="export.md"):
-    (found,) = re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(encoding="utf-8"), re.DOTALL)
+    found, _taggers = re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(encoding="utf-8"), re.DOTALL)
     return found
 
 

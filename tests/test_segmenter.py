@@ -8,8 +8,9 @@ import pytest
 from sklearn.model_selection import cross_val_score
 
 import erya
-from erya import artefact, nested, segmenter
+from erya import artefact, nested
 from erya.errors import ModelFileError, UsageError
+from erya.run_folder import RunFolder
 from erya.segmenter import Segmenter
 from erya.tasks import tag
 from erya.text import tokenizers
@@ -169,7 +170,30 @@ def test_a_file_whose_inner_file_is_not_there_is_refused(tagger, tmp_path):
         erya.load(tmp_path / "x.erya")
 
 
+def test_a_run_folder_keeps_the_tagger_beside_its_json(tagger, tmp_path):
+    folder = RunFolder(tmp_path / "m.erya")
+    folder.acquire(create=True)
+    run = {
+        "format": artefact.FORMAT,
+        "id": "classify/naive_bayes",
+        "params": model_of(tagger).plain_params(),
+        "how": {},
+    }
+    run |= {"absolute": {}, "digest": "", "threads": 1, "device": "cpu", "versions": {}, "ended": None}
+    run |= {"budget_seconds": None, "budget_steps": None}
+    folder.write(run)
+    folder.write(run)
+    assert (folder.path / "run.json").stat().st_size < 4000
+    assert folder.read() == run
+    (beside,) = folder.path.glob("nested-*")
+    beside.write_bytes(beside.read_bytes()[:-1])
+    with pytest.raises(ModelFileError):
+        folder.read()
+    folder.remove()
+    assert not folder.path.exists()
+
+
 def test_a_tagger_that_is_too_large_is_refused(tagger, monkeypatch):
-    monkeypatch.setattr(segmenter, "LARGEST", 1000)
+    monkeypatch.setattr(nested, "LARGEST", 1000)
     with pytest.raises(UsageError, match="MiB"):
         tokenizers.make(tagger)

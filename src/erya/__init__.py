@@ -1,6 +1,7 @@
 """Erya 尔雅 – every classic language model, from counts to BERT: train it, compare it, look inside it, ship it.
 
-The front door: ``erya.read``, ``erya.compare``, ``erya.tune``, ``erya.model``, ``erya.load`` and one lazy module per task
+The front door: ``erya.read``, ``erya.compare``, ``erya.tune``, ``erya.learning_curve``, ``erya.self_train``,
+``erya.model``, ``erya.load`` and one lazy module per task
 (``erya.classify.FastText``, ``erya.vectors.Word2Vec``, ``erya.tag``). Nothing is imported before it is named.
 """
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from erya import vectors as vectors
     from erya.catalog import load as load
     from erya.catalog import model as model
+    from erya.curves import learning_curve as learning_curve
     from erya.leaderboard import compare as compare
+    from erya.self_training import self_train as self_train
     from erya.text.read import read as read
     from erya.tuning import tune as tune
 
@@ -28,9 +31,23 @@ _WHERE = {
     "model": "erya.catalog",
     "compare": "erya.leaderboard",
     "tune": "erya.tuning",
+    "learning_curve": "erya.curves",
+    "self_train": "erya.self_training",
 }
 
-__all__ = ["__version__", "classify", "compare", "load", "model", "read", "tag", "tune", "vectors"]
+__all__ = [
+    "__version__",
+    "classify",
+    "compare",
+    "learning_curve",
+    "load",
+    "model",
+    "read",
+    "self_train",
+    "tag",
+    "tune",
+    "vectors",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,24 +1,32 @@
 """Model files inside other models: what a tokenizer that is a trained tagger brings along.
 
-In plain data such a file is text, ``{"kind": "tagger", …, "file": "<base64>"}``, so that it travels through JSON wherever settings do. In
-an ``.erya`` file its bytes are an array, ``nested/<sha256>``, once however often it is named; plain data then names the hash.
+In plain data such a file is text, ``{"kind": "tagger", …, "file": "<base64>"}``, so that it travels through JSON wherever settings do.
+In an ``.erya`` file its bytes are an array, ``nested/<sha256>``, once however often it is named; plain data then names the hash. In a run
+folder it stands beside ``run.json``.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
-from typing import Any
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
+from erya.atomic import atomic_write
 from erya.language import say
 from erya.state import Arrays
 
 KIND = "tagger"
 PREFIX = "nested/"
+LARGEST = 256 << 20  # bytes of one
 _FILE, _HASH = "file", "sha256"
+_BESIDE = "nested-"
 
 
 def encoded(data: bytes) -> str:
@@ -78,6 +86,38 @@ def has_files(arrays: Arrays) -> bool:
 def without_files(arrays: Arrays) -> Arrays:
     """The arrays that are a model's own."""
     return {name: array for name, array in arrays.items() if not name.startswith(PREFIX)}
+
+
+# ---- beside a JSON file -----------------------------------------------------------------------------------------------
+
+
+def write_files(folder: Path, files: Arrays) -> None:
+    """Each under a name of its hash, atomically; those that stand there already are not written again."""
+    for name, data in files.items():
+        path = folder / f"{_BESIDE}{name.removeprefix(PREFIX)}"
+        if not path.is_file():
+            atomic_write(path, partial(_put, data))
+
+
+def _put(data: NDArray[np.uint8], file: BinaryIO) -> None:
+    file.write(data.data)
+
+
+def read_files(folder: Path) -> Arrays:
+    """What ``write_files`` wrote; ``put_back`` compares the hashes. Raises ValueError where one is too large."""
+    found: Arrays = {}
+    for path in sorted(folder.glob(f"{_BESIDE}*")):
+        if path.stat().st_size > LARGEST:
+            raise ValueError(say("a file inside the model is too large", "模型里内嵌的文件过大"))
+        found[PREFIX + path.name.removeprefix(_BESIDE)] = np.fromfile(path, dtype=np.uint8)
+    return found
+
+
+def remove_files(folder: Path) -> None:
+    """Take away what ``write_files`` wrote."""
+    for path in folder.glob(f"{_BESIDE}*"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _is_nested(value: dict[str, Any], key: str) -> bool:

@@ -267,6 +267,8 @@ class OnnxFile(Model):
 
 def _head(told: Any) -> dict[str, Any]:
     """What a file says of itself, looked at. Raises ValueError, KeyError or TypeError."""
+    if isinstance(told, dict) and told["task"] == "tag":
+        raise ValueError("it holds a tagger's emissions, for other programs; here the .erya answers")
     if not isinstance(told, dict) or told["task"] != "classify" or told["format"] != FORMAT:
         raise ValueError("it is no classifier, or of a newer Erya")
     classes, thresholds = np.array(told["classes"]), np.array(told["thresholds"], dtype=np.float64)

@@ -15,10 +15,11 @@ from pathlib import Path
 from types import ModuleType, NoneType
 from typing import Any
 
-from erya import artefact, strict_json
+from erya import artefact, nested, strict_json
 from erya.atomic import atomic_write, remove_strays, write_error
 from erya.errors import ModelFileError, ResourceError, UsageError, nearest, quoted, typed
 from erya.language import say
+from erya.state import Arrays
 
 fcntl: ModuleType | None
 try:
@@ -115,6 +116,7 @@ class RunFolder:
                 self._log = None
             with contextlib.suppress(OSError):
                 (self.path / name).unlink()
+        nested.remove_files(self.path)
         remove_strays(self.path)
         if fcntl is None:  # Windows deletes no open file
             self.release()
@@ -160,6 +162,7 @@ class RunFolder:
         try:
             with path.open("rb") as stream:
                 run = strict_json.decode(stream.read(_LARGEST), most=_MOST_VALUES)
+            run = nested.put_back(run, nested.read_files(self.path))
         except FileNotFoundError:
             raise self._nothing_to_resume() from None
         except (OSError, ValueError) as error:
@@ -172,7 +175,9 @@ class RunFolder:
 
     def write(self, run: dict[str, Any]) -> None:
         """Replace run.json, atomically."""
-        data = strict_json.encode(run, most=_MOST_VALUES, indent=1)
+        files: Arrays = {}
+        data = strict_json.encode(nested.taken_out(run, files), most=_MOST_VALUES, indent=1)
+        nested.write_files(self.path, files)
         atomic_write(self.path / "run.json", lambda stream: stream.write(data))
 
     def load_checkpoint(self) -> artefact.Content | None:

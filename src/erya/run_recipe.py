@@ -82,7 +82,8 @@ def _one_class_left(dataset: Dataset) -> DataError:
 def plain_how(how: dict[str, Any]) -> dict[str, Any]:
     """``how`` as JSON data: paths become strings."""
     options = {name: str(value) if isinstance(value, Path) else value for name, value in how.get("read", {}).items()}
-    return {"source": str(how["source"]), "read": options, "split": how.get("split")}
+    more = {"unlabelled": how["unlabelled"]} if how.get("unlabelled") else {}
+    return {"source": str(how["source"]), "read": options, "split": how.get("split"), **more}
 
 
 def absolute_paths(how: dict[str, Any]) -> dict[str, str]:

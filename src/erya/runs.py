@@ -56,6 +56,7 @@ class Trained:
             answering it; of tags ``tag.BASELINE`` and what each token's most frequent tag scores. None where unknown.
         seconds: of fitting, all sessions of a resumed training together.
         stopped_at_step: where the budget ended training, or None.
+        self_training: the rounds, where sentences without tags were learned from, too (``SelfTrained.to_plain``).
     """
 
     model: Model
@@ -66,6 +67,7 @@ class Trained:
     baseline: tuple[str, float] | None
     seconds: float
     stopped_at_step: int | None
+    self_training: dict[str, Any] | None = None
 
 
 def train(
@@ -175,8 +177,8 @@ def _carry_out(
     )
     try:
         with running_as(run["threads"], run["device"]), report:
-            _fit(model, dataset, report)
-            return _finish(folder, run, model, dataset, report)
+            taught = _fit(model, dataset, report, run["how"].get("unlabelled"))
+            return _finish(folder, run, model, dataset, report, taught)
     except BaseException as error:
         told = _told(folder, run, error)
         if told is error:
@@ -184,10 +186,17 @@ def _carry_out(
         raise told from error
 
 
-def _fit(model: Model, dataset: Dataset | Corpus, report: RunReport) -> None:
+def _fit(
+    model: Model, dataset: Dataset | Corpus, report: RunReport, unlabelled: dict[str, str] | None
+) -> dict[str, Any] | None:
+    """Fit; what came of it where the model taught itself on ``unlabelled`` sentences."""
     if isinstance(dataset, Corpus):
         model.fit(dataset.inputs, validation=dataset.validation, report=report)
-        return
+        return None
+    if unlabelled is not None:
+        from erya import self_training
+
+        return self_training.learn(model, dataset, unlabelled, report)
     train, dev = dataset.train, dataset.dev
     model.fit(
         train.inputs,
@@ -196,10 +205,16 @@ def _fit(model: Model, dataset: Dataset | Corpus, report: RunReport) -> None:
         validation=(dev.inputs, dev.targets) if dev is not None and len(dev) else None,
         report=report,
     )
+    return None
 
 
 def _finish(
-    folder: RunFolder, run: dict[str, Any], model: Model, dataset: Dataset | Corpus, report: RunReport
+    folder: RunFolder,
+    run: dict[str, Any],
+    model: Model,
+    dataset: Dataset | Corpus,
+    report: RunReport,
+    taught: dict[str, Any] | None,
 ) -> Trained:
     """Score where there are labelled rows, write the artefact, and only then take the run away."""
     seconds = report.seconds()
@@ -228,10 +243,11 @@ def _finish(
         "scores": {name: score.to_plain() for name, score in scores.items()},
         "baseline": baseline_facts(baseline, scores),
         "curve": report.curve,
+        **({"self_training": taught} if taught is not None else {}),
     }
     path = model.save(folder.artefact, training=training, card=_card(model.id, training))
     folder.remove()
-    return Trained(model, path, path.stat().st_size, scored_on, scores, baseline, seconds, report.stopped_at)
+    return Trained(model, path, path.stat().st_size, scored_on, scores, baseline, seconds, report.stopped_at, taught)
 
 
 def _documents_scored(model: Model, corpus: Corpus) -> tuple[str, dict[str, Score], tuple[str, float]]:

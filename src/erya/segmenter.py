@@ -18,10 +18,11 @@ from erya import artefact, catalog, container, nested
 from erya.contract import Model
 from erya.errors import ModelFileError, UsageError, quoted
 from erya.language import say
+from erya.tasks import tag
 from erya.text.tag_schemes import BEGIN, SINGLE, parsed
-from erya.text.tokenizers import Span, spoken
+from erya.text.tokenizers import Characters, Span, Words, spoken
 
-LARGEST = 256 << 20  # bytes of a tagger inside another model
+_BEGINNING = "BSU"  # the letters of tags that begin a word
 _FIELDS = {"kind", "lower", "punctuation", "file"}
 
 
@@ -53,13 +54,13 @@ class Segmenter:
         stream = io.BytesIO()
         artefact.write(stream, content)
         made = cls(stream.getvalue(), lower)
-        if len(made.data) > LARGEST:
+        if len(made.data) > nested.LARGEST:
             size = f"{len(made.data) >> 20} MiB"
             raise UsageError(
                 "tagger-too-large",
                 say(
-                    f"the tagger takes {size}; at most {LARGEST >> 20} MiB fit inside another model",
-                    f"这个标注模型有 {size}，嵌入其他模型最多 {LARGEST >> 20} MiB",
+                    f"the tagger takes {size}; at most {nested.LARGEST >> 20} MiB fit inside another model",
+                    f"这个标注模型有 {size}，嵌入其他模型最多 {nested.LARGEST >> 20} MiB",
                 ),
                 help="erya train tag/crf DATA --preset small -o seg.erya",
             )
@@ -83,28 +84,24 @@ class Segmenter:
 
     def tokens_of_texts(self, texts: Sequence[str]) -> Iterator[list[str]]:
         """The words of each of many texts, in their order."""
-        for text, spans in zip(texts, self._cut(texts), strict=True):
-            found = [text[start:end] for start, end in spans]
+        asked = [self._asked(text) for text in texts]
+        for text, units, answer in zip(texts, asked, self.model.predict(asked), strict=True):
+            found = _cut(text, answer) if isinstance(units, str) else _joined(units, answer)
             if self.lower:
                 found = [word.lower() for word in found]
             yield found if self.punctuation else [word for word in found if spoken(word)]
 
+    def _asked(self, text: str) -> str | list[str]:
+        """The units of a text without white space, which are quicker than their places; else the text."""
+        cut = self.model.tokenizer_
+        plain = isinstance(cut, Words | Characters) and not cut.lower and cut.punctuation
+        return cut.tokens(text) if plain and text.split() == [text] else text
+
     def spans(self, text: str) -> list[Span]:
         """Where the same words stand in ``text``."""
-        (found,) = self._cut([text])
-        if self.punctuation:
-            return found
-        return [span for span in found if spoken(text[span[0] : span[1]])]
-
-    def _cut(self, texts: Sequence[str]) -> Iterator[list[Span]]:
-        for answer in self.model.predict(list(texts)):
-            places = answer.offsets
-            starts = [
-                number
-                for number, name in enumerate(answer)
-                if name[0] in "BSU" or not number or places[number - 1][1] != places[number][0]
-            ]
-            yield [(places[first][0], places[end - 1][1]) for first, end in pairwise([*starts, len(places)])]
+        (answer,) = self.model.predict([text])
+        found = _places(answer)
+        return found if self.punctuation else [span for span in found if spoken(text[span[0] : span[1]])]
 
     # ---- kept -----------------------------------------------------------------------------------------------------
 
@@ -130,7 +127,7 @@ class Segmenter:
         """
         if set(plain) != _FIELDS or not all(isinstance(plain[name], bool) for name in ("lower", "punctuation")):
             raise ValueError("not a tagger as a tokenizer")
-        if not isinstance(plain["file"], str) or len(plain["file"]) > LARGEST // 3 * 4 + 4:
+        if not isinstance(plain["file"], str) or len(plain["file"]) > nested.LARGEST // 3 * 4 + 4:
             raise ValueError("the tagger inside is too large, or missing")
         made = cls(nested.decoded(plain["file"]), plain["lower"], plain["punctuation"])
         try:
@@ -144,6 +141,37 @@ class Segmenter:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+
+
+# ---- words from tags ---------------------------------------------------------------------------------------------------
+
+
+def _joined(units: Sequence[str], tags: Sequence[str]) -> list[str]:
+    words: list[str] = []
+    for unit, name in zip(units, tags, strict=True):
+        if name[0] in _BEGINNING or not words:
+            words.append(unit)
+        else:
+            words[-1] += unit
+    return words
+
+
+def _cut(text: str, answer: tag.Tagging) -> list[str]:
+    return [text[start:end] for start, end in _places(answer)]
+
+
+def _places(answer: tag.Tagging) -> list[Span]:
+    """Where the words stand: one ends where another begins, and before white space."""
+    places = answer.offsets
+    starts = [
+        number
+        for number, name in enumerate(answer)
+        if name[0] in _BEGINNING or not number or places[number - 1][1] != places[number][0]
+    ]
+    return [(places[first][0], places[end - 1][1]) for first, end in pairwise([*starts, len(places)])]
+
+
+# ---- which models can -----------------------------------------------------------------------------------------------------
 
 
 def check(model: Any) -> None:

@@ -163,6 +163,7 @@ class TagsTrial:
             {
                 "row": test.rows[place],
                 "text": " ".join(test.inputs[place][:LONGEST]),
+                "tokens": list(test.inputs[place][:LONGEST]),
                 "tags": list(self.targets[place][:LONGEST]),
                 "answers": {model: list(answers[place][:LONGEST]) for model, answers in runs.items()},
             }

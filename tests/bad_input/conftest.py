@@ -10,7 +10,8 @@ import sys
 
 import pytest
 
-from .shell import FAST, MODEL, Shell
+from .shell import FAST, MODEL, Shell, environment
+from .warm import Warm
 
 if sys.platform == "win32":
     collect_ignore_glob = ["test_*.py"]  # signals, mounts and shells of POSIX
@@ -47,15 +48,23 @@ def trained(tmp_path_factory):
     return folder / "m.erya"
 
 
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    """What the processes of most tests are forked from."""
+    if sys.platform != "linux":
+        return None
+    return Warm(environment(tmp_path_factory.mktemp("warm")))
+
+
 @pytest.fixture
-def erya(tmp_path, trained):
+def erya(tmp_path, trained, warm):
     """``erya("train", …)`` in a folder that holds reviews.csv and an older m.erya."""
     folder, home = tmp_path / "work", tmp_path / "home"
     folder.mkdir()
     home.mkdir()
     write_csv(folder / "reviews.csv", reviews())
     shutil.copy(trained, folder / "m.erya")
-    return Shell(folder, home)
+    return Shell(folder, home, warm)
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import erya
 
+from .warm import Warm
+
 SOURCES = Path(erya.__file__).resolve().parent.parent
 MODEL = "classify/fasttext"
 FAST = ("--preset", "tiny")
@@ -106,13 +108,24 @@ class Shell:
     Args:
         folder: where.
         home: another folder, where a bug would leave its report.
+        warm: what processes are forked from; None: each begins with a fresh interpreter.
     """
 
     folder: Path
     home: Path
+    warm: Warm | None = None
 
-    def start(self, *arguments, lang="en", env=None, program=("-m", "erya"), **streams) -> subprocess.Popen:
-        """The command, running. It hears Ctrl-C even where whoever started the tests does not."""
+    def start(
+        self, *arguments, lang="en", env=None, program=("-m", "erya"), fresh=False, **streams
+    ) -> subprocess.Popen:
+        """The command, running. It hears Ctrl-C even where whoever started the tests does not.
+
+        Forked from the warm process, unless ``fresh``, or something is asked for that an interpreter looks at when it starts.
+        """
+        asked = all(name.startswith("ERYA_") or name == "TMPDIR" for name in env or {})
+        if self.warm is not None and asked and not fresh and program == ("-m", "erya") and "stdout" in streams:
+            wanted = environment(self.home, lang, **(env or {}))
+            return self.warm.start(list(map(str, arguments)), self.folder, wanted, **streams)
         return subprocess.Popen(
             [sys.executable, *program, *map(str, arguments)],
             cwd=self.folder,
@@ -121,12 +134,16 @@ class Shell:
             **streams,
         )
 
-    def __call__(self, *arguments, lang="en", stdin=b"", env=None, timeout=120, program=("-m", "erya")) -> Ended:
+    def __call__(
+        self, *arguments, lang="en", stdin=b"", env=None, timeout=120, program=("-m", "erya"), fresh=False
+    ) -> Ended:
         """Run the command to its end. Whatever happens: no traceback, no bug report, no half-written file."""
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             given.write(stdin)
             given.seek(0)
-            process = self.start(*arguments, lang=lang, env=env, program=program, stdin=given, stdout=out, stderr=err)
+            process = self.start(
+                *arguments, lang=lang, env=env, program=program, fresh=fresh, stdin=given, stdout=out, stderr=err
+            )
             killer = threading.Timer(timeout, process.kill)
             killer.start()
             watch = PeakWatch(process.pid)

@@ -300,7 +300,7 @@ def test_a_line_of_200_mb(erya):
     before = erya.contents()
     message = "error: 1 row of long.csv cannot be read (first: line 22: a line of 200,000,005 bytes)"
     for arguments in (["train", MODEL, "long.csv", *FAST, "-o", "m.erya"], ["evaluate", "m.erya", "long.csv"]):
-        ended = erya(*arguments)
+        ended = erya(*arguments, fresh=True)
         assert ended.code == 3
         assert ended.first == message
         assert ended.place.startswith(f"long.csv:22, byte {len(table(SOUND))}   xxxxxxxxxx")
@@ -308,12 +308,12 @@ def test_a_line_of_200_mb(erya):
         assert ended.peak < 300e6
     assert erya.contents() == before
 
-    skipped = erya(*with_option(ended), "--json")
+    skipped = erya(*with_option(ended), "--json", fresh=True)
     assert skipped.code == 0
     assert skipped.document["rows"] == 21
     assert skipped.peak < 400e6
 
-    answered = erya("predict", "m.erya", "long.csv", "--text", "text", "--jsonl")
+    answered = erya("predict", "m.erya", "long.csv", "--text", "text", "--jsonl", fresh=True)
     rows = [json.loads(line) for line in answered.out.splitlines()]
     assert [row["row"] for row in rows] == list(range(1, 23))
     assert ["error" in row for row in rows] == [False] * 20 + [True, False]
@@ -323,7 +323,7 @@ def test_a_line_of_200_mb(erya):
 
 def test_a_long_line_from_a_pipe(erya):
     """Nothing is known of a pipe's length beforehand; the same bounds hold."""
-    ended = erya("predict", "m.erya", "--jsonl", stdin=b"superb\n" + b"x" * 200_000_000 + b"\nawful\n")
+    ended = erya("predict", "m.erya", "--jsonl", fresh=True, stdin=b"superb\n" + b"x" * 200_000_000 + b"\nawful\n")
     rows = [json.loads(line) for line in ended.out.splitlines()]
     assert [row.get("answer", row.get("code")) for row in rows] == ["good", "line-too-long", "bad"]
     assert ended.peak < 300e6

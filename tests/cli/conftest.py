@@ -24,6 +24,7 @@ VERBS = [
     "train",
     "resume",
     "tune",
+    "curve",
     "check",
     "evaluate",
     "errors",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -158,7 +159,20 @@ def test_show_and_explain(erya, model):
     assert erya("explain", "t.erya", "Anna met 王强").code == 0
     overview = erya("show", "t.erya")
     assert overview.code == 0
-    assert "reliability" not in overview.out
+    assert "reliability DATA" in overview.out
+
+
+def test_can_its_probabilities_be_believed(erya, model):
+    document = erya("show", "t.erya", "reliability", "data", "--json").document
+    assert document["schema"] == "erya.reliability/1"
+    assert document["rows"] == 100
+    assert document["tokens"] == sum(bin["count"] for bin in document["bins"]) > 200
+    assert document["calibration_error"]["low"] <= document["calibration_error"]["value"]
+    assert "tokens tagged" in erya("show", "t.erya", "reliability", "data").out
+    refused = erya("calibrate", "t.erya", "data", "-o", "c.erya")
+    assert refused.code == 2
+    assert "whole sequences" in refused.err
+    assert "show t.erya reliability data" in refused.err
 
 
 def test_what_to_label_next(erya, model):
@@ -191,6 +205,12 @@ def test_compare(erya, data, model):
     page = Path("report.html").read_text(encoding="utf-8")
     checked(page).check()
     assert "What kind of mistakes?" in page
+    assert (
+        page.count('data-label="Precision"') == 4
+    )  # three models and the rule that reads no context: cards on a phone
+    assert re.search(
+        r"<span class=off><bdi>[^<]+</bdi> <b><bdi>(PER|LOC)</bdi></b></span>", page
+    )  # a wrong span of the rule's
     document = erya("compare", "data", TOY, "rule.conll", "--task", "tag", "--json", "-o", "r.json").document
     best, worst = document["rows"]
     assert best["model"] == TOY

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from erya.tasks import classify
+from erya.tasks import classify, tag
 from tests.cli.conftest import write_csv
 from tests.html_checks import checked
 
@@ -43,6 +43,27 @@ def test_one_command_gives_model_report_and_a_table(erya, reviews, tmp_path):
     assert "从第 3 次试验之后继续" in again.err
 
 
+def test_taggers(erya, tmp_path):
+    X, y = tag.toy(seed=1, rows=80)
+    noisy = [
+        ["O" if (number + place) % 5 == 0 else name for place, name in enumerate(tags)] for number, tags in enumerate(y)
+    ]
+    text = "".join(
+        "".join(f"{a} {b}\n" for a, b in zip(*pair, strict=True)) + "\n" for pair in zip(X, noisy, strict=True)
+    )
+    (tmp_path / "noisy.conll").write_text(text, encoding="utf-8")
+    done = erya("tune", "noisy.conll", "tag/hmm", "--trials", "2", "--refit", "train", "--json", "-q")
+    assert done.code == 0, done.err
+    document = done.document
+    assert (document["task"], document["score"], document["test"]["headline"]) == ("tag", "f1", "f1")
+    assert list(document["test"]["tuned"]) == ["f1", "precision", "recall", "accuracy"]
+    assert document["test"]["baseline"]["label"] is None
+    assert document["winner"]["model"] == "tag/hmm"
+    checked((tmp_path / "tuned" / "report.html").read_text(encoding="utf-8"))
+    assert "F1 0." in erya("check", "tuned/model.erya").out
+    assert erya("tune", "noisy.conll", "--task", "vectors").code == 2
+
+
 def test_json_is_one_document(erya, reviews, tmp_path):
     done = erya("tune", MODEL, "reviews.csv", *QUICK, "--set", "word_ngrams=1", "--json", "-q", "-o", "out")
     assert done.code == 0, done.err
@@ -59,7 +80,8 @@ def test_json_is_one_document(erya, reviews, tmp_path):
     [
         (("missing.csv", MODEL), 3, "missing.csv"),
         (("reviews.csv", "classify/naive_bays"), 2, "naive_bayes"),
-        (("reviews.csv", "vectors/word2vec"), 2, "no model for the task"),
+        (("reviews.csv", "vectors/word2vec"), 2, "for the task vectors"),
+        (("reviews.csv", MODEL, "tag/hmm"), 2, "no model for the task"),
         (("reviews.csv", MODEL, "--trials", "1"), 2, "--trials"),
         (("reviews.csv", MODEL, "--budget", "soon"), 2, "--budget"),
         (("reviews.csv", MODEL, "--set", "smothing=1"), 2, "smoothing"),

@@ -285,3 +285,24 @@ def test_single_precision_comes_in():
     emissions, starts, chain = lattice([3, 2], 3)
     small = crf.posterior(emissions.astype(np.float32), starts, chain)
     np.testing.assert_allclose(small.tags, crf.posterior(emissions, starts, chain).tags, atol=1e-6)
+
+
+def test_ways_that_underflow_but_end_well():
+    """Tags may only fall: the way that stays high is e^-1000 halfway, and the only one that is worth something at the end."""
+    emissions = np.zeros((60, 3))
+    emissions[:30, 2], emissions[30:, 2], emissions[30:, :2] = -30.0, 30.0, -30.0
+    chain = Chain(np.zeros((3, 3))).held_to([True] * 3, np.tri(3), [True] * 3)
+    told = crf.posterior(emissions, [0, 60], chain)
+    assert told.log_partition[0] == pytest.approx(crf.log_partition(emissions, [0, 60], chain)[0], rel=1e-12)
+    np.testing.assert_allclose(told.tags.sum(axis=1), 1.0, atol=1e-9)
+    assert told.tags[:, 2].min() > 0.1
+
+
+def test_one_score_far_below_the_others():
+    """The second tag is 900 worse at one token, and the transitions into it 200 better at every other: not lost, but the best."""
+    emissions = np.zeros((9, 2))
+    emissions[0, 1] = -900.0
+    chain = Chain([[0.0, -300.0], [0.0, 0.0]])
+    told = crf.posterior(emissions + [[0.0, 200.0]] * 9, [0, 9], chain)
+    assert told.log_partition[0] == pytest.approx(crf.log_partition(emissions + [[0.0, 200.0]] * 9, [0, 9], chain)[0])
+    np.testing.assert_allclose(told.tags.sum(axis=1), 1.0, atol=1e-9)

@@ -276,3 +276,24 @@ def test_toy_sets_need_context():
         assert tag.headline(targets, tag.most_frequent(*make(seed=1), inputs)) < most
         assert tag.headline(targets, targets) == 1
         assert make(seed=2, rows=200) == (inputs, targets)
+
+
+def test_reliability_counts_tokens_that_were_answered_as_spans():
+    classes = np.array(["B-LOC", "E-LOC", "O", "S-LOC"])
+    targets = [["B-LOC", "I-LOC", "O"], ["O", "B-LOC"], []]
+    answers = [["B-LOC", "I-LOC", "O"], ["B-LOC", "O"], []]
+    marginals = [np.full((3, 4), 0.1), np.full((2, 4), 0.1), np.zeros((0, 4))]
+    marginals[0][0, 0], marginals[0][1, 1], marginals[1][0, 3] = 0.9, 0.5, 0.5  # of B-, E- and S-LOC, as was learned
+    error, bins = tag.reliability(targets, answers, marginals, classes, "bioes")
+    assert [(round(bin["confidence"], 9), bin["accuracy"], bin["count"]) for bin in bins] == [
+        (0.5, 0.5, 2),
+        (0.9, 1.0, 1),
+    ]
+    assert error.value == pytest.approx((0 * 2 + 0.1 * 1) / 3)
+    assert error.low <= error.value <= error.high
+    _, bins = tag.reliability(targets, [["O"] * 3, ["O"] * 2, []], marginals, classes, "bioes")
+    assert sum(bin["count"] for bin in bins) == 5  # no span was answered: all tokens
+    speech, _ = tag.reliability(
+        [["N", "V"]], [["N", "N"]], [np.array([[0.75, 0.25], [0.75, 0.25]])], np.array(["N", "V"]), "none"
+    )
+    assert speech.value == pytest.approx(0.25)

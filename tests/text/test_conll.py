@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from erya.text import conll
 from erya.text.conll import Layout, notes_on, sentences
 from erya.text.files import lines
 from erya.text.readers import Row, texts
@@ -105,7 +106,8 @@ def test_one_column_is_enough_where_no_tags_are_asked_for():
     assert pairs("a\nb\n\n") == [(1, "bad-conll")]
 
 
-def test_a_sentence_without_end_and_one_of_ten_thousand_tokens():
+def test_a_sentence_without_end_and_one_of_ten_thousand_tokens(monkeypatch):
     assert len(pairs("a O\n" * 10_000)[0][0]) == 10_000
-    found = read("a O\n" * 100_001)
+    monkeypatch.setattr(conll, "SENTENCE_LINES", 1000)
+    found = read("a O\n" * 1001)
     assert [item.code for item in found if not isinstance(item, Row)] == ["bad-conll"]

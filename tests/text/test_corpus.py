@@ -59,6 +59,7 @@ def seen_in(encoded):
 @settings(max_examples=300)
 @given(texts=st.lists(TEXTS, max_size=4), threads=st.integers(1, 3))
 @example(texts=[ODD, ODD.upper()], threads=2)
+@example(texts=["Σ"], threads=1)
 def test_texts_give_what_the_tokenizer_gives(tokenizer, texts, threads):
     texts = [*texts, "word"]
     found = encode(texts, tokenizer=tokenizer, min_count=1, threads=threads, _limits=TINY)

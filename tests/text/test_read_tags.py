@@ -91,10 +91,22 @@ def test_bad_sentences_stop_or_are_skipped_and_counted(write):
     assert (reading.rows_in, reading.used, reading.rejected) == (3, 2, 1)
 
 
-@pytest.mark.parametrize("content", ["", "\n\n", "-DOCSTART- O\n\n"])
-def test_nothing_to_read(write, content):
-    with pytest.raises(DataError):
-        tags(write("a.conll", content))
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("a.conll", "", "empty-file"),
+        ("a.conll", "\n \n", "no-rows"),
+        ("a.conll", "-DOCSTART- O\n\n", "no-rows"),
+        ("a.jsonl", "\n", "no-rows"),
+        ("a.conll", bytes(range(256)) * 9, "not-text"),
+        ("a.json", '[{"text": "in Rome", "spans": [[3, 7, "LOC"]]}]', "json-array"),
+    ],
+)
+def test_nothing_to_read(write, name, content, code):
+    with pytest.raises(DataError) as caught:
+        tags(write(name, content))
+    assert caught.value.code == code
+    assert "header" not in str(caught.value)
 
 
 def test_one_tag_is_nothing_to_learn(write):
@@ -124,6 +136,9 @@ FORMS = [
         "relations": [],
     },
     {"annotations": [{"start": 1, "end": 3, "type": "LOC"}, {"begin": 4, "end": 5, "labels": "", "label": ["X"]}]},
+    {"entities": [], "label": [[1, 3, "LOC"], [4, 5, "X"]], "Comments": []},  # the one that says something
+    {"label": {"X": {"🦄": [[4, 4]]}, "LOC": {"𠀀京": [[1, 2]]}}},  # CLUENER: ends are included
+    {"label": {"LOC": {"𠀀京": [[1, 3]]}, "X": {"🦄": [[4, 5]]}, "Y": {}}},  # or not: the words tell
 ]
 
 
@@ -152,13 +167,20 @@ def test_tokens_with_tags(write):
         ({"text": "Ada Lovelace", "spans": [[0, 12, "PER"], [4, 12, "X"]]}, "spans-overlap", "PER 0:12.*X 4:12"),
         ({"text": "Ada", "spans": [[0, 4, "PER"]]}, "span-outside", "PER 0:4.*3 characters"),
         ({"text": "Ada", "spans": [[-1, 2, "PER"]]}, "span-outside", "-1:2"),
-        ({"text": "Ada", "spans": [["0", 2, "PER"]]}, "not-a-span", "no span"),
+        ({"text": "Ada", "spans": [["0", 2, "PER"]]}, "not-a-span", "whole numbers"),
+        ({"text": "Ada", "spans": [[2, 2, "PER"]]}, "span-empty", "PER 2:2"),
+        ({"text": "Ada", "label": {"PER": {"Ada": [[1, 3]]}}}, "span-differs", "PER .1, 3. is 'da', not 'Ada'"),
+        ({"text": "Ada", "label": {"PER": {"Ada": [[-3, 2]]}}}, "span-differs", "not 'Ada'"),
+        ({"text": "Ada", "label": {"PER": [[0, 2]]}}, "not-a-span", "words: "),
+        ({"text": "Ada", "label": {"PER": {"Ada": [[0, 2.0]]}}}, "not-a-span", "words: "),
+        ({"text": "Ada B", "label": {"A": {"Ada": [[0, 2]]}, "B": {"a B": [[2, 4]]}}}, "spans-overlap", "A 0:3.*B 2:5"),
         ({"text": "Ada", "spans": "PER"}, "no-spans", "spans"),
         ({"text": "Ada"}, "no-spans", "spans"),
         ({"spans": []}, "empty-text", "text"),
-        ({"tokens": ["a", "b"], "tags": ["O"]}, "lengths-differ", "2 tokens but 1"),
+        ({"tokens": ["a", "b"], "tags": ["O"]}, "lengths-differ", r"2 tokens but 1 tag\)"),
         ({"tokens": ["a", ""], "tags": ["O", "O"]}, "not-tokens", "words"),
-        ({"tokens": ["a"], "tags": [0]}, "no-tags", "tags"),
+        ({"tokens": ["a"], "tags": [0]}, "no-tags", "names"),
+        ({"tokens": ["a"], "tags": "O"}, "no-tags", "no list"),
     ],
 )
 def test_impossible_rows_are_refused_with_their_place(write, row, code, told):
@@ -216,7 +238,17 @@ def test_brat_refusals(write, line, code):
     with pytest.raises(DataError) as caught:
         tags(path)
     assert caught.value.code == code
-    assert caught.value.where.startswith("x.ann:")
+    assert caught.value.where.startswith("x.ann:2" if code != "spans-overlap" else "x.ann:1")
+
+
+def test_a_span_that_tags_cannot_say_takes_its_sentence_with_it(write):
+    write("x.txt", "left and right\nlobe of it\n\nAda met Bob\n")
+    path = write("x.ann", "T1\tPART 0 4;15 19\tleft lobe\nT2\tPER 27 30\tAda\n")
+    data = tags(path, bad_rows="skip")
+    assert data.train.inputs == [("Ada", "met", "Bob")]
+    (reject,) = data.reading.rejects
+    assert (reject.code, reject.line) == ("span-in-pieces", 1)
+    assert reject.raw == "left and right\nlobe of it"
 
 
 # ---- the rest --------------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ VERB_FILES = (
     "compare",
     "train",
     "tune",
+    "curve",
     "check",
     "evaluate",
     "errors",

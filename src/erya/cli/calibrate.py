@@ -99,6 +99,18 @@ def calibrate(
     if page is not None:
         check_output(Path(page), PAGE, [model, data, out])
     loaded, content = opened(model)
+    if loaded.task() == "tag":
+        raise UsageError(
+            "other-task",
+            say(
+                f"{loaded.id} answers whole sequences, which no calibration of its tokens' probabilities would change",
+                f"{loaded.id} 回答的是整条标签序列，校准各词的概率不会改变回答",
+            ),
+            help=say(
+                f"how far they can be believed: erya show {shown_path(model)} reliability {shown_path(data)}",
+                f"这些概率有多可信：erya show {shown_path(model)} reliability {shown_path(data)}",
+            ),
+        )
     if loaded.task() != "classify":
         raise UsageError(
             "other-task",

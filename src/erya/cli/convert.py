@@ -1,6 +1,6 @@
 """``convert``: word vectors between model files and other programs' formats, and into smaller files.
 
-Classifiers: ``convert_classifier.py``; language models: ``convert_language_model.py``.
+Classifiers and taggers: ``convert_classifier.py``; language models: ``convert_language_model.py``.
 """
 
 from __future__ import annotations
@@ -117,8 +117,9 @@ def convert(
 ) -> None:
     """Read a model and write it anew."""
     asked = {"--from": came, "--limit": limit, "--bad-utf8": bad_utf8}
-    if convert_classifier.is_classifier(source):
-        convert_classifier.convert(manner, source, target, to, asked)
+    task = convert_classifier.task_of(source)
+    if task in convert_classifier.FORMATS:
+        convert_classifier.convert(manner, str(task), source, target, to, asked)
         return
     if convert_language_model.is_language_model(source):
         convert_language_model.convert(manner, source, target, to, asked)

@@ -156,7 +156,12 @@ def _of_model(source: str, data: str | None, columns: Columns) -> dict[str, Any]
         )
     model, content = opened(source)
     if model.task() != "classify" or not hasattr(model, "predict_proba"):
-        raise UsageError("not-scorable", say(f"{model.id} gives no probabilities", f"{model.id} 不给出概率"))
+        others = f"erya compare {quoted(data)} {quoted(source)}"
+        raise UsageError(
+            "not-scorable",
+            say(f"{model.id} is no classifier", f"{model.id} 不是分类模型"),
+            help=f"{others} {model.task()} --task {model.task()} -o report.html",
+        )
     how = how_to_read(data, "classify", columns, None)
     how["read"]["check"] = False
     dataset = runs.read_rows(how)

@@ -158,7 +158,7 @@ def show(
             tuple(word.strip() for word in (words or "").split(",") if word.strip()),
         )
         _show_words(model, loaded, content, inputs, wish, out, manner)
-    elif len(inputs) > 1 and inputs[0].casefold() == "reliability" and loaded.task() == "classify":
+    elif len(inputs) > 1 and inputs[0].casefold() == "reliability" and loaded.task() in ("classify", "tag"):
         _show_reliability(model, loaded, content, inputs[1:], columns, out, manner)
     elif len(inputs) > 1 and inputs[0].casefold() == "uncertain" and loaded.task() == "tag":
         from erya.cli import tag_uncertain
@@ -196,7 +196,7 @@ def _show_reliability(
 
     trace, document = reliability.picture(path, model, content, data, columns)
     _present(trace, out, manner, document)
-    if model.id != "classify/calibrated":
+    if model.task() == "classify" and model.id != "classify/calibrated":
         manner.next(f"erya calibrate {shown_path(path)} DEV -o calibrated.erya")
 
 
@@ -285,7 +285,7 @@ def _overview(path: str, model: Any, content: Any, manner: Manner) -> None:
         output.write(f"  {name}  " + output.styled(say("array ", "数组 ") + "×".join(map(str, shape)), "dim"))
     if content is not None:
         output.write("  card  curve  " + output.styled(say("without a text", "不需要文本"), "dim"))
-    if model.task() == "classify":
+    if model.task() == "classify" or hasattr(model, "predict_marginals"):
         output.write("  reliability DATA  " + output.styled(say("labelled rows", "带标签的数据"), "dim"))
     if hasattr(model, "predict_marginals"):
         output.write("  uncertain FILE  " + output.styled(say("sentences to label next", "接下来该标的句子"), "dim"))

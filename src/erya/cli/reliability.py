@@ -1,4 +1,4 @@
-"""``show m.erya reliability DATA``: how often a classifier is right when it is this sure, with what the rows can tell of it."""
+"""``show m.erya reliability DATA``: how often a classifier, or a tagger at a token, is right when it is this sure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NORMAL = 1.959964  # of a 95 % interval
 def picture(
     path: str, model: Any, content: Content | None, data: list[str], columns: Columns
 ) -> tuple[Trace, dict[str, Any]]:
-    """The reliability plot of a classifier on labelled rows, and its document.
+    """The reliability plot of a classifier or a tagger on labelled rows, and its document.
 
     Args:
         path: the model file.
@@ -32,7 +32,7 @@ def picture(
         columns: how to read it.
 
     Raises:
-        UsageError: not one data set.
+        UsageError: not one data set, or a model without probabilities.
         DataError: it cannot be read, or has no labels.
     """
     if len(data) != 1:
@@ -43,17 +43,25 @@ def picture(
         )
     from erya import runs
 
-    how = how_to_read(data[0], "classify", columns, None)
+    task = model.task()
+    if not hasattr(model, "predict_marginals" if task == "tag" else "predict_proba"):
+        raise UsageError(
+            "no-probabilities",
+            say(f"{model.id} has no probabilities", f"{model.id} 没有概率"),
+            help=f"erya evaluate {shown_path(path)} {shown_path(data[0])}",
+        )
+    how = how_to_read(data[0], task, columns, None)
     how["read"]["check"] = False
     dataset = runs.read_rows(how)
     name, part = scored_part(dataset, content.training if content is not None else {})
-    error, bins = _measured(model, part)
+    error, bins = _of_tokens(model, part) if task == "tag" else _measured(model, part)
     document = {
         "schema": "erya.reliability/1",
         "model": model.id,
         "path": path,
         "data": {**data_facts(dataset), "part": name},
         "rows": len(part),
+        **({"tokens": sum(bin["count"] for bin in bins)} if task == "tag" else {}),
         "calibration_error": error,
         "bins": bins,
     }
@@ -80,6 +88,21 @@ def _measured(model: Any, part: Any) -> tuple[dict[str, float], list[dict[str, f
     return error.to_plain(), bins
 
 
+def _of_tokens(model: Any, part: Any) -> tuple[dict[str, float], list[dict[str, float]]]:
+    """The same for a tagger: of the tokens that it answered as part of a span, or of all where tags tell no spans."""
+    from erya.tasks import tag
+
+    answers, marginals = [], []
+    for start in range(0, len(part), CHUNK):
+        some = part.inputs[start : start + CHUNK]
+        answers += model.predict(some)
+        marginals += model.predict_marginals(some)
+    error, bins = tag.reliability(part.targets, answers, marginals, model.classes_, model.scheme_)
+    for bin in bins:
+        bin["low"], bin["high"] = wilson(bin["accuracy"], int(bin["count"]))
+    return error.to_plain(), bins
+
+
 def wilson(share: float, count: int) -> tuple[float, float]:
     """The 95 % interval of a share of ``count`` trials (Wilson 1927), which stays within 0 and 1 however few they are."""
     square = NORMAL * NORMAL
@@ -91,9 +114,15 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 def _drawn(id: str, path: str, document: dict[str, Any]) -> Trace:
     bins, error = document["bins"], document["calibration_error"]
     sure = [bin["confidence"] for bin in bins]
+    count = document.get("tokens", document["rows"])
+    counted = (
+        (f"{count:,} tokens tagged", f"{count:,} 个标出的词")
+        if "tokens" in document
+        else (f"{count:,} rows", f"{count:,} 行")
+    )
     off = say(
-        f"calibration error {error['value']:.4f} [{error['low']:.4f}, {error['high']:.4f}], {document['rows']:,} rows",
-        f"校准误差 {error['value']:.4f} [{error['low']:.4f}, {error['high']:.4f}]，{document['rows']:,} 行",
+        f"calibration error {error['value']:.4f} [{error['low']:.4f}, {error['high']:.4f}], {counted[0]}",
+        f"校准误差 {error['value']:.4f} [{error['low']:.4f}, {error['high']:.4f}]，{counted[1]}",
     )
     title = say("How often it is right (up) when it is this sure (across)", "把握（横轴）与实际正确率（纵轴）")
     series = {
@@ -102,7 +131,8 @@ def _drawn(id: str, path: str, document: dict[str, Any]) -> Trace:
         say("at least", "区间下限"): [bin["low"] for bin in bins],
         say("at most", "区间上限"): [bin["high"] for bin in bins],
     }
-    head = [say("sure", "把握"), say("right", "正确率"), say("95 % interval", "95% 区间"), say("rows", "行数")]
+    last = say("tokens", "词数") if "tokens" in document else say("rows", "行数")
+    head = [say("sure", "把握"), say("right", "正确率"), say("95 % interval", "95% 区间"), last]
     rows = [
         [
             round(bin["confidence"], 3),

@@ -65,6 +65,10 @@ def register(app: typer.Typer) -> None:
                 "erya train tag/crf segmented.txt -o seg.erya",
                 say("a segmenter, from words with blanks between them", "分词模型：语料里的词以空格分开"),
             ),
+            (
+                "erya train tag/crf few.conll --unlabelled more.txt -o t.erya",
+                say("few labelled sentences, many without tags", "标注的句子少，未标注的多"),
+            ),
             ("erya train classify/naive_bayes news.csv --tokenizer seg.erya -o m.erya", say("and its use", "再拿来用")),
         ],
         more=say(
@@ -127,6 +131,16 @@ def train(
             panel=training_panel(),
         ),
     ] = None,
+    unlabelled: Annotated[
+        str | None,
+        option(
+            "--unlabelled",
+            "FILE",
+            "taggers: sentences without tags, to learn from the model's own sure answers, too",
+            "序列标注：未标注的句子；模型把自己有把握的标注也拿来学",
+            panel=training_panel(),
+        ),
+    ] = None,
     restart: Annotated[
         bool, option("--restart", "", "throw an unfinished training away", "放弃未完成的训练，重新开始")
     ] = False,
@@ -146,9 +160,9 @@ def train(
         settings.setdefault("seed", parts.seed_number())
     budget_seconds = seconds("--budget", budget)
     catalog.model(model, preset, settings)  # a wrong preset is said before a long file is read
-    inputs = [data, parts.validation, parts.test, fitting.config]
+    inputs = [data, parts.validation, parts.test, fitting.config, unlabelled]
     check_output(Path(out), MODEL_FILE, inputs)
-    how = how_to_read(data, kind.task(), columns, parts)
+    how = {**how_to_read(data, kind.task(), columns, parts), **_unlabelled(kind, unlabelled)}
     if "documents" in kind.parameters():
         how["read"]["documents"] = settings.get("documents", "auto")
     dataset = runs.read_data(how)
@@ -172,6 +186,16 @@ def train(
         built, dataset, out, how=how, budget_seconds=budget_seconds, restart=restart, quiet=manner.quiet
     )
     _show_trained(trained, manner, data, {"data": any_facts(dataset), "rejects": str(rejects) if rejects else None})
+
+
+def _unlabelled(kind: type[Model], path: str | None) -> dict[str, Any]:
+    """The wish to learn from sentences without tags, too. Raises UsageError for a model that cannot."""
+    if path is None:
+        return {}
+    from erya import self_training
+
+    self_training.check_tagger(kind())
+    return {"unlabelled": self_training.wish_of(path)}
 
 
 def check_kind(model: str, dataset: Dataset | Corpus) -> None:
@@ -277,6 +301,8 @@ def _show_trained(trained: Trained, manner: Manner, data: str | None, more: dict
     if trained.baseline:
         line += "   " + _rule(trained)
     output.write(output.fact(say("saved", "已保存"), line))
+    for line in _rounds(trained.self_training):
+        output.write(line)
     if trained.stopped_at_step is not None:
         manner.talk(
             output.fact(
@@ -343,6 +369,22 @@ def _advice(trained: Trained) -> str:
     )
 
 
+def _rounds(taught: dict[str, Any] | None) -> list[str]:
+    """The rounds of a tagger that taught itself, the one that stays marked."""
+    if taught is None:
+        return []
+    head = [say("  round", "  轮"), say("sentences tagged by itself", "自己标注的句子"), say("held-out", "留出集")]
+    rows = [
+        (
+            f"  {one['round']}" + (" *" if one["round"] == taught["best"] else ""),
+            f"{one['kept']:,}",
+            "–" if one["score"] is None else f"{score_name(taught['metric'])} {one['score']:.3f}",
+        )
+        for one in taught["rounds"]
+    ]
+    return output.table(rows, head=head, right=[1, 2])
+
+
 def score_name(name: str) -> str:
     """A score's name in the user's language."""
     return {
@@ -378,4 +420,5 @@ def _document(trained: Trained) -> dict[str, Any]:
         "scores": {name: score.to_plain() for name, score in trained.scores.items()},
         "baseline": baseline_facts(trained.baseline, trained.scores),
         "stopped_at_step": trained.stopped_at_step,
+        **({"self_training": trained.self_training} if trained.self_training is not None else {}),
     }

@@ -115,13 +115,22 @@ def tune(
             panel=training_panel(),
         ),
     ] = None,
+    task: Annotated[
+        str | None,
+        option(
+            "--task",
+            "TASK",
+            "classify or tag; default: that of the models, else classify",
+            "classify 或 tag；默认取模型所属任务，否则 classify",
+        ),
+    ] = None,
     score: Annotated[
         str | None,
         option(
             "--score",
             "NAME",
-            "what ranks trials: accuracy (default), macro_f1, log_loss, …; of several labels micro_f1",
-            "按什么排名：accuracy（默认）、macro_f1、log_loss 等；多标签默认 micro_f1",
+            "what ranks trials: accuracy (default), macro_f1, log_loss, …; of several labels micro_f1, of tags f1",
+            "按什么排名：accuracy（默认）、macro_f1、log_loss 等；多标签默认 micro_f1，序列标注默认 f1",
             panel=training_panel(),
         ),
     ] = None,
@@ -159,7 +168,7 @@ def tune(
     ] = False,
 ) -> None:
     """Search, train the best, judge it, write everything."""
-    from erya import runs, tuning
+    from erya import leaderboard, runs, tuning
 
     data, models = _in_order(data, models or [])
     fitting.use_machine()
@@ -169,8 +178,10 @@ def tune(
     rows = chosen("--refit", refit or "train+dev", ["train+dev", "train"])
     folder = Path(out or FOLDER)
     _check_folder(folder)
-    settings = _settings(models, fitting)
-    dataset = runs.read_rows(how_to_read(data, "classify", columns, parts))
+    wanted = task or leaderboard.task_of(models)
+    _check_task(wanted)
+    settings = _settings(models, fitting, wanted)
+    dataset = runs.read_rows(how_to_read(data, wanted, columns, parts))
     if dataset.dev is None:
         raise DataError(
             "no-validation", say("there are no validation rows", "没有验证数据"), help="--split 0.8/0.1/0.1"
@@ -180,7 +191,7 @@ def tune(
     write_rejects(dataset.reading, folder, manner, [data, parts.validation, parts.test, fitting.config])
     with Watcher(silent=manner.quiet) as watcher:
         tuned = tuning.tune(
-            models or None,
+            models or [wanted],
             dataset,
             budget=budget_seconds,
             trials=most,
@@ -231,14 +242,26 @@ def _check_folder(folder: Path) -> None:
         )
 
 
-def _settings(models: Sequence[str], fitting: Fitting) -> dict[str, Any]:
+def _check_task(wanted: str) -> None:
+    """Raises UsageError for a task whose settings are not searched."""
+    from erya.tuning import judging
+
+    if wanted not in judging.SEARCHED:
+        raise UsageError(
+            "other-task",
+            say(f"tune searches no settings for the task {wanted}", f"tune 不为 {wanted} 任务搜索设置"),
+            help=" · ".join(f"--task {name}" for name in judging.SEARCHED),
+        )
+
+
+def _settings(models: Sequence[str], fitting: Fitting, task: str) -> dict[str, Any]:
     """Settings by hand, parsed by the first model that has one of that name. Raises UsageError where none has it."""
     from erya import catalog, tasks
 
     pairs = [*(f"{name}={value}" for name, value in settings_in(fitting.config).items()), *fitting.pairs()]
     if not pairs:
         return {}
-    named = [id for id in models if id not in tasks.names()] or catalog.ids("classify")
+    named = [id for id in models if id not in tasks.names()] or catalog.ids(task)
     kinds = [catalog.find(id) for id in named if catalog.card_of(id).installed]
     found: dict[str, Any] = {}
     for pair in pairs:

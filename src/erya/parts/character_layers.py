@@ -36,11 +36,12 @@ def convolved(
     # what a letter says to a filter at each of its k places, once for each letter
     said = torch.einsum("ae,kef->akf", letters, filters).flatten(0, 1)  # (A·k, F)
     around = torch.nn.functional.pad(characters, (span // 2, span // 2))  # (U, W + k − 1)
-    answers = said[around[:, :width] * span]
-    for place in range(1, span):
-        answers = answers + said[around[:, place : place + width] * span + place]
-    outside = torch.arange(width) >= sizes[:, None]  # (U, W)
-    strongest = answers.masked_fill(outside[..., None], -torch.inf).amax(dim=1)  # (U, F)
+    windows = around.unfold(1, span, 1) * span + torch.arange(span)  # (U, W, k)
+    inside = torch.arange(width) < sizes[:, None]  # (U, W)
+    answers = torch.nn.functional.embedding_bag(windows[inside], said, mode="sum")  # (S, F) of S characters in all
+    owners = torch.repeat_interleave(torch.arange(count), sizes)[:, None].expand_as(answers)
+    lowest = answers.new_full((count, answers.shape[1]), -torch.inf)
+    strongest = lowest.scatter_reduce(0, owners, answers, "amax")  # (U, F)
     return torch.tanh(strongest.masked_fill((sizes == 0)[:, None], 0.0) + bias) * (sizes > 0)[:, None]
 
 

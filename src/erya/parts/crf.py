@@ -16,6 +16,7 @@ The numbers are found in float64, whatever comes in.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -237,7 +238,7 @@ def viterbi(emissions: ArrayLike, starts: ArrayLike, chain: Chain) -> tuple[Ints
     paths, found = np.empty(len(scores), np.int64), np.empty(len(bounds) - 1)
     parts = chain.transitions, chain.first, chain.last
     kernels.viterbi(scores, bounds, *parts, reached, back, paths, found)
-    _possible(found)
+    possible(found)
     return paths, found
 
 
@@ -252,7 +253,7 @@ def viterbi_steps(emissions: ArrayLike, chain: Chain) -> tuple[Floats, NDArray[n
     reached, back = np.empty(scores.shape), np.empty(scores.shape, np.int32)
     path, found = np.empty(len(scores), np.int64), np.empty(1)
     kernels.viterbi(scores, bounds, chain.transitions, chain.first, chain.last, reached, back, path, found)
-    _possible(found)
+    possible(found)
     return reached, back, path, float(found[0])
 
 
@@ -359,12 +360,32 @@ def _scaled(scores: Floats, bounds: Ints, chain: Chain, counted: Floats) -> tupl
     tops = np.maximum(scores.max(axis=1, initial=-np.inf), -1e300)  # a row of −inf stays one
     np.exp(scores - tops[:, None], out=shares[:, :count])
     totals, pairs = np.empty(len(bounds) - 1), np.zeros((width, width))
-    kernels.posteriors(shares, bounds, factors, count, counted, totals, pairs)
     sizes = np.diff(bounds)
+    wide = _wide(scores, tops, sizes, chain)
+    kernels.posteriors(shares, bounds, factors, count, np.where(wide, 0.0, counted), totals, pairs)
+    totals[wide] = np.nan
     above = np.concatenate([[0.0], np.cumsum(tops)])
     totals += np.where(sizes > 0, above[bounds[1:]] - above[bounds[:-1]] + heights[0] + (sizes - 1) * heights[1], 0.0)
     steps = pairs[:count, :count] * factors[:count, :count]
     return np.ascontiguousarray(shares[:, :count]), steps, totals
+
+
+def _wide(scores: Floats, tops: Floats, sizes: Ints, chain: Chain) -> NDArray[np.bool_]:
+    """(N,) sentences with scores so far below the best one that their factors may be lost. What ``bent_to`` forbids is not meant."""
+    if any(_far(part, part.max(initial=-np.inf)).any() for part in (chain.transitions, chain.first, chain.last)):
+        return np.ones(len(sizes), dtype=bool)
+    found = np.zeros(len(sizes), dtype=bool)
+    lost = _far(scores, tops[:, None])
+    if lost.any():
+        found[np.repeat(np.arange(len(sizes)), sizes)[lost.any(axis=1)]] = True
+    return found
+
+
+def _far(scores: Floats, top: Any) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):  # a row of −inf
+        below = top - scores
+    far: NDArray[np.bool_] = (below > kernels.WIDEST) & (below < -FORBIDDEN / 2)
+    return far
 
 
 def _mean(shares: Floats, scores: Floats) -> float:
@@ -372,7 +393,8 @@ def _mean(shares: Floats, scores: Floats) -> float:
     return float(np.where(shares > 0, shares * np.where(np.isfinite(scores), scores, 0.0), 0.0).sum())
 
 
-def _possible(scores: Floats) -> None:
+def possible(scores: Floats) -> None:
+    """Raise a DataError where a sentence's score (N,) is that of no path at all."""
     lost = np.flatnonzero(~(scores > -np.inf))
     if len(lost):
         raise _impossible(int(lost[0]))

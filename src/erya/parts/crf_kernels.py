@@ -230,6 +230,8 @@ def _merge(
 
 # ---- scaled probabilities -------------------------------------------------------------------------------------------
 
+WIDEST = 340.0  # of a score below the best one: two such factors, multiplied, are still far from the least of float64
+EVEN = 1e-6  # by how much the marginals of a token may sum up to something else than 1
 LANES = 8  # scaled rows are as wide as the next multiple of this: whole vector registers, no remainders
 _LOG2E, _LN2_HIGH, _LN2_LOW = 1.4426950408889634, 0.6931471803691238, 1.9082149292705877e-10
 _ROUND = 6755399441055744.0  # 1.5 · 2^52: added and taken away again, it leaves the nearest whole number
@@ -276,6 +278,7 @@ def scaled(
     scales: Floats,
     weight: float,
     pairs: Floats,
+    met: Floats,
 ) -> float:
     """Forward and backward over one sentence, all scores as factors instead of logarithms.
 
@@ -294,9 +297,12 @@ def scaled(
         scales: (T,), scratch.
         weight: how often the sentence counts in ``pairs``.
         pairs: (W, W): added to, marginals of neighbours' tags without the factor ``steps``.
+        met: (W, W), scratch.
 
     Returns:
-        The log partition; NaN where the numbers left their range, and then ``pairs`` is as it was.
+        The log partition; NaN where the numbers left their range, and then ``pairs`` is as it was. That may be so although no sum is
+        small: a way that has become 0 may be the only one that ends well. Backwards it is met again, and the marginals of the
+        first token are no longer shares of 1.
     """
     width, size = shares.shape[1], high - low
     logarithm, product = 0.0, 1.0
@@ -333,7 +339,9 @@ def scaled(
     found = total(sums)
     if not SMALLEST < found < 1 / SMALLEST:
         return np.nan
-    _backwards(shares, low, size, turned, ends, count, ways, scales, 1.0 / found, weight, pairs)
+    _backwards(shares, low, size, turned, ends, count, ways, scales, 1.0 / found, weight, met)
+    if not _even(shares, low, count, met, pairs):
+        return np.nan
     return float(logarithm + np.log(product) + np.log(found))
 
 
@@ -351,12 +359,15 @@ def _backwards(
     weight: float,
     pairs: Floats,
 ) -> None:
-    """The second half of ``scaled``.
+    """The second half of ``scaled``; ``pairs`` is written.
 
     In the last rows of ``ways``: what comes after a token, by its tag; the same with the token's own share.
     """
     width, come = shares.shape[1], len(ways) - 2
     read = come + 1
+    for tag in range(count):
+        for column in range(0, width, 8):
+            store(pairs, tag, column, spread(0.0))
     for column in range(0, width, 8):
         store(ways, come, column, times(load(ends, 1, column), spread(ending)))
     for step in range(size - 1, -1, -1):
@@ -378,6 +389,20 @@ def _backwards(
             for tag in range(count):
                 share = spread(ways[step - 1, tag] * weight)
                 store(pairs, tag, column, fma(share, now, load(pairs, tag, column)))
+
+
+@kernel
+def _even(shares: Floats, low: int, count: int, met: Floats, pairs: Floats) -> bool:
+    """Whether the marginals of a sentence's first token are shares of 1; if so, ``met`` is added to ``pairs``."""
+    width, sums = shares.shape[1], spread(0.0)
+    for column in range(0, width, 8):
+        sums = plus(sums, load(shares, low, column))
+    if not abs(total(sums) - 1.0) < EVEN:
+        return False
+    for tag in range(count):
+        for column in range(0, width, 8):
+            store(pairs, tag, column, plus(load(pairs, tag, column), load(met, tag, column)))
+    return True
 
 
 @kernel
@@ -405,13 +430,13 @@ def posteriors(
     for sentence in range(len(starts) - 1):
         longest = max(longest, starts[sentence + 1] - starts[sentence])
     steps, turned, ends = factors[:width], factors[width : 2 * width], factors[2 * width :]
-    ways, scales = np.zeros((longest + 2, width)), np.zeros(longest)
+    ways, scales, met = np.zeros((longest + 2, width)), np.zeros(longest), np.zeros((width, width))
     for sentence in range(len(starts) - 1):
         low, high = starts[sentence], starts[sentence + 1]
         totals[sentence] = 0.0
         if low < high:
             totals[sentence] = scaled(
-                shares, low, high, steps, turned, ends, count, ways, scales, weights[sentence], pairs
+                shares, low, high, steps, turned, ends, count, ways, scales, weights[sentence], pairs, met
             )
 
 

@@ -303,4 +303,4 @@ def _mean(shares: Tensor, scores: Tensor) -> Tensor:
 
 def _possible(scores: Tensor) -> None:
     """Raises DataError where a sentence has a score of −inf or NaN."""
-    crf._possible(scores.detach().cpu().numpy())
+    crf.possible(scores.detach().cpu().numpy())

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from erya.kernel_cache import kernel
+from erya.parts.simd_double import EIGHT, narrowed, plus, spread, widened
 
 Weights = NDArray[np.float32]
 Rows = NDArray[np.int32]
@@ -28,16 +29,15 @@ def unit_sums(weights: Weights, unit_rows: Rows, bounds: Ints, low: int, high: i
         high: the type after the last.
         sums: (O, T, W), written.
     """
-    width = weights.shape[1]
+    width, known = weights.shape[1], sums.shape[1]
+    flat = sums.reshape(len(sums) * known, width)
     for kind in range(low, high):
         for place in range(len(bounds) - 1):
-            for column in range(width):
-                sums[place, kind, column] = 0
-            for template in range(bounds[place], bounds[place + 1]):
-                row = unit_rows[kind, template]
-                if row:
-                    for column in range(width):
-                        sums[place, kind, column] += weights[row, column]
+            for column in range(0, width, EIGHT):
+                here = spread(0.0)
+                for template in range(bounds[place], bounds[place + 1]):
+                    here = plus(here, widened(weights, unit_rows[kind, template], column))
+                narrowed(flat, place * known + kind, column, here)
 
 
 @kernel

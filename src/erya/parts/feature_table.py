@@ -88,6 +88,9 @@ class FeatureTable:
         self.bits: int | None = None
         self.rows = 1
         self.tables: list[Rows] = []  # value → row, of each single template
+        self._tables_in_one: tuple[Rows, Ints] | None = (
+            None  # all of them, and where each begins; not before they are all there
+        )
         self.keys: list[Ints] = []  # of each joint template: sorted; the rows follow one another from …
         self.bases: list[int] = []  # … here
 
@@ -194,13 +197,18 @@ class FeatureTable:
         return self._unit_rows(self.values)
 
     def _unit_rows(self, values: Ints) -> Rows:
-        found = np.zeros((len(values), len(self.single)), dtype=np.int32)
-        for number, (_, function) in enumerate(self.single):
-            seen = values[:, self.looker.functions.index(function)]
-            if self.bits is not None:
-                found[:, number] = np.where(seen >= 0, self._hashed(number, [seen]), 0)
-            else:
-                found[:, number] = np.where(seen >= 0, self.tables[number][np.maximum(seen, 0)], 0)
+        if not self.single:
+            return np.zeros((len(values), 0), dtype=np.int32)
+        seen = values[:, [self.looker.functions.index(function) for _, function in self.single]]
+        if self.bits is None:
+            if self._tables_in_one is None:
+                ends = np.cumsum([0, *(len(rows) for rows in self.tables)])
+                self._tables_in_one = np.concatenate(self.tables), ends[:-1]
+            rows, begins = self._tables_in_one
+            return np.asarray(np.where(seen >= 0, rows[begins + np.maximum(seen, 0)], 0), dtype=np.int32)
+        found = np.zeros(seen.shape, dtype=np.int32)
+        for number in range(len(self.single)):
+            found[:, number] = np.where(seen[:, number] >= 0, self._hashed(number, [seen[:, number]]), 0)
         return found
 
     def _none(self) -> Rows:

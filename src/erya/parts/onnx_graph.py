@@ -93,14 +93,14 @@ class Graph:
             self._numbers[value] = self.constant(f"number_{len(self._numbers)}", np.array(value, dtype=np.float32))
         return self._numbers[value]
 
-    def asked(self, name: str, axis: str) -> str:
+    def asked(self, name: str, *axes: str) -> str:
         """One more input (B, …) of whole numbers, see ``onnx_inputs.py``; gives its name.
 
         Args:
             name: of the input.
-            axis: what its second axis counts.
+            axes: what its axes behind the first one count.
         """
-        self._inputs[name] = ["texts", axis]
+        self._inputs[name] = ["texts", *axes]
         return name
 
     # ---- steps ------------------------------------------------------------------------------------------------
@@ -143,20 +143,27 @@ class Graph:
 
     def model(self, logits: str, classes: int, several: bool, metadata: dict[str, str]) -> bytes:
         """The whole file: inputs ``ids``, ``lengths`` and what was ``asked``; outputs ``logits`` and ``probabilities`` (B, C)."""
+        shares = self.add("Sigmoid", logits) if several else self.add("Softmax", logits, axis=1)
+        axes: list[str | int] = ["texts", classes]
+        return self.file({"logits": (logits, axes), "probabilities": (shares, axes)}, metadata)
+
+    def file(self, outputs: dict[str, tuple[str, list[str | int]]], metadata: dict[str, str]) -> bytes:
+        """The whole file.
+
+        Args:
+            outputs: by name, which values these are, float32, and their axes: a number, or what an axis counts.
+            metadata: what it says of itself.
+        """
         import onnx
         from onnx import TensorProto, helper
 
-        self._nodes.append(helper.make_node("Identity", [logits], ["logits"]))
-        if several:
-            self._nodes.append(helper.make_node("Sigmoid", ["logits"], ["probabilities"]))
-        else:
-            self._nodes.append(helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1))
+        self._nodes += [helper.make_node("Identity", [values], [name]) for name, (values, _) in outputs.items()]
         told = helper.make_tensor_value_info
         graph = helper.make_graph(
             self._nodes,
             "erya",
             [told(name, TensorProto.INT64, axes) for name, axes in self._inputs.items()],
-            [told(name, TensorProto.FLOAT, ["texts", classes]) for name in ("logits", "probabilities")],
+            [told(name, TensorProto.FLOAT, axes) for name, (_, axes) in outputs.items()],
             self._constants,
         )
         made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="erya")

@@ -27,6 +27,7 @@ Weights = NDArray[np.float32]
 
 TOKENS_AT_ONCE = 50_000  # when predicting: bounds the memory
 STRONGEST = 15  # features listed in an explanation
+NEAREST = 14  # tags listed there
 
 
 def with_own(
@@ -200,12 +201,13 @@ def explanation(
     ]
     if chosen:
         place = chosen[0][0]
-        best = [through[place, number] - through[place].max() for number in range(len(names))]
+        behind = through[place] - through[place].max()
+        near = [number for number in np.argsort(-behind, kind="stable").tolist() if behind[number] > crf.FORBIDDEN / 2]
         views.append(
             Bars(
                 say(f"best path through each tag at “{sentence[place]}”", f"“{sentence[place]}”处经过各标签的最佳路径"),
-                names,
-                np.maximum(best, -50.0),
+                [names[number] for number in near[:NEAREST]],
+                behind[near[:NEAREST]],
                 say("score behind the best path", "与最佳路径的分差"),
             )
         )

@@ -40,7 +40,13 @@ CHARACTERS = (
     *("word[-2]|word[-1]", "word[-1]|word[0]", "word[0]|word[1]", "word[1]|word[2]", "word[-1]|word[1]"),
     *("kind[-1]", "kind[0]", "kind[1]", "kind[-1]|kind[0]|kind[1]"),
 )
-SETS = {"words": WORDS, "characters": CHARACTERS}
+CHUNKS = (  # of words whose parts of speech nobody says: pairs of neighbours, and their endings
+    *WORDS,
+    *("lower[-1]|lower[0]", "lower[0]|lower[1]"),
+    *("suffix2[-1]", "suffix3[-1]", "suffix2[1]", "suffix3[1]"),
+    *("suffix3[-1]|suffix3[0]", "suffix3[0]|suffix3[1]"),
+)
+SETS = {"words": WORDS, "characters": CHARACTERS, "chunks": CHUNKS}
 
 _TEMPLATE = re.compile(r"([a-z_]+?)([1-9]?)\[([+-]?\d{1,2})\]")
 _RUNS = re.compile(r"(.)\1+")
@@ -124,7 +130,10 @@ def chosen(templates: str | Sequence[str], sentences: Iterable[Sequence[str]]) -
         raise UsageError(
             "unknown-templates",
             say(f"there are no templates called '{quoted(templates)}'", f"没有名为 '{quoted(templates)}' 的模板组"),
-            help=say("auto, words, characters, or a list of templates", "可选 auto、words、characters，或模板列表"),
+            help=say(
+                "auto, words, characters, chunks, or a list of templates",
+                "可选 auto、words、characters、chunks，或模板列表",
+            ),
         )
     return parsed(SETS[templates])
 

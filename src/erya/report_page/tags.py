@@ -14,6 +14,8 @@ from erya.report_page.differences import differences
 from erya.report_page.facts import FULL, Facts, Row, capital, section
 from erya.report_page.tradeoff import tradeoff
 from erya.report_page.verdict import closed_up, ways
+from erya.tasks import tag
+from erya.text.sentences import joined
 
 BAR = 150  # CSS pixels of an interval in the table
 MISTAKES = 12  # sentences in sight
@@ -104,47 +106,61 @@ def _ranking(facts: Facts) -> str:
     ends = [facts.score(row)[end] for row in facts.scored for end in ("low", "high")]
     low, high = plots.padded(ends or [0.0, 1.0], 0.04, 0.01)
     scale = plots.Scale(max(0.0, low), min(1.0, high), 6, BAR - 6)
-    lines = [_line(facts, row, others, scale, len(heads)) for row in facts.rows]
-    lines.append(
-        [
-            Cell(shown(guess(facts.document)), header=True),
-            Cell(percent(facts.majority), "num"),
-            *(Cell(percent(facts.document["baseline"]["scores"].get(name)), "num") for name in others),
-            *[Cell("")] * 5,
-        ]
+    head = "".join(
+        f'<th scope="col"{" class=num" if place > 1 else ""}>{shown(name)}</th>' for place, name in enumerate(heads)
+    )
+    lines = "".join(_line(facts, row, place, others, scale, heads) for place, row in enumerate(facts.rows, 1))
+    rule = [percent(facts.document["baseline"]["scores"].get(name)) for name in others]
+    lines += (
+        f'<tr class="baseline">{_who("", shown(guess(facts.document)))}'
+        f'<td class="accuracy" data-label="{plain(heads[1])}">'
+        f'<span class="value">{percent(facts.majority)}</span></td>'
+        f'{_numbers(rule, heads[2:])}<td colspan="5"></td></tr>'
     )
     lead = say(
         f"Bars show where the true {facts.measure} lies with 95% confidence, from resampled sentences.",
         f"横条表示真实{facts.measure}的 95% 置信区间（对句子重采样）。",
     )
-    return section("ranking", say("Every model, ranked", "全部模型排名"), lead, table(heads, lines, kind="ranking"))
+    body = f'<div class="scroll"><table class="ranking cards"><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+    return section("ranking", say("Every model, ranked", "全部模型排名"), lead, body)
 
 
-def _line(facts: Facts, row: Row, others: list[str], scale: plots.Scale, width: int) -> list[Cell]:
+def _who(place: str, markup: str) -> str:
+    return f'<th scope="row"><div class="model"><span class="place">{place}</span><span class="who">{markup}</span></div></th>'
+
+
+def _numbers(cells: list[str], heads: list[str]) -> str:
+    return "".join(
+        f'<td class="num" data-label="{plain(head)}">{shown(cell)}</td>'
+        for cell, head in zip(cells, heads, strict=False)
+    )
+
+
+def _line(facts: Facts, row: Row, place: int, others: list[str], scale: plots.Scale, heads: list[str]) -> str:
     is_choice = row["model"] == facts.document["advice"]["recommended"]
     chip = f' <span class="chip good">{facts.say("take this", "推荐")}</span>' if is_choice else ""
-    name = Cell(f'{facts.key(row["model"])}{chip} <small class="mono">{data(row["model"])}</small>', header=True)
+    kind = f'<small class="mono">{data(row["model"])}</small>' if row["model"] != facts.names[row["model"]] else ""
+    name = _who(str(place) if row.get("scores") else "–", f"{facts.key(row['model'])}{chip}{kind}")
     if not row.get("scores"):
-        return [name, Cell(data(row.get("error") or "–")), *[Cell("–", "num")] * (width - 2)]
+        return f'<tr class="lost">{name}<td colspan="{len(heads) - 1}">{data(row.get("error") or "–")}</td></tr>'
     score = facts.score(row)
     color = plots.color_of(facts.colors[row["model"]])
     bar = plots.interval_bar(score["low"], score["value"], score["high"], scale, color=color)
     speed = row.get("predictions_per_second")
-    costs = [
+    cells = [
+        *(percent(row["scores"][other]["value"]) if other in row["scores"] else "–" for other in others),
         seconds(row.get("train_seconds")) + (" ◷" if row["status"] == "budget" else ""),
         seconds(row.get("first_answer_seconds")),
         "–" if speed is None else f"{speed:,.0f}",
         size(row.get("model_bytes")),
         size(row.get("peak_rss_bytes")),
     ]
-    return [
-        name,
-        Cell(
-            f'<span class="bar">{bar}</span> <b>{percent(score["value"])}</b> <span class="soft">{_interval(score)}</span>'
-        ),
-        *(Cell(percent(row["scores"][other]["value"]) if other in row["scores"] else "–", "num") for other in others),
-        *(Cell(shown(cost), "num") for cost in costs),
-    ]
+    interval = f"[{100 * score['low']:.1f}, {100 * score['high']:.1f}]"
+    return (
+        f'<tr{" class=choice" if is_choice else ""}>{name}<td class="accuracy" data-label="{plain(heads[1])}">'
+        f'<span class="bar">{bar}</span><br><span class="value">{percent(score["value"])}</span> '
+        f'<span class="soft">{interval}</span></td>{_numbers(cells, heads[2:])}</tr>'
+    )
 
 
 def _chance(facts: Facts) -> str:
@@ -228,22 +244,46 @@ def _sentences(facts: Facts) -> str:
 
 
 def _item(facts: Facts, one: dict[str, Any]) -> str:
-    tokens = one["text"].split(" ")
+    """A sentence with its true spans, and how each model answered it; what is wrong of that is marked."""
     say = facts.say
-    lines = [(say("data", "数据"), one["tags"])]
-    lines += [(facts.names[model], tags) for model, tags in one["answers"].items() if model in facts.names]
+    tokens: list[str] = one.get("tokens") or one["text"].split(" ")
+    given = {model: tags for model, tags in one["answers"].items() if model in facts.names}
+    true, *answered = _pieces(tokens, [one["tags"], *given.values()], facts.document["kinds"])
+    lines = [(say("data", "数据"), true, set(true))]
+    lines += [(facts.names[model], found, set(true)) for model, found in zip(given, answered, strict=True)]
     told = "".join(
-        f'<p class="meta"><span class="soft">{shown(cut(name, 40))}</span> {_marked(tokens, tags)}</p>'
-        for name, tags in lines
+        f'<p class="meta"><span class="soft">{shown(cut(name, 40))}</span> {_marked(found, right)}</p>'
+        for name, found, right in lines
     )
     row = say(f"sentence {one['row']}", f"第 {one['row']} 句")
-    return f'<li><span class="quote" dir="auto">{shown(one["text"])}</span> <span class="soft">{shown(row)}</span>{told}</li>'
+    text = joined(tokens)[0]
+    return f'<li><span class="quote" dir="auto">{shown(text)}</span> <span class="small soft">{shown(row)}</span>{told}</li>'
 
 
-def _marked(tokens: list[str], tags: list[str]) -> str:
-    """The tagged tokens of a sentence with their tags; ``O`` says nothing."""
-    found = [f"{data(token)} <b>{data(name)}</b>" for token, name in zip(tokens, tags, strict=False) if name != "O"]
-    return " · ".join(found) or "–"
+Piece = tuple[int, int, str, str]  # first token, the one behind the last, what they are called, their text
+
+
+def _pieces(tokens: list[str], sequences: list[list[str]], has_spans: Any) -> list[list[Piece]]:
+    """Of each sequence of tags the spans; of tags that tell none the tokens on which the sequences differ."""
+    if has_spans:
+        return [
+            [
+                (first, end, label, joined(tokens[first:end])[0])
+                for first, end, label in tag.token_spans([tags], "iob2")[0]
+            ]
+            for tags in sequences
+        ]
+    apart = [at for at in range(len(tokens)) if len({tags[at] for tags in sequences if at < len(tags)}) > 1]
+    return [[(at, at + 1, tags[at], tokens[at]) for at in apart if at < len(tags)] for tags in sequences]
+
+
+def _marked(found: list[Piece], right: set[Piece]) -> str:
+    """Texts with what they were called."""
+    told = [
+        f"<span{'' if piece in right else ' class=off'}>{data(piece[3])}{f' <b>{data(piece[2])}</b>' if piece[2] else ''}</span>"
+        for piece in found
+    ]
+    return " · ".join(told) or "–"
 
 
 # ---- the end ------------------------------------------------------------------------------------------------------

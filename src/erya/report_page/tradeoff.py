@@ -17,7 +17,9 @@ def tradeoff(facts: Facts) -> str:
     points = [_point(facts, row) for row in rows]
     on_front = scatter.front(points)
     told = _told(facts, rows, points, on_front)
-    axes = (say("texts per second", "每秒文本数"), facts.measure)
+    tags = facts.document.get("task") == "tag"
+    per_second = say("sentences per second", "每秒句数") if tags else say("texts per second", "每秒文本数")
+    axes = (per_second, facts.measure)
     measure = capital(facts.measure)
     title = say(f"{measure}, speed and size of each model", f"各模型的{measure}、速度与大小")
     drawing = plots.responsive(
@@ -26,7 +28,7 @@ def tradeoff(facts: Facts) -> str:
     columns = [
         say("Model", "模型"),
         measure,
-        say("Texts/s", "条/秒"),
+        say("Sentences/s", "句/秒") if tags else say("Texts/s", "条/秒"),
         say("File", "文件"),
         say("On the front", "在前沿上"),
     ]

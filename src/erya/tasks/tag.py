@@ -17,6 +17,7 @@ from erya.tasks._answers import LabelScore
 from erya.tasks._tag_answers import Span, Tagging, answers, token_spans
 from erya.tasks._tag_examples import Examples, examples, sentences, tokenizer_for
 from erya.tasks._tag_raw import RawScore, raw_score, tagged
+from erya.tasks._tag_reliability import reliability
 from erya.tasks._tag_scores import (
     Mistakes,
     TagRun,
@@ -67,6 +68,7 @@ __all__ = [
     "paired_test",
     "per_label",
     "raw_score",
+    "reliability",
     "row_errors",
     "scheme_of",
     "scores",

@@ -2,13 +2,16 @@
 
 What stands in such files beside sentences is left out: ``-DOCSTART-`` lines, comments, and in CoNLL-U the ranges of
 multi-word tokens and the empty nodes of enhanced trees. A sentence with one bad line is rejected whole, at its first line.
+
+Here lines are read one by one; ``conll_blocks.py`` reads usual sentences whole and hands the others over.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from erya.errors import quoted
 from erya.language import say
@@ -16,12 +19,12 @@ from erya.text.dataset import Reject
 from erya.text.readers import RAW, Row, Text, reject_of
 from erya.text.sentences import Offsets
 
-_SENTENCE_LINES = 100_000
+SENTENCE_LINES = 100_000
 _COMMENT = re.compile(r"#\s*[\w:.-]+\s*=|#\s*newdoc|#\s*newpar")
 _TEXT = re.compile(r"#\s*text\s*=\s?(.*)")
 _NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 _BLANKS = re.compile(r"[ \t]+")
-_UNIVERSAL_COLUMNS = 10
+UNIVERSAL_COLUMNS = 10
 
 
 @dataclass(slots=True)
@@ -36,6 +39,7 @@ class Layout:
         blanks: lines whose columns are separated by blanks.
         universal: lines of CoNLL-U.
         unclosed: whether the last sentence had no blank line after it.
+        widths: how many sentences have how many columns.
     """
 
     tokens: int | None = None
@@ -45,6 +49,13 @@ class Layout:
     blanks: int = 0
     universal: int = 0
     unclosed: bool = False
+    widths: Counter[int] = field(default_factory=Counter)
+
+    def saw(self, columns: int, lines: int, *, tabs: bool) -> None:
+        """Account for a sentence of one separator."""
+        self.widths[columns] += 1
+        self.tabs += tabs * lines
+        self.blanks += (not tabs and columns > 1) * lines
 
 
 Tagged = tuple[list[str], list[str], tuple[str, Offsets] | None]
@@ -65,7 +76,7 @@ def sentences(source: Iterator[Text], layout: Layout | None = None) -> Iterator[
             text = told[1] if told else text
         elif line.reject is not None or line.text[0] != "-" or not line.text.startswith("-DOCSTART-"):
             sentence.append(line)
-            if len(sentence) > _SENTENCE_LINES:
+            if len(sentence) > SENTENCE_LINES:
                 yield reject_of("bad-conll", say("a sentence without end", "句子没有结尾"), sentence[0].line, "")
                 sentence, text = [], None
     if sentence:
@@ -90,17 +101,18 @@ def _sentence(lines: list[Text], text: str | None, layout: Layout) -> Row | Reje
         if line.reject is not None:
             bad = line.reject
             return Reject(0, bad.reason, raw[:RAW], bad.code, first.number, bad.byte, summary=bad.summary)
-    found = _plain(raw.split("\n"), layout) if text is None and len(lines) > 1 else None
-    if found is not None:
-        return Row(first.number, first.start, (*found, None), raw)
     rows = [_columns(line.text) for line in lines]
     while len(rows) > 1 and lines[0].text.startswith("#") and len(rows[0][0]) != len(rows[-1][0]):
         lines, rows = lines[1:], rows[1:]  # a comment of no known form
     tokens: list[str] = []
     tags: list[str] = []
     glued: list[bool] = []
+    widths = {len(columns) for columns, _ in rows}
+    if len(widths) > 1 and layout.tags is None and not layout.untagged:
+        return _ragged(lines, [len(columns) for columns, _ in rows], raw)
+    layout.widths[max(widths)] += 1
     for line, (columns, tabs) in zip(lines, rows, strict=True):
-        universal = tabs and len(columns) == _UNIVERSAL_COLUMNS and _NUMBER.fullmatch(columns[0]) is not None
+        universal = tabs and len(columns) == UNIVERSAL_COLUMNS and _NUMBER.fullmatch(columns[0]) is not None
         if universal and not columns[0].isdigit():
             continue
         layout.tabs, layout.blanks = layout.tabs + tabs, layout.blanks + (not tabs and len(columns) > 1)
@@ -116,19 +128,18 @@ def _sentence(lines: list[Text], text: str | None, layout: Layout) -> Row | Reje
     return Row(first.number, first.start, (tokens, tags, _placed(tokens, text, glued)), raw)
 
 
-def _plain(lines: list[str], layout: Layout) -> tuple[list[str], list[str]] | None:
-    """The fast way for what nearly all sentences are: two columns, one separator; None for anything else."""
-    if layout.tokens is not None or layout.tags is not None or lines[0][0] == "#":
-        return None
-    tabs = "\t" in lines[0]
-    rows = [line.split("\t" if tabs else " ") for line in lines]
-    if set(map(len, rows)) != {2}:
-        return None
-    tokens, tags = ([row[place] for row in rows] for place in (0, 1))
-    if "" in tokens or "" in tags or " " in "".join(tags) or (not tabs and any("\t" in line for line in lines)):
-        return None
-    layout.tabs, layout.blanks = layout.tabs + tabs * len(lines), layout.blanks + (not tabs) * len(lines)
-    return tokens, tags
+def _ragged(lines: list[Text], widths: list[int], raw: str) -> Reject:
+    """Which of its columns is a line's last one, and what is between, nobody can know."""
+    usual = min(Counter(widths).items(), key=lambda item: (-item[1], item[0]))[0]
+    place = widths.index(1) if 1 in widths else next(at for at, width in enumerate(widths) if width != usual)
+    if widths[place] == 1:
+        reason = say("a token without a tag", "词后没有标记")
+    else:
+        reason = say(
+            f"{widths[place]} columns where other lines of the sentence have {usual}",
+            f"这一行有 {widths[place]} 列，句中其他行是 {usual} 列",
+        )
+    return reject_of("bad-conll", reason, lines[place].line, raw)
 
 
 def _pair(columns: Sequence[str], universal: bool, layout: Layout) -> tuple[str, str] | str:
@@ -180,6 +191,14 @@ def notes_on(layout: Layout, name: str) -> list[str]:
             say(
                 f"{name}: {layout.blanks:,} lines have their columns separated by blanks, {layout.tabs:,} by tabs; both were read",
                 f"{name}：{layout.blanks:,} 行以空格分列，{layout.tabs:,} 行以制表符分列；两种都已读取",
+            )
+        )
+    if len(layout.widths) > 1 and layout.tags is None:
+        told = ", ".join(f"{count:,} × {width}" for width, count in layout.widths.most_common(4))
+        found.append(
+            say(
+                f"{name}: sentences differ in their number of columns ({told}); the last one was taken for the tag",
+                f"{name}：各句列数不同（{told}），均取最后一列为标签",
             )
         )
     if layout.unclosed:

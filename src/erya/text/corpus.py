@@ -253,10 +253,9 @@ def _chosen(tokenizer: str | Tokenizer, beginning: Any) -> Tokenizer:
         text = beginning()
         han = len(re.findall(f"[{HAN}]", text))
         tokenizer = "chinese_words" if 2 * han > len(re.findall(r"[^\W_]", text)) else "words"
-    made = tokenizers.make(tokenizer)
-    if dataclasses.is_dataclass(made) and not isinstance(made, type) and hasattr(made, "punctuation"):
-        return dataclasses.replace(made, punctuation=False)
-    return made
+    made: Any = tokenizers.make(tokenizer)
+    used: Tokenizer = dataclasses.replace(made, punctuation=False) if hasattr(made, "punctuation") else made
+    return used
 
 
 def _beginning(paths: list[Path]) -> str:

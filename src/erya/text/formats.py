@@ -10,7 +10,7 @@ from pathlib import Path
 
 from erya.errors import DataError, UsageError, nearest, quoted
 from erya.language import say
-from erya.text import conll, readers
+from erya.text import conll, conll_blocks, readers
 from erya.text import encoding as encodings
 from erya.text.dataset import Reject
 from erya.text.delimited import delimited
@@ -130,9 +130,16 @@ def open_rows(
         )
     first = head[found.mark :].decode(found.name, "replace")
     opened.format = _format(source, name, format, first, opened.notes)
-    physical = opened.watched(lines(data, limit=line_limit, start=0 if wide else found.mark))
+    start = 0 if wide else found.mark
+    if opened.format == "conll":
+        wanted = conll.Layout() if layout is None else layout
+        opened.rows = conll_blocks.rows(
+            data, inner, wanted, limit=line_limit, start=start, wide=wide, sample=opened.sample
+        )
+        return opened
+    physical = opened.watched(lines(data, limit=line_limit, start=start))
     decoded = readers.texts(physical, inner, wide=wide, sample=opened.sample)
-    opened.rows = _reader(opened, decoded, first) if opened.format != "conll" else conll.sentences(decoded, layout)
+    opened.rows = _reader(opened, decoded, first)
     return opened
 
 

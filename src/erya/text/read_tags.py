@@ -116,9 +116,10 @@ def read_tagged(
     data = Dataset(parts["train"], parts.get("dev"), parts.get("test"), str(source), "tag", None, columns, reading)
     data.languages = languages(data.train)
     if not unlabelled:
-        _tell_scheme(data)
+        flat = Flat.of(data.train.targets or [])
+        _tell_scheme(data, flat)
         if check:
-            _judge(data)
+            _judge(data, flat)
             judge(data, strict=strict)
     return data
 
@@ -234,7 +235,9 @@ class _Collector:
             rows = self.reading.rows_in - before
             bad = [reject for reject in self.reading.rejects if not reject.harmless]
             if bad and len(bad) == rows:
-                raise stopped(opened, bad, skipping=True)
+                raise _stopped(opened, bad, skipping=True)
+            if not rows and not empty:
+                raise _no_sentences(paths)
             raise nothing(list(paths), rows, empty, self.reading.rejects)
         return part
 
@@ -243,7 +246,7 @@ class _Collector:
         layout = self.wish.layout(path.name) if format == "conll" else conll.Layout()
         opened = open_rows(
             path,
-            format="txt" if format == "segmented" else format,
+            format="txt" if format == "segmented" else None if format == format_of(path) == "jsonl" else format,
             encoding=self.encoding,
             line_limit=self.line_limit,
             layout=layout,
@@ -271,7 +274,7 @@ class _Collector:
             if len(bad) >= MOST_BAD:
                 break
         if bad:
-            raise stopped(opened, bad)
+            raise _stopped(opened, bad)
         reading.notes.extend(conll.notes_on(layout, path.name))
         return opened, number
 
@@ -316,6 +319,28 @@ class _Collector:
             part.targets.append(tuple(tags))
 
 
+def _stopped(opened: Opened, bad: list[Reject], *, skipping: bool = False) -> DataError:
+    """The error for rows that cannot be read, or for a file that is no text at all."""
+    if "\x00" not in bad[0].raw:
+        return stopped(opened, bad, skipping=skipping)
+    return DataError(
+        "not-text",
+        say(f"{opened.name} is no text: it holds NUL bytes", f"{opened.name} 不是文本文件：里面有 NUL 字节"),
+        where=f"{opened.name}:{bad[0].line}   {quoted(bad[0].raw)}",
+        help=f"file {typed(opened.name)}",
+    )
+
+
+def _no_sentences(paths: Sequence[Path]) -> DataError:
+    name = quoted(paths[0].name) if len(paths) == 1 else say(f"{len(paths)} files", f"{len(paths)} 个文件")
+    return DataError(
+        "no-rows",
+        say(f"{name} holds no sentence, only blank lines or comments", f"{name} 里没有句子，只有空行或注释"),
+        where=quoted(paths[0], 200),
+        help=f"head {typed(paths[0])}",
+    )
+
+
 def _sentence(row: Row) -> tuple[Sentence, list[str]]:
     tokens, tags, placed = row.values
     if placed is None:
@@ -329,16 +354,15 @@ def _sentence(row: Row) -> tuple[Sentence, list[str]]:
 _SCHEME_NAMES = {"iob2": "IOB2 (BIO)", "iob1": "IOB1", "bioes": "BIOES", "bmes": "BMES", "bilou": "BILOU"}
 
 
-def _tell_scheme(data: Dataset) -> None:
+def _tell_scheme(data: Dataset, train: Flat) -> None:
     """Note the scheme of the tags, and how many of them are broken."""
-    flat = Flat.of(data.train.targets or [])
-    scheme = detect(flat)
+    scheme = detect(train)
     if scheme == "none":
         data.reading.notes.append(say("tags without spans, as parts of speech", "标签不表示片段（如词性）"))
         return
     data.reading.notes.append(say(f"tags: {_SCHEME_NAMES[scheme]}", f"标注体系：{_SCHEME_NAMES[scheme]}"))
     for name, part in data.parts():
-        flat = Flat.of(part.targets or [])
+        flat = train if part is data.train else Flat.of(part.targets or [])
         wrong = mended(flat, scheme)[1] if detect(flat) != "none" else flat.codes[:0]
         if not len(wrong):
             continue
@@ -355,17 +379,16 @@ def _tell_scheme(data: Dataset) -> None:
         )
 
 
-def _judge(data: Dataset) -> None:
+def _judge(data: Dataset, train: Flat) -> None:
     """Refuse tags from which nothing can be learned.
 
     Raises:
         DataError: ``one-class`` or ``labels-unique``.
     """
-    counts = data.train.label_counts()
-    kinds, given = len(counts), sum(counts.values())
+    kinds, given = len(train.names), len(train.codes)
     source = quoted(data.source, 200)
     if kinds < 2:
-        only = quoted(next(iter(counts), ""), 30)
+        only = quoted(train.names[0] if train.names else "", 30)
         raise DataError(
             "one-class",
             say(f"all {given:,} tokens have the tag '{only}'", f"全部 {given:,} 个词的标签都是“{only}”"),
@@ -379,7 +402,7 @@ def _judge(data: Dataset) -> None:
                 f"{kinds:,} different tags for {given:,} tokens; that is no column of tags",
                 f"{given:,} 个词有 {kinds:,} 种标签，这一列不像是标签",
             ),
-            where=f"{source}   {quoted(', '.join(list(counts)[:3]))}",
+            where=f"{source}   {quoted(', '.join(train.names[:3]))}",
             help=say("name the right column: --tags N", "请指定正确的列：--tags 列号")
             + f"  →  head {typed(data.source)}",
         )

@@ -2,7 +2,8 @@
 
 A JSON row has a text and spans, or tokens and tags. A span is ``[start, end, label]`` or an object with such keys, in
 characters of the text. Doccano: ``{"text": …, "label": [[0, 2, "PER"]]}``, or with relations ``"entities": [{"start_offset":
-…, "end_offset": …, "label": …}]``. brat: lines ``T1<tab>PER 0 5<tab>text`` of an .ann file point into its .txt file.
+…, "end_offset": …, "label": …}]``. CLUENER: ``{"text": …, "label": {"PER": {"Ada": [[0, 2]]}}}``, ends included.
+brat: lines ``T1<tab>PER 0 5<tab>text`` of an .ann file point into its .txt file.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from erya.errors import DataError, quoted
 from erya.language import say
@@ -70,12 +71,17 @@ def sample(row: Row, keys: Keys, tokenizer: Tokenizer, *, tagged: bool = True) -
     sentence = Sentence.cut(values[text], tokenizer.spans(values[text]))
     if not tagged:
         return sentence, None
-    key = keys.of(values, keys.tags, SPAN_KEYS)
-    if key is None or not isinstance(values[key], list):
+    key = next(
+        (key for key in SPAN_KEYS if keys.tags is None and values.get(key)), None
+    )  # the first one that says something
+    key = key or keys.of(values, keys.tags, SPAN_KEYS)
+    if key is None or not isinstance(values[key], list | dict):
         name = quoted(key or keys.tags or "spans")
         return _reject(row, "no-spans", say(f"'{name}' is no list of spans", f"“{name}”不是片段列表"))
     try:
-        return spans_to_tags(sentence, [_span(span) for span in values[key]])
+        told = values[key]
+        found = _by_type(told, sentence.text) if isinstance(told, dict) else [_span(span) for span in told]
+        return spans_to_tags(sentence, found)
     except SpansError as error:
         return _reject(row, error.code, str(error))
 
@@ -87,16 +93,64 @@ def _of_tokens(row: Row, tokens: Any, keys: Keys, tagged: bool) -> Sample | Reje
         return Sentence(tokens), None
     key = keys.of(row.values, keys.tags, TAG_KEYS)
     tags = row.values[key] if key is not None else None
+    name = quoted(key or keys.tags or "tags")
+    if isinstance(tags, list) and tags and all(isinstance(tag, int) for tag in tags):
+        reason = say(f"'{name}' holds numbers; the tags' names are asked for", f"“{name}”里是编号；这里需要标签的名字")
+        return _reject(row, "no-tags", reason)
     if not isinstance(tags, list) or not all(isinstance(tag, str) and tag for tag in tags):
-        name = quoted(key or keys.tags or "tags")
         return _reject(row, "no-tags", say(f"'{name}' is no list of tags", f"“{name}”不是标签列表"))
     if len(tags) != len(tokens):
         return _reject(
             row,
             "lengths-differ",
-            say(f"{len(tokens)} tokens but {len(tags)} tags", f"{len(tokens)} 个词却有 {len(tags)} 个标签"),
+            say(
+                f"{len(tokens)} {_plural('token', len(tokens))} but {len(tags)} {_plural('tag', len(tags))}",
+                f"{len(tokens)} 个词却有 {len(tags)} 个标签",
+            ),
         )
     return Sentence(tokens), tags
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else word + "s"
+
+
+def _by_type(found: dict[str, Any], text: str) -> list[TextSpan]:
+    """Spans as CLUENER writes them: type → the words themselves → places, whose ends are included.
+
+    The words tell whether a place is right, and so do they where somebody wrote ends that are not included.
+
+    Raises:
+        SpansError: another shape, or a place at which other words stand.
+    """
+    spans: list[TextSpan] = []
+    for label, words in found.items():
+        for word, places in words.items() if isinstance(words, dict) else [(None, None)]:
+            if not isinstance(places, list) or not all(map(_is_place, places)):
+                raise SpansError(
+                    "not-a-span",
+                    say(
+                        f"'{quoted(label, 30)}': {quoted(repr(words), 60)} is not of the form {{words: [[start, end]]}}",
+                        f"“{quoted(label, 30)}”：{quoted(repr(words), 60)} 不是 {{词: [[起点, 终点]]}} 的形式",
+                    ),
+                )
+            for start, last in places:
+                end = next((end for end in (last + 1, last) if start >= 0 and text[start:end] == word), None)
+                if end is None:
+                    there = quoted(text[max(0, start) : max(0, last + 1)], 30)
+                    raise SpansError(
+                        "span-differs",
+                        say(
+                            f"{quoted(label, 30)} [{start}, {last}] is '{there}', not '{quoted(word, 30)}'",
+                            f"{quoted(label, 30)} [{start}, {last}] 处是“{there}”，不是“{quoted(word, 30)}”",
+                        ),
+                    )
+                spans.append(TextSpan(start, end, label))
+    return spans
+
+
+def _is_place(place: Any) -> bool:
+    return isinstance(place, list) and len(place) == 2 and all(type(number) is int for number in place)
 
 
 def _span(span: Any) -> Any:
@@ -141,7 +195,7 @@ def brat(
         DataError: a file is not UTF-8, or too large.
     """
     text, notes = _whole(text_path), _whole(notes_path)
-    spans: list[tuple[TextSpan, int]] = []
+    spans: list[Noted] = []
     for number, line in enumerate(notes.split("\n"), 1):
         line = line.rstrip("\r")
         if not line.startswith("T"):
@@ -155,17 +209,27 @@ def brat(
                 _reject(where, "bad-brat", say("no line such as T1⇥PER 0 5⇥text", "不是 T1⇥PER 0 5⇥文本 这样的行")),
             )
             continue
-        span = TextSpan(int(match[3]), int(match[4]), match[2])
-        problem = _brat_problem(span, match[5], match[6], text)
-        if problem is not None:
+        places = [int(place) for place in re.findall(r"\d+", f"{match[3]} {match[4]}{match[5]}")]
+        problem = _brat_problem(TextSpan(places[0], places[1], match[2]), match[5], match[6], text)
+        span = TextSpan(min(places), max(places), match[2])
+        if problem is not None and not span.start < span.end <= len(text):
             yield where, _reject(where, *problem)
         else:
-            spans.append((span, number))
-    spans.sort()
+            spans.append(Noted(span, number, problem))
+    spans.sort(key=lambda one: (one.span, one.line))
     yield from _lines(text, spans, tokenizer)
 
 
+class Noted(NamedTuple):
+    """A span of an .ann file, its line there, and why tags cannot say it: a code and a reason."""
+
+    span: TextSpan
+    line: int
+    problem: tuple[str, str] | None
+
+
 def _brat_problem(span: TextSpan, more: str, told: str | None, text: str) -> tuple[str, str] | None:
+    """Why tags cannot say a span; the sentence that it lies in is then left out whole, since its tags would be wrong."""
     if more:
         return "span-in-pieces", say(
             f"the span {shown(span)} is in several pieces, which tags cannot say",
@@ -184,35 +248,41 @@ def _brat_problem(span: TextSpan, more: str, told: str | None, text: str) -> tup
     return None
 
 
-def _lines(text: str, spans: list[tuple[TextSpan, int]], tokenizer: Tokenizer) -> Iterator[tuple[Row, Sample | Reject]]:
+def _lines(text: str, spans: list[Noted], tokenizer: Tokenizer) -> Iterator[tuple[Row, Sample | Reject]]:
     """Sentences between line ends that no span crosses."""
     place = 0
     start, number = 0, 1
     while start < len(text):
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
-        here: list[tuple[TextSpan, int]] = []
-        while place < len(spans) and spans[place][0].start < end:
+        here: list[Noted] = []
+        while place < len(spans) and spans[place].span.start < end:
             here.append(spans[place])
-            while spans[place][0].end > end:  # the span goes on in the next line
+            while spans[place].span.end > end:  # the span goes on in the next line
                 end = text.find("\n", end + 1)
                 end = len(text) if end < 0 else end
             place += 1
         piece = text[start:end].rstrip("\r")
         if piece.strip():
             row = Row(number, start, None, piece)
-            moved = [TextSpan(span.start - start, span.end - start, span.label) for span, _ in here]
-            try:
-                yield row, spans_to_tags(Sentence.cut(piece, tokenizer.spans(piece)), moved)
-            except SpansError as error:
-                yield (
-                    row,
-                    _reject(
-                        row, error.code, f"{error} ({say('lines', '行')} {', '.join(f'T:{line}' for _, line in here)})"
-                    ),
-                )
+            moved = [TextSpan(one.span.start - start, one.span.end - start, one.span.label) for one in here]
+            lost = next((one for one in here if one.problem is not None), None)
+            if lost is not None and lost.problem is not None:
+                noted = Row(lost.line, 0, None, piece)
+                yield noted, _reject(noted, *lost.problem)
+            else:
+                yield row, _tagged(row, Sentence.cut(piece, tokenizer.spans(piece)), moved, [one.line for one in here])
         number += text.count("\n", start, end + 1)
         start = end + 1
+
+
+def _tagged(row: Row, sentence: Sentence, spans: list[TextSpan], lines: list[int]) -> Sample | Reject:
+    try:
+        return spans_to_tags(sentence, spans)
+    except SpansError as error:
+        noted = Row(lines[0], 0, None, row.raw)
+        told = say(f"lines {', '.join(map(str, lines))}", f"第 {'、'.join(map(str, lines))} 行")
+        return _reject(noted, error.code, f"{error} ({told})")
 
 
 def _whole(path: Path) -> str:

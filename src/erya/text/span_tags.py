@@ -39,10 +39,17 @@ def checked(spans: Iterable[Any], text: str) -> list[TextSpan]:
         text: what they lie in.
 
     Raises:
-        SpansError: no such thing as a span, one outside of the text or of nothing, or two that overlap: both are named.
+        SpansError: no such thing as a span, one outside of the text or of no characters, or two that overlap: both are named.
     """
     found = sorted(_span(span) for span in spans)
     for span in found:
+        if span.end <= span.start:
+            raise SpansError(
+                "span-empty",
+                say(
+                    f"the span {shown(span)} ends where it begins, or before", f"片段 {shown(span)} 的终点不在起点之后"
+                ),
+            )
         if not 0 <= span.start < span.end <= len(text):
             raise SpansError(
                 "span-outside",
@@ -79,8 +86,8 @@ def _span(span: Any) -> TextSpan:
     raise SpansError(
         "not-a-span",
         say(
-            f"{quoted(repr(span), 60)} is no span: (start, end, label)",
-            f"{quoted(repr(span), 60)} 不是片段：应为 (起点, 终点, 标签)",
+            f"{quoted(repr(span), 60)} is no span: (start, end, label), two whole numbers and a name",
+            f"{quoted(repr(span), 60)} 不是片段：应为 (起点, 终点, 标签)，即两个整数和一个名字",
         ),
     )
 

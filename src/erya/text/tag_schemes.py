@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal
 
 import numpy as np
@@ -44,13 +45,15 @@ class Flat:
     @classmethod
     def of(cls, sequences: Iterable[Sequence[Any]]) -> Flat:
         """Tags of each sentence; what is no string becomes one."""
-        places: dict[str, int] = {}
-        codes: list[int] = []
-        starts = [0]
-        for tags in sequences:
-            codes.extend(places.setdefault(str(tag), len(places)) for tag in tags)
-            starts.append(len(codes))
-        return cls(np.array(codes, dtype=np.int64), np.array(starts, dtype=np.int64), list(places))
+        listed = list(sequences)
+        tags: list[Any] = list(chain.from_iterable(listed))
+        if not set(map(type, tags)) <= {str}:
+            tags = list(map(str, tags))
+        places = {name: place for place, name in enumerate(dict.fromkeys(tags))}
+        codes = np.fromiter(map(places.__getitem__, tags), np.int64, len(tags))
+        starts = np.zeros(len(listed) + 1, dtype=np.int64)
+        np.cumsum(np.fromiter(map(len, listed), np.int64, len(listed)), out=starts[1:])
+        return cls(codes, starts, list(places))
 
     def __len__(self) -> int:
         return len(self.starts) - 1

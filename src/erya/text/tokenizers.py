@@ -300,7 +300,9 @@ def word_at_start(data: bytes, start: int) -> tuple[bytes, int]:
     """The word of letters that begins at ``data[start]``, in lower case, and how many bytes it takes there."""
     pattern, size = _patterns("")[1], 256
     while True:
-        text = data[start : start + size].decode("utf-8", "ignore")
+        text = data[start : start + size].decode(
+            "utf-8", "replace"
+        )  # what ends a text there is no UTF-8: it parts words
         match = pattern.match(text)
         assert match is not None
         if match.end() < len(text) - 1 or start + size >= len(data):
@@ -327,7 +329,7 @@ TEXTS_AT_ONCE = 1024  # for tokenizers that are quicker with many
 _TAGGERS = "erya.segmenter"  # opens models, so it stands far above this file and is named here, not imported
 
 
-def make(tokenizer: str | Tokenizer) -> Tokenizer:
+def make(tokenizer: Any) -> Tokenizer:
     """A tokenizer by name; one that is a tokenizer already comes back as it is.
 
     Args:

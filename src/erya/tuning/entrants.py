@@ -17,7 +17,6 @@ from erya.tasks import classify
 REDRAWS = 50  # of settings that were tried already; then the space counts as tried out
 MOVED = 0.5  # how likely a setting near the best is moved
 STEP = 0.2  # of a range: the standard deviation of such a move
-TASK = "classify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def described(space: Mapping[str, Range | Choice]) -> dict[str, Any]:
 
 
 def entrants(
-    models: Sequence[str] | None, kind: classify.Kind, frozen: Mapping[str, Any]
+    models: Sequence[str] | None, kind: classify.Kind, frozen: Mapping[str, Any], task: str = "classify"
 ) -> tuple[list[Entrant], list[dict[str, str]]]:
     """The models of a search in the ladder's order, and those that are left out with the reason.
 
@@ -103,6 +102,7 @@ def entrants(
         models: ids, or the task for all of it; None: all that are installed.
         kind: of the targets.
         frozen: settings by hand, for every model that has one of that name.
+        task: whose models these are.
 
     Raises:
         UsageError: an unknown model, one without a space, one that does not take such targets, where it was named; a setting
@@ -111,10 +111,10 @@ def entrants(
     """
     named = [id for id in models or [] if id not in tasks.names()]
     whole = models is None or not models or len(named) < len(models)
-    ids = list(dict.fromkeys([*(catalog.ids(TASK) if whole else []), *named]))
+    ids = list(dict.fromkeys([*(catalog.ids(task) if whole else []), *named]))
     found, left_out = [], []
     for id in sorted(ids, key=_ladder(ids)):
-        reason = _refusal(id, kind)
+        reason = _refusal(id, kind, task)
         if reason is None:
             found.append(_entrant(id, frozen))
         elif id in named:
@@ -141,13 +141,13 @@ def _ladder(ids: Sequence[str]) -> Any:
     return lambda id: known.index(id) if id in known else len(known)
 
 
-def _refusal(id: str, kind: classify.Kind) -> UsageError | None:
+def _refusal(id: str, kind: classify.Kind, wanted: str) -> UsageError | None:
     """Why a model cannot take part. Raises for one that does not exist."""
     card = catalog.card_of(id)
     task = id.split("/")[0]
-    if task != TASK:
+    if task != wanted:
         return UsageError(
-            "other-task", say(f"'{id}' is no model for the task {TASK}", f"'{id}' 不是 {TASK} 任务的模型")
+            "other-task", say(f"'{id}' is no model for the task {wanted}", f"'{id}' 不是 {wanted} 任务的模型")
         )
     entry = card.tasks[task]
     if not entry.takes(kind):

@@ -10,8 +10,7 @@ from erya.leaderboard import environment
 from erya.parts import explained_variance
 from erya.parts.setting_ranges import Choice
 from erya.run_recipe import name_only
-from erya.tasks import classify
-from erya.trial_rows import RowsTrial
+from erya.tuning import judging
 from erya.tuning.clock import Clock
 from erya.tuning.entrants import Entrant, described
 from erya.tuning.schedule import Attempt, Schedule
@@ -38,7 +37,7 @@ def document(
         "schema": "erya.tune/1",
         "language": language(),
         "task": search.dataset.task,
-        "data": RowsTrial(search.dataset).facts(),
+        "data": judging.trial_of(search.dataset).facts(),
         "score": search.metric,
         "sign": plan.sign,
         "seed": search.seed,
@@ -185,10 +184,10 @@ def mattered(plan: Schedule) -> list[dict[str, Any]]:
 def _test(search: _Search, winner: Judged, default: Judged | None, why_not: str | None) -> dict[str, Any]:
     """Both models on the test rows, and whether their difference is more than luck."""
     targets = search.dataset.test.targets if search.dataset.test else []
-    label, share = classify.majority(search.dataset.train.targets or [], targets or [])
+    task = judging.task_of(search.dataset)
     pair = None
     if default is not None:
-        test = classify.paired_test(targets, winner.answers.predictions, default.answers.predictions, seed=search.seed)
+        test = task.paired_test(targets, winner.answers.predictions, default.answers.predictions, seed=search.seed)
         pair = {
             "difference": test.difference,
             "low": test.low,
@@ -198,19 +197,19 @@ def _test(search: _Search, winner: Judged, default: Judged | None, why_not: str 
         }
     return {
         "rows": len(targets or []),
-        "headline": classify.headline_of(search.dataset.kind),
-        "tuned": _all_scores(targets, winner, search.seed),
-        "default": None if default is None else _all_scores(targets, default, search.seed),
+        "headline": judging.trial_of(search.dataset).columns[0],
+        "tuned": _all_scores(task, targets, winner, search.seed),
+        "default": None if default is None else _all_scores(task, targets, default, search.seed),
         "default_seconds": None if default is None else default.result["train_seconds"],
         "default_stopped_at_step": None if default is None else default.result.get("stopped_at_step"),
         "pair": pair,
         "why_no_pair": why_not,
-        "baseline": {"label": label, "majority": share},
+        "baseline": judging.baseline(search.dataset),
     }
 
 
-def _all_scores(targets: Any, judged: Judged, seed: int) -> dict[str, Any]:
-    return {name: score.to_plain() for name, score in classify.scores(targets, [judged.answers], seed=seed).items()}
+def _all_scores(task: Any, targets: Any, judged: Judged, seed: int) -> dict[str, Any]:
+    return {name: score.to_plain() for name, score in task.scores(targets, [judged.answers], seed=seed).items()}
 
 
 # ---- what goes into the model file ------------------------------------------------------------------------------

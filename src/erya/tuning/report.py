@@ -98,9 +98,10 @@ def _tiles(document: Document, say: Say) -> str:
     test, winner, refit = document["test"], document["winner"], document["refit"]
     headline = test["headline"]
     score, default = test["tuned"][headline], (test["default"] or {}).get(headline)
-    measure = {"accuracy": say("accuracy on test rows", "测试准确率")}.get(
-        headline, say("micro F1 on test rows", "测试微平均 F1")
-    )
+    measure = {
+        "accuracy": say("accuracy on test rows", "测试准确率"),
+        "f1": say("F1 on test sentences", "测试 F1"),
+    }.get(headline, say("micro F1 on test rows", "测试微平均 F1"))
     speed = refit["texts_per_second"]
     beside = say(f"defaults: {percent(default['value'])}", f"默认设置：{percent(default['value'])}") if default else ""
     tiles = [

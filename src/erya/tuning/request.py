@@ -34,12 +34,12 @@ def check(data: Any, budget: float | None, trials: int | None, refit: str, metho
         )
 
 
-def dataset(data: Any, seed: int) -> Dataset:
+def dataset(data: Any, seed: int, task: str = "classify") -> Dataset:
     """All three parts. Raises DataError where one of them is empty."""
     if not isinstance(data, Dataset):
         from erya.text.read import read
 
-        data = read(data)
+        data = read(data, task=task)
     dataset: Dataset = data if data.dev is not None and data.test is not None else data.split(seed=seed)
     for name, part in (("validation", dataset.dev), ("test", dataset.test)):
         if part is None or not len(part) or part.targets is None:

@@ -19,16 +19,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from erya import artefact, catalog
+from erya import artefact, catalog, leaderboard
 from erya.contestants import Watch, unwatched
 from erya.contract import Model
 from erya.errors import DataError, EryaError, Interrupted, ResourceError, quoted, typed
 from erya.language import say
 from erya.parts import journal as journals
 from erya.run_folder import RunFolder
-from erya.tasks import classify
 from erya.text.dataset import Dataset
-from erya.tuning import outcome, request, schedule, tpe
+from erya.tuning import judging, outcome, request, schedule, tpe
 from erya.tuning.clock import CAUTION, CLOSING, Clock
 from erya.tuning.entrants import Entrant, described, entrants
 from erya.tuning.schedule import Attempt, Schedule
@@ -98,7 +97,7 @@ def tune(
         budget: seconds for everything. Default: 300, unless ``trials`` is given.
         trials: settings that are tried at most, the defaults among them.
         settings: by hand, for every model that has one of that name; they are not searched.
-        score: what trials are ranked by; None: accuracy, of several labels a row micro_f1.
+        score: what trials are ranked by; None: accuracy, of several labels a row micro_f1, of tags that tell spans f1.
         seed: of split, draws, shares of the rows and models: the same seed and number of trials, the same result.
         refit: ``"train+dev"`` or ``"train"``: the rows of the last training.
         folder: where journal, model and report are kept; called again with it, a search that was broken off goes on, one that
@@ -116,9 +115,10 @@ def tune(
     """
     request.check(data, budget, trials, refit, method)
     sampled_by = None if method == "random" else tpe.version()
-    dataset = request.dataset(data, seed)
+    models = [models] if isinstance(models, str) else models
+    dataset = request.dataset(data, seed, leaderboard.task_of(models or []))
     frozen = request.frozen(settings, dataset)
-    found, left_out = entrants([models] if isinstance(models, str) else models, dataset.kind, frozen)
+    found, left_out = entrants(models, dataset.kind, frozen, dataset.task)
     if trials is not None and trials <= len(found):
         raise request.too_few(trials, len(found))
     budget = BUDGET if budget is None and trials is None else budget
@@ -126,7 +126,7 @@ def tune(
         place = Path(temporary if folder is None else folder)
         lock = _owned(place)
         try:
-            metric = metric_of(score, dataset.kind)
+            metric = metric_of(score, dataset)
             search = _Search(place, lock, dataset, found, metric, seed, refit, restart, sampled_by)
             search.budget, search.trials, search.left_out, search.watch = budget, trials, left_out, watch
             document = search.run()
@@ -206,7 +206,7 @@ class _Search:
             len(self.trainings.shares),
             self.seed,
             self.trials,
-            -1 if self.metric in classify.LOWER_IS_BETTER else 1,
+            -1 if self.metric in judging.task_of(self.dataset).LOWER_IS_BETTER else 1,
             done,
             schedule.at_random if self.optuna is None else tpe.draw,
         )

@@ -34,9 +34,10 @@ def plain_table(document: dict[str, Any], width: int | None = None) -> str:
                 *_interval((test["default"] or {}).get(headline)),
             ]
         )
-    rows.append(
-        [say("always", "总猜") + f" “{test['baseline']['label']}”", "–", f"{test['baseline']['majority']:.4f}", ""]
-    )
+    always = say("always", "总猜") + f" “{test['baseline']['label']}”"
+    if test["baseline"]["label"] is None:
+        always = say("each token's most frequent tag", "每个词最常见的标签")
+    rows.append([always, "–", f"{test['baseline']['majority']:.4f}", ""])
     lines += ["", *_columns(rows, numbers=range(1, 4))]
     lines += _mattered(document)
     lines += ["", *_trials(document, width)]

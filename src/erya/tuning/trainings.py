@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from erya import tasks
 from erya.contestants import Watch, run_process, write_json
-from erya.tasks import classify
 from erya.tasks.classify import Run
+from erya.tasks.tag import TagRun
 from erya.text.dataset import Dataset, Part
 from erya.text.splits import divide
-from erya.trial_rows import RowsTrial
+from erya.tuning import judging
 from erya.tuning.clock import KILLED
 from erya.tuning.entrants import Entrant
 from erya.tuning.schedule import Attempt, Step
@@ -32,7 +31,7 @@ RESAMPLES = 200  # for the interval of a trial
 class Judged:
     """A model of the last round: its answers to the test rows, its file, and what is known of its training."""
 
-    answers: Run
+    answers: Run | TagRun
     path: Path
     result: dict[str, Any]
     seconds: float
@@ -124,14 +123,14 @@ class Trainings:
         folder = self.folder / "last"
         if not (folder / "data.json").is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            RowsTrial(dataset).write(folder / "data.json")
+            judging.trial_of(dataset).write(folder / "data.json")
         began = time.monotonic()
         job_folder = Path(tempfile.mkdtemp(dir=folder))
         self._order(job_folder, model, settings, soft)
         result = run_process(model, job_folder, soft, watch)
         if result["status"] == "failed":
             raise RuntimeError(result["error"])
-        answers = RowsTrial(dataset).answers(job_folder)
+        answers = judging.trial_of(dataset).answers(job_folder)
         return Judged(answers, job_folder / "model.erya", result, time.monotonic() - began)
 
     # ---- the details ------------------------------------------------------------------------------------------
@@ -142,7 +141,8 @@ class Trainings:
         if not (folder / "data.json").is_file():
             folder.mkdir(parents=True, exist_ok=True)
             part = self._parts()[rung]
-            RowsTrial(replace(self.dataset, train=part, dev=None, test=self.dataset.dev)).write(folder / "data.json")
+            rows = replace(self.dataset, train=part, dev=None, test=self.dataset.dev)
+            judging.trial_of(rows).write(folder / "data.json")
         return folder
 
     def _order(self, job_folder: Path, model: str, settings: dict[str, Any], soft: float | None) -> None:
@@ -171,8 +171,10 @@ class Trainings:
         if result["status"] == "failed":
             return Attempt(**common, status="failed", score=None, low=None, high=None, error=str(result["error"]))
         dev = self.dataset.dev
-        run = RowsTrial(replace(self.dataset, dev=None, test=dev)).answers(job_folder)
-        scores = classify.scores(dev.targets if dev else [], [run], seed=self.seed, resamples=RESAMPLES)
+        run = judging.trial_of(replace(self.dataset, dev=None, test=dev)).answers(job_folder)
+        scores = judging.task_of(self.dataset).scores(
+            dev.targets if dev else [], [run], seed=self.seed, resamples=RESAMPLES
+        )
         score = scores[self.metric]
         return Attempt(
             **common,
@@ -186,7 +188,7 @@ class Trainings:
         )
 
 
-def metric_of(name: str | None, kind: classify.Kind) -> str:
+def metric_of(name: str | None, dataset: Dataset) -> str:
     """The score that trials are ranked by: the task's own, or one of its others.
 
     Raises:
@@ -196,10 +198,11 @@ def metric_of(name: str | None, kind: classify.Kind) -> str:
     from erya.language import say
     from erya.tasks import _label_sets
 
-    task = tasks.find("classify")
     if name is None:
-        return str(task.headline_of(kind))
-    known = list(_label_sets.SCORE_NAMES if kind == "several" else task.SCORE_NAMES)
+        return judging.trial_of(dataset).columns[0]
+    known = list(_label_sets.SCORE_NAMES if dataset.kind == "several" else judging.task_of(dataset).SCORE_NAMES)
+    if dataset.task == "tag":
+        known = list(judging.trial_of(dataset).columns)
     if name in known:
         return name
     guess = nearest(name, known)

@@ -38,6 +38,8 @@ def verdict(document: dict[str, Any], speak: Say = say) -> list[str]:
     if score["low"] <= test["baseline"]["majority"]:
         found.append(
             speak("That is no better than always answering the most frequent label.", "这并不比总猜最常见的标签更好。")
+            if test["baseline"]["label"] is not None
+            else speak("That is no better than each token's most frequent tag.", "这并不比给每个词最常见的标签更好。")
         )
     slow = [one for one in document["models"] if one["best_score"] is None and one["failed"] < one["trials"]]
     if slow and not winner["cut"]:

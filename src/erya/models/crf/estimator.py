@@ -38,13 +38,15 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+DERIVED = ("_reader", "_chains")
 
 
 class CRF(Model):
     """Conditional random field over feature templates, trained by L-BFGS.
 
     Args:
-        templates: ``"auto"`` (by the tokens), ``"words"``, ``"characters"``, or templates such as ``"suffix3[0]"``, ``"word[-1]|word[0]"``.
+        templates: ``"auto"`` (words or characters, by the tokens), ``"words"``, ``"characters"``, ``"chunks"``, or some of one's
+            own, such as ``"suffix3[0]"``, ``"word[-1]|word[0]"``.
         min_count: a feature seen fewer times is left out.
         hash_bits: None: every feature has weights of its own; n: 2^n rows of weights, shared by hash.
         all_pairs: whether a feature has a weight for every tag, not only for those it was seen with in training.
@@ -141,10 +143,10 @@ class CRF(Model):
             bits=self.hash_bits,
         )
         from erya.kernel_cache import announce
-        from erya.models.crf import kernels
+        from erya.models.crf import lattice_kernels
         from erya.models.crf.objective import Objective
 
-        announce(report, [kernels.lattices])
+        announce(report, [lattice_kernels.lattices])
         classes = len(examples.classes)
         objective = Objective(table, encoded, examples.tags, examples.weights, classes, all_pairs=self.all_pairs)
         weights, curve = self._minimized(objective, int(encoded.sizes.sum()), report)
@@ -152,7 +154,7 @@ class CRF(Model):
         self.tokenizer_, self.features_, self.curve_ = tokenizer, table, curve
         self.weights_ = objective.weight_rows(weights)
         self.transitions_ = objective.chain(weights).transitions.copy()
-        self.__dict__.pop("_reader", None)
+        self._forget()
         return self
 
     def _minimized(self, objective: Objective, tokens: int, report: Report) -> tuple[Floats, list[dict[str, Any]]]:
@@ -166,7 +168,13 @@ class CRF(Model):
         l1, l2 = float(self.l1), float(self.l2)
         with objective.threads(machine.threads()):
             steps = minimized(
-                lambda weights: objective(weights, l2), start, l1=l1, l1_on=objective.size, tolerance=self.tolerance
+                lambda weights: objective(weights, l2),
+                start,
+                l1=l1,
+                l1_on=objective.size,
+                tolerance=self.tolerance,
+                curvature=objective.curvature(l2),
+                each=objective.each,
             )
             for step in steps:
                 if not np.isfinite(step.loss):
@@ -229,11 +237,13 @@ class CRF(Model):
     def _chain(self) -> Chain:
         from erya.parts.crf import Chain
 
-        chain = Chain(self.transitions_)
-        if not self.constrained:
-            return chain
-        rules = tag.allowed(self.classes_.tolist(), self.scheme_)
-        return chain.bent_to(rules.first, rules.following, rules.last)
+        if self.__dict__.get("_chains", (None, None))[0] != self.constrained:
+            chain = Chain(self.transitions_)
+            if self.constrained:
+                rules = tag.allowed(self.classes_.tolist(), self.scheme_)
+                chain = chain.bent_to(rules.first, rules.following, rules.last)
+            self._chains = (self.constrained, chain)
+        return self._chains[1]
 
     def _emissions(self, sentences: Sequence[Sequence[str]]) -> Iterator[tuple[Floats, Ints]]:
         """Scores (L, C) and starts of some thousand tokens at a time."""
@@ -282,7 +292,12 @@ class CRF(Model):
         return next(iter(self._emissions([sentence])))[0]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_reader"}
+        return {name: value for name, value in self.__dict__.items() if name not in DERIVED}
+
+    def _forget(self) -> None:
+        """What was made of learned things, and is made anew when it is asked for."""
+        for name in DERIVED:
+            self.__dict__.pop(name, None)
 
     # ---- what was learned -------------------------------------------------------------------------------------
 
@@ -325,4 +340,4 @@ class CRF(Model):
         self.features_, self.weights_, self.transitions_ = table, weights, transitions
         self.tokenizer_ = tokenizers.from_plain(data["tokenizer"])
         self.curve_ = [dict(row) for row in data["curve"]]
-        self.__dict__.pop("_reader", None)
+        self._forget()

@@ -35,14 +35,18 @@ def named_features(table, sentence, place):
     return [row for _, row, _ in table.described(encoded, int(encoded.begins[0]) + place)]
 
 
-def loss_by_definition(goal, table, weights, l2):
+def seen_features(table):
+    return [[named_features(table, sentence, t) for t in range(len(sentence))] for sentence in SENTENCES]
+
+
+def loss_by_definition(goal, table, weights, l2, seen):
     rows = np.zeros((table.rows, 3))
     for row in range(table.rows):
         for place in range(goal.ends[row], goal.ends[row + 1]):
             rows[row, goal.tags[place]] = weights[place]
     chain, total, at = crf.Chain(weights[goal.size :].reshape(3, 3)), 0.0, 0
-    for sentence, weight in zip(SENTENCES, WEIGHTS, strict=True):
-        emissions = np.array([rows[named_features(table, sentence, t)].sum(axis=0) for t in range(len(sentence))])
+    for sentence, weight, features in zip(SENTENCES, WEIGHTS, seen, strict=True):
+        emissions = np.array([rows[shown].sum(axis=0) for shown in features])
         bounds, path = np.array([0, len(sentence)]), TAGS[at : at + len(sentence)]
         partition = crf.log_partition(emissions, bounds, chain)[0]
         total += weight * (partition - crf.path_scores(emissions, bounds, chain, path)[0])
@@ -57,14 +61,41 @@ def loss_by_definition(goal, table, weights, l2):
 def test_loss_and_gradient(bits, templates, all_pairs):
     goal, table = objective(bits, all_pairs, templates)
     weights = np.random.default_rng(3).normal(size=len(goal.counted))
+    seen = seen_features(table)
     loss, gradient = goal(weights, 0.3)
-    assert loss == pytest.approx(loss_by_definition(goal, table, weights, 0.3), rel=1e-6)
+    assert loss == pytest.approx(loss_by_definition(goal, table, weights, 0.3, seen), rel=1e-6)
     for place in range(len(weights)):
         moved = [weights.copy(), weights.copy()]
         moved[0][place] += 1e-4
         moved[1][place] -= 1e-4
-        slope = (loss_by_definition(goal, table, moved[0], 0.3) - loss_by_definition(goal, table, moved[1], 0.3)) / 2e-4
+        ahead, behind = (loss_by_definition(goal, table, place, 0.3, seen) for place in moved)
+        slope = (ahead - behind) / 2e-4
         assert gradient[place] == pytest.approx(slope, abs=2e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 5, 9, 16])
+def test_groups_of_sentences(classes):
+    """Nineteen sentences, eight at a time, of one to seven tokens, against the algebra of parts/crf.py, for any threads."""
+    random = np.random.default_rng(classes)
+    sentences = [[f"w{word}" for word in random.integers(0, 9, size=1 + number * 5 % 7)] for number in range(19)]
+    table, encoded = FeatureTable.learn(sentences, parsed(("word[0]", "word[-2]", "suffix1[1]", "word[0]|word[1]")))
+    tags, counted = random.integers(0, classes, size=int(encoded.sizes.sum())), random.random(19) + 0.5
+    goal = Objective(table, encoded, tags, counted, classes, all_pairs=True)
+    weights = random.normal(size=len(goal.counted))
+    rows = np.zeros((table.rows, classes))
+    rows[1:] = weights[: goal.size].reshape(-1, classes)
+    features = [named_features(table, sentence, t) for sentence in sentences for t in range(len(sentence))]
+    emissions = np.array([rows[seen].sum(axis=0) for seen in features])
+    told = crf.slope(emissions, encoded.starts, goal.chain(weights), tags, weights=counted)
+    slopes = np.zeros_like(rows)
+    for seen, slope in zip(features, told.emissions, strict=True):
+        slopes[seen] += slope
+    with goal.threads(3):
+        loss, gradient = goal(weights, 0.0)
+    assert loss == pytest.approx(told.loss, rel=1e-6)
+    np.testing.assert_allclose(gradient[: goal.size].reshape(-1, classes), slopes[1:], atol=2e-6)
+    np.testing.assert_allclose(gradient[goal.size :].reshape(classes, classes), told.transitions, atol=2e-6)
+    assert np.array_equal(gradient, goal(weights, 0.0)[1])
 
 
 def test_only_what_was_seen_together_has_a_weight():
@@ -90,7 +121,7 @@ def test_strong_scores_are_handled_by_logarithms():
     goal, table = objective()
     weights = 900 * np.random.default_rng(1).normal(size=len(goal.counted))
     loss, gradient = goal(weights, 0.0)
-    assert loss == pytest.approx(loss_by_definition(goal, table, weights, 0.0), rel=1e-5)
+    assert loss == pytest.approx(loss_by_definition(goal, table, weights, 0.0, seen_features(table)), rel=1e-5)
     assert np.isfinite(gradient).all()
 
 
@@ -134,6 +165,20 @@ def test_absolute_values_make_zeros():
     np.testing.assert_allclose(slope[:6][~zero], -2.0 * np.sign(last.weights[:6][~zero]), atol=2e-3)
     np.testing.assert_allclose(slope[6:], 0.0, atol=2e-3)
     np.testing.assert_allclose(downhill(last.weights, slope, 2.0, 6), 0.0, atol=2e-3)
+
+
+def test_curvature_saves_steps():
+    """Weights as unlike as counts of features: told of it, the solver needs a fraction of the steps."""
+    scales = 10.0 ** np.linspace(0, 5, 50)
+
+    def function(w):
+        return float(np.log(np.cosh(w - 1) @ scales)), np.sinh(w - 1) * scales / (np.cosh(w - 1) @ scales)
+
+    def steps(curvature):
+        found = minimized(function, np.zeros(50), l1=0.0, l1_on=0, tolerance=0.0, curvature=curvature)
+        return next((step.number for step in found if step.loss < np.log(scales.sum()) + 1e-3), 1000)
+
+    assert 3 * steps(scales) < steps(None)
 
 
 def test_losses_fall():
@@ -219,6 +264,8 @@ def test_settings_out_of_range(bad):
 def test_chinese_is_read_by_characters():
     model = CRF(steps=5).fit([list("我在北京"), list("他去上海")], [["O", "O", "B-L", "I-L"]] * 2)
     assert any(template.name == "word[-1]|word[0]" for template in model.features_.templates)
+    model = CRF(steps=5, templates="chunks").fit([["in", "Rome"]], [["O", "B-L"]])
+    assert any(template.name == "suffix3[-1]|suffix3[0]" for template in model.features_.templates)
     model = CRF(steps=5).fit([["in", "Rome"]], [["O", "B-L"]])
     assert any(template.name == "suffix3[0]" for template in model.features_.templates)
 
@@ -237,6 +284,11 @@ def test_explanation_names_what_speaks():
     model = CRF().fit(X, y)
     told = model.explain("Anna met Kim in Paris", label="LOC")
     assert "Paris" in told.text(120, color=False)
+    bars = told.views[-1]
+    assert len(bars.labels) <= len(model.classes_)
+    assert bars.values[0] == 0.0  # the best path itself, then those behind it; what the rules forbid is not there
+    assert (np.diff(bars.values) <= 0).all()
+    assert min(bars.values) > -1000
     with pytest.raises(UsageError, match="no tag"):
         model.explain("Anna", label="LOCATION")
 
