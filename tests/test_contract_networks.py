@@ -267,7 +267,7 @@ def test_a_model_as_vectors_survives_clones(id):
 def test_a_text_that_is_too_long_is_read_in_windows_with_a_warning(id, fitted, monkeypatch):
     model = fitted(id)
     text = "soup " * 3 + "guitar " * 3 + "rain"
-    tokens = model._tokens(text)
+    tokens = model.tokenizer_.tokens(text)
     windows = [tokens[start : start + 3] for start in range(0, len(tokens), 3)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -16,10 +16,11 @@ from erya.parts import tagger_onnx
 from erya.parts.tag_batches import LONGEST, TagCorpus
 from erya.parts.tagger_answers import emissions
 from erya.tasks import tag
-from tests.test_onnx_alone import DOCS, WITHOUT
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
+
+from tests.test_onnx_alone import DOCS, WITHOUT
 
 TEXTS = ["Anna Lee went to Lima.", "", "李 明 met Ben Ortiz’s aunt in 广州, 9a.m.", "naïve İstanbul  ΟΔΟΣ\t👍🏽"]
 ODD = [

@@ -174,7 +174,10 @@ def wish_of(path: str) -> dict[str, str]:
         reason = error.strerror or str(error)
         raise DataError(
             "data-missing",
-            say(f"--unlabelled {quoted(path)}: {reason}", f"--unlabelled {quoted(path)}：{reason}"),
+            say(
+                f"--unlabelled {quoted(path)} cannot be read: {reason}",
+                f"--unlabelled {quoted(path)} 无法读取：{reason}",
+            ),
         ) from None
 
 

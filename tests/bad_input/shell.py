@@ -122,7 +122,7 @@ class Shell:
 
         Forked from the warm process, unless ``fresh``, or something is asked for that an interpreter looks at when it starts.
         """
-        asked = all(name.startswith("ERYA_") or name == "TMPDIR" for name in env or {})
+        asked = all(name.startswith("ERYA_") for name in env or {})
         if self.warm is not None and asked and not fresh and program == ("-m", "erya") and "stdout" in streams:
             wanted = environment(self.home, lang, **(env or {}))
             return self.warm.start(list(map(str, arguments)), self.folder, wanted, **streams)

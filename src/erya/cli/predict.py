@@ -345,7 +345,7 @@ def _several(
     }
 
 
-def _plain_line(answer: dict[str, Any], alone: bool) -> str:
+def _plain_line(answer: dict[str, Any], alone: bool = False) -> str:
     """Label, tab, probability, for each of the top; an empty line for a row without an answer, to keep them in step.
 
     Of a word: the word and its numbers. Where the model abstained: a tab and the probability that was too small.
