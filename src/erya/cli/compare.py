@@ -15,7 +15,7 @@ from erya.cli.frame import add
 from erya.cli.live import Watcher
 from erya.cli.options import Columns, Fitting, Manner, Parts, argument, complete_data, option, training_panel
 from erya.cli.reading import any_line, how_to_read, shown_path, tell_notes
-from erya.cli.settings import parse_settings
+from erya.cli.settings import shared_settings
 from erya.cli.targets import PAGE, check_output, write_rejects
 from erya.cli.values import seconds, whole
 from erya.errors import ResourceError, UsageError, nearest
@@ -204,12 +204,7 @@ def _settings(ids: list[str], fitting: Fitting) -> dict[str, Any]:
 
     pairs, file_settings = fitting.pairs(), settings_in(fitting.config)
     kinds = [catalog.find(id) for id in ids if catalog.card_of(id).installed] if pairs or file_settings else []
-    found: dict[str, Any] = {}
-    for pair in [*[f"{name}={value}" for name, value in file_settings.items()], *pairs]:
-        name = pair.partition("=")[0].strip().replace("-", "_")
-        having = [kind for kind in kinds if name in kind.parameters()]
-        found |= parse_settings((having or kinds)[0], [pair])
-    return found
+    return shared_settings(kinds, pairs, file_settings)
 
 
 def _free_name() -> Path:

@@ -14,7 +14,7 @@ from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Columns, Fitting, Manner, Parts, argument, complete_data, option
 from erya.cli.reading import data_facts, data_line, how_to_read, shown_path, tell_notes
-from erya.cli.settings import parse_settings
+from erya.cli.settings import shared_settings
 from erya.cli.targets import PAGE, check_output
 from erya.cli.values import whole
 from erya.errors import UsageError, quoted
@@ -143,9 +143,4 @@ def _settings(ids: list[str], fitting: Fitting) -> dict[str, Any]:
     from erya import catalog
 
     kinds = [catalog.find(id) for id in ids]
-    found: dict[str, Any] = {}
-    for pair in [*(f"{name}={value}" for name, value in settings_in(fitting.config).items()), *fitting.pairs()]:
-        name = pair.partition("=")[0].strip().replace("-", "_")
-        having = [kind for kind in kinds if name in kind.parameters()]
-        found |= parse_settings((having or kinds)[0], [pair])
-    return found
+    return shared_settings(kinds, fitting.pairs(), settings_in(fitting.config))

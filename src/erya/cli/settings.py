@@ -62,6 +62,22 @@ def parse_settings(model: Any, pairs: Sequence[str], file_settings: dict[str, An
     return found
 
 
+def shared_settings(kinds: Sequence[Any], pairs: Sequence[str], file_settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings for every model that has them, as ``parse_settings``; one that no model has is an error.
+
+    Args:
+        kinds: the models' classes, at least one where anything is set.
+        pairs: as typed behind ``--set``.
+        file_settings: the ``[settings]`` of a config file; ``pairs`` win over them.
+    """
+    found: dict[str, Any] = {}
+    for pair in [*(f"{name}={value}" for name, value in file_settings.items()), *pairs]:
+        name = pair.partition("=")[0].strip().replace("-", "_")
+        having = [kind for kind in kinds if name in kind.parameters()]
+        found |= parse_settings((having or kinds)[0], [pair])
+    return found
+
+
 def parse_value(model: Any, name: str, text: str) -> Any:
     """One value by the annotation of a model's parameter. Raises UsageError."""
     parameter = model.parameters()[name]

@@ -25,7 +25,7 @@ from erya.cli.options import (
     training_panel,
 )
 from erya.cli.reading import any_line, how_to_read, shown_path, tell_notes
-from erya.cli.settings import parse_settings
+from erya.cli.settings import shared_settings
 from erya.cli.targets import write_rejects
 from erya.cli.tune_live import Watcher
 from erya.cli.values import chosen, seconds, whole
@@ -258,17 +258,12 @@ def _settings(models: Sequence[str], fitting: Fitting, task: str) -> dict[str, A
     """Settings by hand, parsed by the first model that has one of that name. Raises UsageError where none has it."""
     from erya import catalog, tasks
 
-    pairs = [*(f"{name}={value}" for name, value in settings_in(fitting.config).items()), *fitting.pairs()]
-    if not pairs:
+    pairs, file_settings = fitting.pairs(), settings_in(fitting.config)
+    if not pairs and not file_settings:
         return {}
     named = [id for id in models if id not in tasks.names()] or catalog.ids(task)
     kinds = [catalog.find(id) for id in named if catalog.card_of(id).installed]
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name = pair.partition("=")[0].strip().replace("-", "_")
-        having = [kind for kind in kinds if name in kind.parameters()]
-        found |= parse_settings((having or kinds)[0], [pair])
-    return found
+    return shared_settings(kinds, pairs, file_settings)
 
 
 # ---- what is shown ----------------------------------------------------------------------------------------------
