@@ -207,8 +207,9 @@ def _answer_texts(model: Any, data: dict[str, Any], folder: Path) -> float:
     """The same of a language model: how probable the documents are, and what it writes."""
     from erya.trial_texts import keep_told, told_by
 
-    keep_told(told_by(model, data["test"], data["prompts"]), folder)
-    return len(data["test"]) / _timed(model.surprisals, data["test"])[1]
+    found, seconds = _timed(model.surprisals, data["test"])
+    keep_told(told_by(model, found, data["prompts"]), folder)
+    return len(data["test"]) / seconds
 
 
 def _inputs(part: dict[str, Any]) -> list[Any]:

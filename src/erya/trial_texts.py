@@ -120,7 +120,7 @@ class TextsTrial:
 
     def ask(self, estimator: Any) -> tuple[Any, int]:
         """What it says of the test documents, and how many these are."""
-        return told_by(estimator, self.test, self.prompts()), len(self.test)
+        return told_by(estimator, estimator.surprisals(self.test), self.prompts()), len(self.test)
 
     def predictions(self, path: Path) -> Any:
         """Probabilities are no answers in a file. Raises UsageError."""
@@ -169,10 +169,10 @@ def inputs_of(part: dict[str, Any] | None) -> list[Any] | None:
     return [Path(file) for file in part["files"]] if "files" in part else list(part["texts"])
 
 
-def told_by(model: Any, texts: Sequence[str], prompts: Sequence[str]) -> Told:
-    """Ask a model."""
+def told_by(model: Any, found: Sequence[Surprisal], prompts: Sequence[str]) -> Told:
+    """What a model said of the test documents, and what it writes behind ``prompts``."""
     written = [[prompt, text] for prompt, text in zip(prompts, model.write(prompts, length=WRITTEN), strict=True)]
-    return Told(model.surprisals(texts), written, (model.units_.name, len(model.vocabulary_)))
+    return Told(found, written, (model.units_.name, len(model.vocabulary_)))
 
 
 # ---- between processes ------------------------------------------------------------------------------------------------

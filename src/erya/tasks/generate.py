@@ -168,8 +168,9 @@ def scores(runs: Sequence[Sequence[Surprisal]], *, seed: int = 0, resamples: int
     Raises:
         DataError: no documents.
     """
-    each = [_measures(counted(run)) for run in runs]
-    rows = len(counted(runs[0]).bits)
+    tables = [counted(run) for run in runs]
+    each = [_measures(table) for table in tables]
+    rows = len(tables[0].bits)
     return bootstrap(
         {name: mean_of([measures[name] for measures in each]) for name in SCORE_NAMES}, rows, seed, resamples
     )

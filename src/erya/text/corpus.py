@@ -11,7 +11,7 @@ import dataclasses
 import itertools
 import re
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +41,7 @@ from erya.text.corpus_reading import (
 )
 from erya.text.corpus_scan import Scan
 from erya.text.corpus_segmenting import tokenized
+from erya.text.documents import paths_of
 from erya.text.tokenizers import HAN, Tokenizer, Whitespace, Words
 
 _LOOK = 1 << 20  # bytes or characters that "auto" looks at
@@ -189,23 +190,9 @@ def _check_settings(
 
 def _paths(X: Any) -> list[Path] | None:
     """The paths that X is, or None where it is texts."""
-    if isinstance(X, str | bytes):
-        raise UsageError(
-            "bare-string",
-            say("X is one string; a corpus is a path or a list of texts", "X 是单个字符串；语料应为路径或文本列表"),
-            help=say("a file: Path(…); one text: [text]", "文件：Path(…)；一篇文本：[text]"),
-        )
-    if isinstance(X, Path):
-        return [X]
-    if isinstance(X, list | tuple) and X and all(isinstance(item, Path) for item in X):
-        return list(X)
-    if not isinstance(X, Iterable):
-        raise UsageError(
-            "not-text",
-            say(f"a {type(X).__name__} is not a corpus", f"{type(X).__name__} 不是语料"),
-            help=say("X: a path, a list of texts, or a list of lists of str", "X：路径、文本列表，或字符串列表的列表"),
-        )
-    return None
+    return paths_of(
+        X, say("X: a path, a list of texts, or a list of lists of str", "X：路径、文本列表，或字符串列表的列表")
+    )
 
 
 def _opened(

@@ -71,8 +71,8 @@ def check_kind(kind: str) -> None:
         )
 
 
-def paths_of(X: Any) -> list[Path] | None:
-    """The paths that X is, or None where it is texts. Raises UsageError where it is neither."""
+def paths_of(X: Any, forms: str = "X: [text, …]") -> list[Path] | None:
+    """The paths that X is, or None where it is texts. Raises UsageError, with ``forms`` as its help, where it is neither."""
     if isinstance(X, str | bytes):
         raise UsageError(
             "bare-string",
@@ -87,7 +87,7 @@ def paths_of(X: Any) -> list[Path] | None:
         raise UsageError(
             "not-text",
             say(f"a {type(X).__name__} is not a corpus", f"{type(X).__name__} 不是语料"),
-            help="X: [text, …]",
+            help=forms,
         )
     return None
 

@@ -20,7 +20,6 @@ from erya.models.ngram import kernels
 from erya.models.ngram.counting import Order
 
 Floats = NDArray[np.float64]
-METHODS = ("kneser_ney", "add_k", "mle")
 FALLBACK = (0.5, 1.0, 1.5)  # discounts where counts of counts give none: small or strange texts
 
 

@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from erya.contract import Model
 from erya.errors import Interrupted
 from erya.language import say
-from erya.parts import settings, tagger_features
+from erya.parts import settings, tagger_features, voting_tagger
 from erya.parts.feature_table import Encoded, FeatureTable
 from erya.parts.simd_double import whole
 from erya.parts.token_features import chosen
 from erya.progress import Report, quiet
-from erya.state import State, pack_strings
+from erya.state import State
 from erya.tasks import tag
-from erya.text import tokenizers
 
 if TYPE_CHECKING:
     from erya.parts.crf import Chain
@@ -276,21 +275,7 @@ class Perceptron(Model):
     def state(self) -> State:
         """Features, weights that are not zero, transitions, tags and tokenizer."""
         self._check_fitted()
-        features = self.features_.state()
-        arrays = {
-            **tagger_features.sparse(self.weights_, len(self.classes_)),
-            "transitions": self.transitions_,
-            **pack_strings("classes", self.classes_.tolist()),
-            **{f"features.{name}": array for name, array in features.arrays.items()},
-        }
-        data = {
-            "scheme": self.scheme_,
-            "data_scheme": self.data_scheme_,
-            "tokenizer": self.tokenizer_.to_plain(),
-            "curve": self.curve_,
-            "features": features.data,
-        }
-        return State(arrays, data)
+        return voting_tagger.state(self)
 
     def set_state(self, state: State) -> None:
         """The inverse of ``state``.
@@ -299,19 +284,7 @@ class Perceptron(Model):
             KeyError: something is missing.
             ValueError: shapes, numbers or values that do not fit one another.
         """
-        data, arrays = state.data, state.arrays
-        classes, schemes = tagger_features.checked_tags(arrays, data)
-        table = tagger_features.restored_table(state, self.lists, self.patterns)
-        weights = tagger_features.dense(arrays, table.rows, len(classes))
-        transitions = arrays["transitions"]
-        if transitions.dtype != np.float64 or transitions.shape != (len(classes), len(classes)):
-            raise ValueError("the transitions do not fit the tags")
-        if not np.isfinite(transitions).all():
-            raise ValueError("there are values that are not finite")
-        self.classes_, (self.scheme_, self.data_scheme_) = classes, schemes
-        self.features_, self.weights_, self.transitions_ = table, weights, transitions
-        self.tokenizer_ = tokenizers.from_plain(data["tokenizer"])
-        self.curve_ = [dict(row) for row in data["curve"]]
+        voting_tagger.set_state(self, state)
         self.__dict__.pop("_reader", None)
 
 
