@@ -34,6 +34,13 @@ def test_halfway():
     assert share_of_rate("linear", 0.2, 0.1) == pytest.approx(0.5)
 
 
+def test_it_may_end_above_nothing():
+    assert share_of_rate("linear", 0.2, 1.0, 0.1) == pytest.approx(0.1)
+    assert share_of_rate("cosine", 0.2, 0.6, 0.1) == pytest.approx(0.55)
+    assert share_of_rate("cosine", 0.2, 0.1, 0.1) == pytest.approx(0.5)
+    assert share_of_rate("constant", 0.2, 1.0, 0.1) == 1
+
+
 class Slope(torch.nn.Module):
     """A network whose loss falls by as much as its one weight rises: what it moves in a step is the rate."""
 

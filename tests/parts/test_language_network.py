@@ -11,6 +11,7 @@ import torch
 import erya
 from erya import catalog
 from erya.errors import DataError, DivergedError, Interrupted, UsageError
+from erya.parts import language_training
 from erya.parts.recurrent_language import Form, RecurrentLanguage
 from erya.parts.stream_splits import end_of, some_documents
 from erya.progress import Report
@@ -161,6 +162,48 @@ def test_steps_budget_and_patience_end_a_training():
     assert rates == pytest.approx([0.02, 0.02, 0.01, 0.005])
 
 
+def plan(**given):
+    settings = {
+        "epochs": 1,
+        "steps": None,
+        "optimizer": "adam",
+        "learning_rate": 0.1,
+        "schedule": "constant",
+        "warmup": 0.0,
+    }
+    settings |= {"final_rate": 0.0, "rate_decay": 1.0, "decay_after": 0, "weight_decay": 0.5, "beta2": 0.999}
+    return language_training.Plan(**{**settings, "clip_norm": None, "patience": None, "seed": 0, **given})
+
+
+@pytest.mark.parametrize("room", [*ROOMS, "gpt", "nnlm"])
+@pytest.mark.parametrize("kind", ["adam", "sgd", "momentum"])
+def test_matrices_decay_and_nothing_else(room, kind):
+    net = model(room, epochs=1, batch_size=3).fit(TEXTS[:3]).network_
+    optimizer = language_training._optimizer(net, plan(optimizer=kind))
+    vectors = 0
+    for parameter in net.parameters():
+        parameter.data.fill_(1)
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for name, values in net.named_parameters():
+        vector = "bias" in name or name.endswith((".gain", ".shift"))
+        vectors += vector
+        torch.testing.assert_close(values.data, torch.full_like(values, 1 if vector else 0.95), msg=name)
+    assert vectors > 0
+
+
+def test_beta2_and_final_rate_are_those_of_the_training():
+    net = model("rnn")._network(9, torch.Generator().manual_seed(0))
+    assert {group["betas"] for group in language_training._optimizer(net, plan(beta2=0.9)).param_groups} == {(0.9, 0.9)}
+    settings = {**SMALL, "epochs": 4, "schedule": "linear", "learning_rate": 0.02}
+    ends = [
+        model("rnn", **settings, final_rate=last).fit(TEXTS[:50]).curve_[-1]["learning_rate"] for last in (0.0, 0.5)
+    ]
+    assert 0 < ends[0] < 0.001
+    assert ends[1] == pytest.approx(0.01 + ends[0] / 2)
+    assert model("rnn", **SMALL, beta2=0.9).fit(TEXTS).fingerprint() != model("rnn", **SMALL).fit(TEXTS).fingerprint()
+
+
 @each_room
 def test_short_texts_and_small_corpora(room):
     net = model(room, **SMALL, tokenizer="characters").fit(["ab"])
@@ -190,6 +233,8 @@ def test_a_rate_that_is_too_high_is_told():
         ("dropout", 1.0),
         ("weight_dropout", -0.1),
         ("rate_decay", 1.5),
+        ("final_rate", 1.0),
+        ("beta2", 1.0),
         ("steps", 0),
         ("optimizer", ["adam"]),
         ("initial_range", 0),

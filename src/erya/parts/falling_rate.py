@@ -13,17 +13,19 @@ import math
 SCHEDULES = ("constant", "linear", "cosine")
 
 
-def share_of_rate(schedule: str, warmup: float, done: float) -> float:
+def share_of_rate(schedule: str, warmup: float, done: float, last: float = 0.0) -> float:
     """What the rate is multiplied by, in [0, 1].
 
     Args:
-        schedule: one of ``SCHEDULES``; behind the rise it stays at 1, falls to 0 in a straight line, or along half a cosine.
+        schedule: one of ``SCHEDULES``; behind the rise it stays at 1, falls in a straight line, or along half a cosine.
         warmup: share of the training over which the rate rises to 1 in a straight line, in [0, 1).
         done: share of the training that is done, in [0, 1].
+        last: what it falls to, in [0, 1].
     """
     if done < warmup:
         return done / warmup
     if schedule == "constant":
         return 1.0
     fallen = (done - warmup) / (1 - warmup)
-    return 1 - fallen if schedule == "linear" else (1 + math.cos(math.pi * fallen)) / 2
+    left = 1 - fallen if schedule == "linear" else (1 + math.cos(math.pi * fallen)) / 2
+    return last + (1 - last) * left

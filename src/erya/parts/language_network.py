@@ -53,9 +53,11 @@ class NetworkLanguageModel(LanguageModel):
     learning_rate: float
     schedule: str
     warmup: float
+    final_rate: float
     rate_decay: float
     decay_after: int
     weight_decay: float
+    beta2: float
     clip_norm: float | None
     patience: int | None
     seed: int
@@ -88,6 +90,8 @@ class NetworkLanguageModel(LanguageModel):
         number("rate_decay", self.rate_decay, 0, 1 + 1e-9, closed=False)
         number("weight_decay", self.weight_decay, 0, 1e6)
         number("warmup", self.warmup, 0, 1)
+        number("final_rate", self.final_rate, 0, 1)
+        number("beta2", self.beta2, 0, 1)
         number("dropout", self.dropout, 0, 1)
         number("clip_norm", self.clip_norm, 0, 1e12, closed=False, optional=True)
         for name, choices in (
@@ -124,9 +128,11 @@ class NetworkLanguageModel(LanguageModel):
             learning_rate=float(self.learning_rate),
             schedule=self.schedule,
             warmup=float(self.warmup),
+            final_rate=float(self.final_rate),
             rate_decay=float(self.rate_decay),
             decay_after=self.decay_after,
             weight_decay=float(self.weight_decay),
+            beta2=float(self.beta2),
             clip_norm=self.clip_norm,
             patience=self.patience,
             seed=self.seed,

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from erya.errors import Interrupted
 from erya.language import say
-from erya.parts.epochs import OPTIMIZERS
+from erya.parts.adam import Adam
 from erya.parts.falling_rate import share_of_rate
 from erya.parts.network_answers import weights_of
+from erya.parts.sgd import SGD, Momentum
 from erya.parts.stream_batches import Epoch, StreamBatch, StreamBatches
 from erya.progress import Report
 from erya.state import Arrays, State
@@ -55,10 +56,11 @@ class Plan:
         steps: gradient steps; they end the training instead of ``epochs``. None: they do not.
         optimizer: see ``epochs.OPTIMIZERS``.
         learning_rate: its greatest.
-        schedule, warmup: see ``falling_rate.py``.
+        schedule, warmup, final_rate: see ``falling_rate.py``.
         rate_decay: the rate is multiplied with this for every epoch after the first ``decay_after``.
         decay_after: epochs.
-        weight_decay: see the optimizer.
+        weight_decay: see the optimizer; of matrices alone.
+        beta2: see ``adam.py``.
         clip_norm: of a gradient; None: never.
         patience: epochs without a better held-out loss after which training ends; None: no early stopping.
         seed: of dropout.
@@ -70,16 +72,18 @@ class Plan:
     learning_rate: float
     schedule: str
     warmup: float
+    final_rate: float
     rate_decay: float
     decay_after: int
     weight_decay: float
+    beta2: float
     clip_norm: float | None
     patience: int | None
     seed: int
 
     def rate(self, epoch: int, done: float) -> float:
         """The learning rate after so many finished epochs and such a share of the whole training."""
-        share = share_of_rate(self.schedule, self.warmup, min(done, 1.0))
+        share = share_of_rate(self.schedule, self.warmup, min(done, 1.0), self.final_rate)
         return self.learning_rate * share * self.rate_decay ** max(0, epoch + 1 - self.decay_after)
 
 
@@ -167,7 +171,7 @@ def learn(
         Interrupted: the report asked to stop; a checkpoint was saved.
     """
     carrying = Carrying(network)
-    optimizer = OPTIMIZERS[plan.optimizer](network.parameters(), plan.learning_rate, weight_decay=plan.weight_decay)
+    optimizer = _optimizer(network, plan)
     generator = torch.Generator().manual_seed(plan.seed)
     saved = report.load_checkpoint()
     now = Standing() if saved is None else _resumed(saved, carrying, optimizer, generator)
@@ -198,6 +202,21 @@ def learn(
             for name, parameter in network.named_parameters():
                 parameter.copy_(torch.from_numpy(now.best[f"network.{name}"]))
     return now.curve
+
+
+def _optimizer(network: LanguageNetwork, plan: Plan) -> torch.optim.Optimizer:
+    """Weights decay where they are a matrix: a bias, or a norm's gain, has nothing to gain from being small."""
+    groups: list[dict[str, Any]] = [
+        {"params": [], "weight_decay": plan.weight_decay},
+        {"params": [], "weight_decay": 0.0},
+    ]
+    for _, parameter in network.named_parameters():
+        matrix = sum(size > 1 for size in parameter.shape) > 1  # the bias of a recurrent layer is (1, G·H)
+        groups[not matrix]["params"].append(parameter)
+    groups = [group for group in groups if group["params"]]
+    if plan.optimizer == "adam":
+        return Adam(groups, plan.learning_rate, beta2=plan.beta2)
+    return {"sgd": SGD, "momentum": Momentum}[plan.optimizer](groups, plan.learning_rate)
 
 
 def _done(now: Standing, plan: Plan, batches: int) -> float:

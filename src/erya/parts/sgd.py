@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 
@@ -16,14 +17,20 @@ class SGD(LightOptimizer):
     that comes once in a thousand steps has no direction to keep to.
 
     Args:
-        parameters: what is learned; a sparse gradient must name each row once.
+        parameters: what is learned, or groups of it, see ``adam.py``; a sparse gradient must name each row once.
         learning_rate: η.
         weight_decay: λ; g ← g + λ θ before each step; touched rows only where the gradient is sparse.
     """
 
     momentum = 0.0  # μ
 
-    def __init__(self, parameters: Iterable[torch.Tensor], learning_rate: float, *, weight_decay: float = 0.0) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[torch.Tensor] | Iterable[dict[str, Any]],
+        learning_rate: float,
+        *,
+        weight_decay: float = 0.0,
+    ) -> None:
         super().__init__(parameters, {"lr": learning_rate, "weight_decay": weight_decay})
         for group in self.param_groups if self.momentum else ():
             for parameter in group["params"]:

@@ -45,11 +45,13 @@ class GRULanguageModel(NetworkLanguageModel):
         steps: gradient steps that end the training instead; None: ``epochs`` do.
         optimizer: ``"adam"``, ``"sgd"`` or ``"momentum"``.
         learning_rate: its greatest.
-        schedule: of the learning rate: ``"constant"``, or falling to 0 by the end: ``"linear"`` or ``"cosine"``.
+        schedule: of the learning rate: ``"constant"``, or falling to the end: ``"linear"`` or ``"cosine"``.
         warmup: share of the training over which the learning rate first rises from 0.
+        final_rate: share of its greatest at which a falling learning rate ends.
         rate_decay: what the rate is multiplied with for every epoch behind ``decay_after``.
         decay_after: epochs.
-        weight_decay: shrinks the weights at each step.
+        weight_decay: shrinks the matrices at each step; biases and gains are left alone.
+        beta2: of Adam: how much of the mean square gradient is kept at each step.
         clip_norm: longer gradients are shortened to this; None: never.
         patience: epochs without a lower held-out loss after which training ends; None: no early stopping.
         seed: of first weights, order, dropout and held-out documents.
@@ -86,9 +88,11 @@ class GRULanguageModel(NetworkLanguageModel):
         learning_rate: float = 0.003,
         schedule: str = "cosine",
         warmup: float = 0.0,
+        final_rate: float = 0.0,
         rate_decay: float = 1.0,
         decay_after: int = 0,
         weight_decay: float = 0.0,
+        beta2: float = 0.999,
         clip_norm: float | None = 1.0,
         patience: int | None = 3,
         seed: int = 0,
@@ -116,9 +120,11 @@ class GRULanguageModel(NetworkLanguageModel):
         self.learning_rate = learning_rate
         self.schedule = schedule
         self.warmup = warmup
+        self.final_rate = final_rate
         self.rate_decay = rate_decay
         self.decay_after = decay_after
         self.weight_decay = weight_decay
+        self.beta2 = beta2
         self.clip_norm = clip_norm
         self.patience = patience
         self.seed = seed
