@@ -365,8 +365,8 @@ def model(id: str, preset: str = "default", settings: Mapping[str, Any] | None =
 def load(path: str | Path) -> Model:
     """Open an ``.erya`` file: verified first, then restored.
 
-    A model of the original fastText (``.bin``, ``.ftz``), an ONNX file that Erya wrote, n-grams in ARPA format, and a file of
-    word vectors in another foreign format are opened, too.
+    A model of the original fastText (``.bin``, ``.ftz``), an ONNX file that Erya wrote, n-grams in ARPA format, a GPT-2 folder of
+    Hugging Face, and a file of word vectors in another foreign format are opened, too.
 
     Raises:
         ModelFileError: missing, damaged, hostile, from a newer Erya, or of a model that this Erya does not have.
@@ -385,6 +385,10 @@ def load(path: str | Path) -> Model:
         ngram: Any = find("generate/ngram")
         language_model: Model = ngram.from_arpa(path)
         return language_model
+    if is_hugging_face(path):
+        gpt: Any = find("generate/gpt")
+        from_folder: Model = gpt.from_folder(path)
+        return from_folder
     if foreign_format(path) is not None:
         return open_vectors(path)
 
@@ -466,10 +470,10 @@ def fasttext_task(path: str | Path) -> str | None:
 
 
 def foreign_task(path: str | Path) -> str | None:
-    """The task of a file that another program wrote, a model of fastText, n-grams or word vectors; None for model files and all else."""
+    """The task of what another program wrote: fastText, n-grams, GPT-2, word vectors; None for model files and all else."""
     if is_onnx(path):
         return "classify"
-    if is_arpa(path):
+    if is_arpa(path) or is_hugging_face(path):
         return "generate"
     return fasttext_task(path) or ("vectors" if foreign_format(path) is not None else None)
 
@@ -496,6 +500,11 @@ def is_onnx(path: str | Path) -> bool:
 def is_arpa(path: str | Path) -> bool:
     """Whether a file calls itself n-grams in ARPA format, packed or not."""
     return Path(path).name.lower().endswith((".arpa", ".arpa.gz", ".arpa.xz", ".arpa.zst")) and Path(path).is_file()
+
+
+def is_hugging_face(path: str | Path) -> bool:
+    """Whether a path is a folder with a model of Hugging Face's; its ``config.json`` says of which kind."""
+    return Path(path, "config.json").is_file()
 
 
 def is_artefact(path: Path) -> bool:

@@ -63,6 +63,8 @@ def register(app: typer.Typer) -> None:
                 say("a network as ONNX, tokenizer inside", "神经网络写成 ONNX，分词方式一并存入"),
             ),
             ("erya convert kn.erya kn.arpa", say("n-grams, for KenLM and SRILM", "n 元模型，供 KenLM、SRILM 使用")),
+            ("erya convert gpt.erya folder/", say("a GPT for transformers", "GPT，供 transformers 使用")),
+            ("erya convert folder/ gpt2.erya", say("a GPT-2 of Hugging Face", "Hugging Face 的 GPT-2")),
             ("erya convert cc.zh.300.vec zh.npy", say("NumPy, with a list of words beside it", "NumPy，旁附词表")),
         ],
         more=say(
@@ -96,8 +98,8 @@ def convert(
         option(
             "--to",
             "FORMAT",
-            " ".join((*FOREIGN, *STORED, "arpa")),
-            "目标格式：" + " ".join((*FOREIGN, *STORED, "arpa")),
+            " ".join((*FOREIGN, *STORED, "arpa", "huggingface")),
+            "目标格式：" + " ".join((*FOREIGN, *STORED, "arpa", "huggingface")),
         ),
     ] = None,
     came: Annotated[

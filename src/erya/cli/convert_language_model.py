@@ -1,8 +1,11 @@
-"""``convert`` for language models: n-grams between model files and ARPA, the text that SRILM and KenLM read."""
+"""``convert`` for language models: n-grams between model files and ARPA, the text that SRILM and KenLM read; GPTs between model files and
+folders of Hugging Face.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +18,12 @@ from erya.language import say
 if TYPE_CHECKING:
     from erya.cli.options import Manner
 
-FORMATS = ("erya", "arpa")
+FORMATS = ("erya", "arpa", "huggingface")
 ARPA_FILE = Kind(("ARPA file", "ARPA 文件"), (".arpa",), (b"\\data\\", b"\n\\data\\"))
 
 
 def is_language_model(source: str) -> bool:
-    """Whether a file holds a language model: one of Erya's, or an ARPA file."""
+    """Whether a language model is there: one of Erya's, an ARPA file, or a GPT-2 folder."""
     from erya import artefact, catalog
 
     path = Path(source)
@@ -54,17 +57,20 @@ def convert(manner: Manner, source: str, target: str, to: str | None, asked: dic
                 help=f"erya convert {shown_path(source)} {shown_path(target)}",
             )
     path = Path(target)
-    format = _format(path, to, source)
-    check_output(path, {"erya": MODEL_FILE, "arpa": ARPA_FILE}[format], [source])
+    format = _format(target, to, source)
+    if format != "huggingface":
+        check_output(path, {"erya": MODEL_FILE, "arpa": ARPA_FILE}[format], [source])
     model, content = opened(source)
     lost: list[str] = []
     beside: Path | None = None
     if format == "erya":
         told = {} if content is None else content.training
         model.save(path, training=told, card="" if content is None else content.card)
-    else:
+    elif format == "arpa":
         lost, beside = _write_arpa(path, model)
-    size = path.stat().st_size
+    else:
+        lost = _write_folder(path, model)
+    size = sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else path.stat().st_size
     if manner.json:
         document: dict[str, Any] = {
             "schema": "erya.convert/1",
@@ -101,17 +107,34 @@ def _write_arpa(path: Path, model: Any) -> tuple[list[str], Path]:
     return lost, beside
 
 
-def _format(path: Path, to: str | None, source: str) -> str:
+def _write_folder(path: Path, model: Any) -> list[str]:
+    """What is lost."""
+    if not hasattr(model, "to_folder"):
+        raise UsageError(
+            "other-model",
+            say(f"a GPT-2 folder holds a GPT; this is a {model.id}", f"GPT-2 文件夹存的是 GPT；这个模型是 {model.id}"),
+            help="erya train generate/gpt DATA -o m.erya --set tokenizer=bpe",
+        )
+    lost: list[str] = model.to_folder(path)
+    return lost
+
+
+def _format(target: str, to: str | None, source: str) -> str:
+    path = Path(target)
     format = to or {".erya": "erya", ".arpa": "arpa"}.get(path.suffix.lower())
+    if format is None and (path.is_dir() or target.endswith(("/", os.sep))):
+        format = "huggingface"
     if format not in FORMATS:
         raise UsageError(
             "other-task",
             say(
-                f"a language model is written as .erya or .arpa, not as {quoted(to or path.name)}",
-                f"语言模型可写成 .erya 或 .arpa，不能写成 {quoted(to or path.name)}",
+                f"a language model is written as .erya, .arpa or a folder/, not as {quoted(to or path.name)}",
+                f"语言模型可写成 .erya、.arpa 或文件夹/，不能写成 {quoted(to or path.name)}",
             ),
             help=f"erya convert {shown_path(source)} {typed(path.with_suffix('.arpa'))}",
         )
+    if format == "huggingface":
+        return format
     if path.suffix.lower() != f".{format}":
         raise UsageError(
             "bad-ending",

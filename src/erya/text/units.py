@@ -151,6 +151,11 @@ def _bytes_of() -> dict[str, int]:
     return {chr(byte): byte for byte in printable} | {chr(256 + place): byte for place, byte in enumerate(rest)}
 
 
+def byte_letters() -> list[str]:
+    """The letter of each of the 256 bytes in that alphabet."""
+    return sorted(_bytes_of(), key=_bytes_of().__getitem__)
+
+
 @dataclass(frozen=True, slots=True)
 class ByteUnits:
     """Pieces of bytes that were learned from text; a unit is written in GPT-2's alphabet, a blank is ``Ġ``."""

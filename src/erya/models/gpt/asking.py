@@ -69,7 +69,7 @@ def log_probabilities(network: GPT, texts: Sequence[Ids]) -> list[Floats]:
             inputs[row, : one.end - one.start] = ids[one.text][one.start : one.end]
             targets[row, : one.end - one.start] = ids[one.text][one.start + 1 : one.end + 1]
         states = network(torch.from_numpy(inputs)).flatten(0, 1)
-        logs = of_targets(states, network.embedding, network.no_bias(), torch.from_numpy(targets).flatten())
+        logs = of_targets(states, network.embedding, network.bias(), torch.from_numpy(targets).flatten())
         for row, one in enumerate(some):
             found[one.text][one.answers : one.end] = logs.view(inputs.shape)[
                 row, one.answers - one.start : one.end - one.start
@@ -172,6 +172,6 @@ class CachingDecoder:
         return self._answer(states[:, 0])
 
     def _answer(self, states: torch.Tensor) -> Floats:
-        logits = self.network.norm(states) @ self.network.embedding.T
+        logits = self.network.logits(self.network.norm(states))
         found: Floats = torch.log_softmax(logits.double(), dim=1).numpy()
         return found

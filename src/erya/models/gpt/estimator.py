@@ -1,15 +1,21 @@
 """GPT: its settings, its network, its trace. The mathematics is in ``network.py``.
 
-How such a network is trained and asked is in ``parts/language_network.py``. Not here: pretrained weights, more than one processor.
+How such a network is trained and asked is in ``parts/language_network.py``. GPT-2 folders
+of Hugging Face: ``hugging_face.py``. Not here: more than one processor.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from erya.errors import UsageError
 from erya.parts.language_network import NetworkLanguageModel
-from erya.parts.settings import require, whole
-from erya.parts.torch_mode import torch_mode
+from erya.parts.settings import number, require, whole
+from erya.parts.torch_mode import need_torch, torch_mode
+from erya.state import Arrays, State
+from erya.text.unit_ids import SPECIALS, UnitVocabulary
+from erya.text.units import ByteUnits
 
 if TYPE_CHECKING:
     from erya.models.gpt import network
@@ -17,6 +23,13 @@ if TYPE_CHECKING:
     from erya.trace import Trace
 
 MOST_LAYERS = 64
+
+
+def whole_alphabet(units: Units, vocabulary: UnitVocabulary) -> bool:
+    """Whether every text is made of units that are known: pieces of bytes, all of them in the vocabulary."""
+    if not isinstance(units, ByteUnits):
+        return False
+    return set(units.subwords.to_plain()["learned"]["vocab"]) <= set(vocabulary.units[len(SPECIALS) :])
 
 
 class GPT(NetworkLanguageModel):
@@ -27,6 +40,7 @@ class GPT(NetworkLanguageModel):
         layers: of the decoder.
         heads: A, of each layer; they divide D.
         inner_width: I, between the two matrices behind the attention; None: 4 · D.
+        norm_epsilon: ε, what is added to the variance by which a norm divides.
         dropout: share of the vectors' numbers, and of what each sublayer adds, that is dropped while learning.
         tokenizer: ``"auto"``, ``"characters"``, ``"words"``, ``"whitespace"``, ``"bpe"`` or an object, see ``text.units``.
         documents: of files: ``"auto"``, ``"line"``, ``"paragraph"`` or ``"file"``.
@@ -64,6 +78,7 @@ class GPT(NetworkLanguageModel):
         layers: int = 4,
         heads: int = 4,
         inner_width: int | None = None,
+        norm_epsilon: float = 1e-5,
         dropout: float = 0.1,
         tokenizer: str | Units = "auto",
         documents: str = "auto",
@@ -92,6 +107,7 @@ class GPT(NetworkLanguageModel):
         self.layers = layers
         self.heads = heads
         self.inner_width = inner_width
+        self.norm_epsilon = norm_epsilon
         self.dropout = dropout
         self.tokenizer = tokenizer
         self.documents = documents
@@ -120,16 +136,69 @@ class GPT(NetworkLanguageModel):
         from erya.models.gpt import network
 
         inner_width = 4 * self.dim if self.inner_width is None else self.inner_width
-        form = network.Form(self.dim, self.layers, self.heads, inner_width, self.context, float(self.dropout))
-        return network.GPT(vocabulary, form, generator)
+        sizes = (self.dim, self.layers, self.heads, inner_width, self.context)
+        form = network.Form(*sizes, float(self.dropout), float(self.norm_epsilon))
+        return network.GPT(vocabulary, form, generator, closed=whole_alphabet(self.units_, self.vocabulary_))
 
     def _check_settings(self) -> None:
         super()._check_settings()
         for name in ("dim", "layers", "heads"):
             whole(name, getattr(self, name))
         whole("inner_width", self.inner_width, optional=True)
+        number("norm_epsilon", self.norm_epsilon, 0, 1)
         require(self.layers <= MOST_LAYERS, "layers", self.layers, f"≤ {MOST_LAYERS}")
         require(self.dim % self.heads == 0, "heads", self.heads, f"{self.dim} / heads: 1, 2, 3, …")
+
+    # ---- what is saved ------------------------------------------------------------------------------------------------
+
+    def _text_state(self) -> tuple[Arrays, dict[str, Any]]:
+        arrays, data = super()._text_state()
+        if isinstance(self.units_, ByteUnits):  # 50,000 pieces are more than the manifest of a file may hold
+            data = {"tokenizer": self.units_.subwords.to_plain()}
+        return arrays, data
+
+    def _set_text_state(self, arrays: Arrays, data: dict[str, Any]) -> None:
+        if "tokenizer" in data:
+            data = {"units": {"units": "bpe", "subwords": data["tokenizer"]}}
+        super()._set_text_state(arrays, data)
+
+    @classmethod
+    def from_folder(cls, folder: str | Path) -> GPT:
+        """A GPT-2 as Hugging Face's ``transformers`` writes it, see ``hugging_face.py``: the same logits.
+
+        Args:
+            folder: with ``config.json``, ``model.safetensors`` (or its parts) and the tokenizer's files.
+
+        Raises:
+            ModelFileError: a file is missing, damaged or hostile; a GPT-2 of a kind that is not known here.
+            ResourceError: torch is not installed.
+        """
+        from erya.models.gpt import hugging_face
+        from erya.parts import foreign_tensors
+
+        need_torch(cls.id)
+        path = Path(folder)
+        settings, cutter, vocabulary, weights = hugging_face.read(path)
+        model = cls(**settings)
+        model.units_, model.vocabulary_ = cutter, vocabulary
+        arrays, data = model._text_state()
+        try:
+            model.set_state(State({**arrays, **weights}, {**data, "curve": []}))
+        except (ValueError, UsageError) as problem:
+            raise foreign_tensors.damaged(path, str(problem)) from problem
+        return model
+
+    def to_folder(self, folder: str | Path) -> list[str]:
+        """Write a folder that ``transformers`` opens as ``GPT2LMHeadModel``; what is lost is answered, in words.
+
+        Raises:
+            UsageError: not fitted; units that are neither pieces of bytes nor characters; something else is in the folder.
+            ResourceError: the disk is full or closed.
+        """
+        from erya.models.gpt import hugging_face
+
+        self._check_fitted()
+        return hugging_face.write(Path(folder), self)
 
     def trace(self, x: Any) -> Trace:
         """One text: who looks at whom in each head, what was expected at each unit, what it cost. Of a long text the last C units."""

@@ -8,7 +8,7 @@ here: text, files, the training loop; biases of the softmax; dropout of the atte
     of each layer:  x ← x + Attention(N(x))              of t over places ≤ t of the same document
                     x ← x + gelu(N(x) W₁ + b₁) W₂ + b₂
     y   = N(x) Eᵀ                                        logits: the softmax uses the units' own vectors
-    N(x) = γ (x − mean) / √(variance + 10⁻⁵) + β
+    N(x) = γ (x − mean) / √(variance + ε) + β           ε = 10⁻⁵
 
     symbol    name            shape        what
     E         embedding       (V, D)       a vector for each unit, read and predicted
@@ -35,7 +35,9 @@ from erya.parts.attention import MultiHeadAttention
 from erya.parts.dropout import dropout
 from erya.parts.softmax_loss import SoftmaxLoss
 from erya.parts.stream_batches import IGNORED, StreamBatch
+from erya.text.unit_ids import UNKNOWN
 
+IMPOSSIBLE = -1e9  # a logit whose share of any softmax is 0
 FIRST = 0.02  # standard deviation of first weights (GPT-2)
 Past = tuple[torch.Tensor, torch.Tensor]  # keys and values of one layer, (B, A, S, K) both
 
@@ -50,6 +52,7 @@ class Form(NamedTuple):
         inner_width: I.
         context: C.
         dropout: share dropped of the vectors and behind each sublayer, while learning.
+        norm_epsilon: ε of the norms.
     """
 
     dim: int
@@ -58,19 +61,21 @@ class Form(NamedTuple):
     inner_width: int
     context: int
     dropout: float = 0.0
+    norm_epsilon: float = 1e-5
 
 
 class Norm(nn.Module):
     """N above (Ba, Kiros & Hinton 2016)."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, epsilon: float) -> None:
         super().__init__()
+        self.epsilon = epsilon
         self.gain = nn.Parameter(torch.ones(width))
         self.shift = nn.Parameter(torch.zeros(width))
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
         """(…, D) → (…, D)."""
-        return functional.layer_norm(vectors, self.gain.shape, self.gain, self.shift)
+        return functional.layer_norm(vectors, self.gain.shape, self.gain, self.shift, self.epsilon)
 
 
 class DecoderLayer(nn.Module):
@@ -84,8 +89,8 @@ class DecoderLayer(nn.Module):
         self.widen_bias = nn.Parameter(torch.zeros(form.inner_width))
         self.narrow = nn.Parameter(torch.zeros(form.inner_width, form.dim))
         self.narrow_bias = nn.Parameter(torch.zeros(form.dim))
-        self.norm_attention = Norm(form.dim)
-        self.norm_inner = Norm(form.dim)
+        self.norm_attention = Norm(form.dim, form.norm_epsilon)
+        self.norm_inner = Norm(form.dim, form.norm_epsilon)
 
     def forward(
         self, states: torch.Tensor, allowed: torch.Tensor | None, generator: torch.Generator | None = None
@@ -121,18 +126,21 @@ class GPT(nn.Module):
     """Units and places → layers → a softmax over all units.
 
     Args:
-        vocabulary: V; unit 0 is the border between documents.
+        vocabulary: V; unit 0 is the border between documents, unit 1 the unknown one.
         form: sizes and dropout.
         generator: where the first weights come from; None: zeros, for weights that are loaded.
+        closed: whether no text has an unknown unit; its probability is then 0.
     """
 
-    def __init__(self, vocabulary: int, form: Form, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self, vocabulary: int, form: Form, generator: torch.Generator | None = None, *, closed: bool = False
+    ) -> None:
         super().__init__()
-        self.form = form
+        self.form, self.closed = form, closed
         self.embedding = nn.Parameter(torch.zeros(vocabulary, form.dim))
         self.positions = nn.Parameter(torch.zeros(form.context, form.dim))
         self.layers = nn.ModuleList(DecoderLayer(form) for _ in range(form.layers))
-        self.norm = Norm(form.dim)
+        self.norm = Norm(form.dim, form.norm_epsilon)
         if generator is not None:
             self._start(generator)
 
@@ -166,12 +174,20 @@ class GPT(nn.Module):
         if batch.units < len(targets):
             there = targets != IGNORED
             states, targets = states[there], targets[there]
-        total: torch.Tensor = SoftmaxLoss.apply(states, self.embedding, self.no_bias(), targets)  # type: ignore[no-untyped-call]
+        total: torch.Tensor = SoftmaxLoss.apply(states, self.embedding, self.bias(), targets)  # type: ignore[no-untyped-call]
         return total / batch.share, ()
 
-    def no_bias(self) -> torch.Tensor:
-        """(V,) of zeros."""
-        return self.embedding.new_zeros(len(self.embedding))
+    def bias(self) -> torch.Tensor:
+        """What is added to the logits, (V,): nothing, or what leaves the unknown unit of a closed vocabulary no share."""
+        found = self.embedding.new_zeros(len(self.embedding))
+        if self.closed:
+            found[UNKNOWN] = IMPOSSIBLE
+        return found
+
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
+        """(…, V) of what the softmax is given, (…, D)."""
+        found = states @ self.embedding.T
+        return found + self.bias() if self.closed else found
 
     def forward(
         self, inputs: torch.Tensor, resets: torch.Tensor | None = None, generator: torch.Generator | None = None

@@ -54,7 +54,7 @@ def trace(model: GPT, x: Any) -> Trace:
             weights.append(layer.attention.weights(asking, asking, before)[0].numpy())  # (A, T + 1, T + 1)
             states = layer(states, None)
             arrays |= {f"attention_{number}": weights[-1], f"states_{number}": states[0].numpy()}
-        logs = torch.log_softmax((network.norm(states[0]) @ network.embedding.T).double(), dim=1).numpy()
+        logs = torch.log_softmax(network.logits(network.norm(states[0])).double(), dim=1).numpy()
     arrays |= expected(logs, wanted)
     units = [model.vocabulary_.units[number] for number in ids.tolist()]
     shown = [say("(start)", "（开头）"), *units][cut:]
