@@ -172,7 +172,9 @@ def plan(**given):
         "warmup": 0.0,
     }
     settings |= {"final_rate": 0.0, "rate_decay": 1.0, "decay_after": 0, "weight_decay": 0.5, "beta2": 0.999}
-    return language_training.Plan(**{**settings, "clip_norm": None, "patience": None, "seed": 0, **given})
+    return language_training.Plan(
+        **{**settings, "clip_norm": None, "averaging_patience": 5, "patience": None, "seed": 0, **given}
+    )
 
 
 @pytest.mark.parametrize("room", [*ROOMS, "gpt", "nnlm"])

@@ -25,7 +25,7 @@ from erya.state import State
 from erya.text.unit_ids import IN_MEMORY, Stream
 
 SAMPLINGS = ("sequential", "random")
-OPTIMIZERS = ("adam", "sgd", "momentum")
+OPTIMIZERS = ("adam", "sgd", "momentum", "averaged_sgd")
 FEWEST = 1000  # units: of a shorter stream nothing is held out
 FEWEST_DOCUMENTS = 20  # of fewer the end of the stream is held out
 SHARE = 0.05  # that is held out for early stopping
@@ -59,6 +59,7 @@ class NetworkLanguageModel(LanguageModel):
     weight_decay: float
     beta2: float
     clip_norm: float | None
+    averaging_patience: int = 5
     patience: int | None
     seed: int
 
@@ -86,6 +87,7 @@ class NetworkLanguageModel(LanguageModel):
         for name in ("steps", "patience"):
             whole(name, getattr(self, name), optional=True)
         whole("decay_after", self.decay_after, 0)
+        whole("averaging_patience", self.averaging_patience, 0)
         number("learning_rate", self.learning_rate, 0, 1e6, closed=False)
         number("rate_decay", self.rate_decay, 0, 1 + 1e-9, closed=False)
         number("weight_decay", self.weight_decay, 0, 1e6)
@@ -134,6 +136,7 @@ class NetworkLanguageModel(LanguageModel):
             weight_decay=float(self.weight_decay),
             beta2=float(self.beta2),
             clip_norm=self.clip_norm,
+            averaging_patience=self.averaging_patience,
             patience=self.patience,
             seed=self.seed,
         )

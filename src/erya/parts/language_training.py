@@ -8,7 +8,8 @@ same bits.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,7 +22,7 @@ from erya.language import say
 from erya.parts.adam import Adam
 from erya.parts.falling_rate import share_of_rate
 from erya.parts.network_answers import weights_of
-from erya.parts.sgd import SGD, Momentum
+from erya.parts.sgd import SGD, AveragedSGD, Momentum
 from erya.parts.stream_batches import Epoch, StreamBatch, StreamBatches
 from erya.progress import Report
 from erya.state import Arrays, State
@@ -62,6 +63,7 @@ class Plan:
         weight_decay: see the optimizer; of matrices alone.
         beta2: see ``adam.py``.
         clip_norm: of a gradient; None: never.
+        averaging_patience: of ``averaged_sgd``: the n of ``has_stalled``; without held-out text the epochs behind which it averages.
         patience: epochs without a better held-out loss after which training ends; None: no early stopping.
         seed: of dropout.
     """
@@ -78,6 +80,7 @@ class Plan:
     weight_decay: float
     beta2: float
     clip_norm: float | None
+    averaging_patience: int
     patience: int | None
     seed: int
 
@@ -101,6 +104,7 @@ class Standing:
         longest: the longest of them.
         clipped: steps of this epoch whose gradient was longer than ``clip_norm``.
         best_epoch: after which the held-out loss was lowest.
+        averaging: whether a mean of the weights is taken, see ``AveragedSGD``.
         ended: whether the training is over.
         curve: one row an epoch.
         best: the weights after the best epoch.
@@ -115,6 +119,7 @@ class Standing:
     longest: float = 0.0
     clipped: int = 0
     best_epoch: int = 0
+    averaging: bool = False
     ended: bool = False
     curve: list[dict[str, Any]] = field(default_factory=list)
     best: Arrays | None = None
@@ -163,8 +168,10 @@ def learn(
         report: told after every step.
 
     Returns:
-        The curve, one row an epoch: ``epoch``, ``step``, ``loss`` (nats a unit), ``learning_rate``, ``gradient_norm`` and
-        ``gradient_norm_max``, ``clipped`` (with ``clip_norm``), and with held-out text ``validation_loss`` and ``validation_perplexity``.
+        The curve, one row an epoch: ``epoch``, ``step``, ``loss`` (nats a unit, and penalties, where the network has some),
+        ``learning_rate``, ``gradient_norm`` and ``gradient_norm_max``, ``clipped`` (with ``clip_norm``), ``averaged`` (of ``averaged_sgd``:
+        whether held-out text was listened to with the mean of weights), and with held-out text ``validation_loss`` and
+        ``validation_perplexity``.
 
     Raises:
         DivergedError: loss or gradient not finite; the weights are those of the last good step.
@@ -197,6 +204,9 @@ def learn(
                 raise Interrupted("interrupted", say("stopped; the state is saved", "已停止；当前状态已保存"))
             if now.ended:
                 break
+    if now.best is None and isinstance(optimizer, AveragedSGD):
+        with optimizer.averaged():
+            now.best = weights_of(network)
     if now.best is not None:
         with torch.no_grad():
             for name, parameter in network.named_parameters():
@@ -216,7 +226,30 @@ def _optimizer(network: LanguageNetwork, plan: Plan) -> torch.optim.Optimizer:
     groups = [group for group in groups if group["params"]]
     if plan.optimizer == "adam":
         return Adam(groups, plan.learning_rate, beta2=plan.beta2)
-    return {"sgd": SGD, "momentum": Momentum}[plan.optimizer](groups, plan.learning_rate)
+    return {"sgd": SGD, "momentum": Momentum, "averaged_sgd": AveragedSGD}[plan.optimizer](groups, plan.learning_rate)
+
+
+def _at_rest(optimizer: torch.optim.Optimizer) -> AbstractContextManager[None]:
+    """Within it the network has the weights that the training would end with: the means, where some are taken."""
+    return optimizer.averaged() if isinstance(optimizer, AveragedSGD) else nullcontext()
+
+
+def has_stalled(losses: Sequence[float], patience: int) -> bool:
+    """Whether the last loss is above the least of those that are more than ``patience`` before it.
+
+    What lets averaging begin (Merity, Keskar & Socher 2018, algorithm 1, n = patience): one bad epoch does not, a plateau does.
+    """
+    return len(losses) > patience + 1 and losses[-1] > min(losses[: -patience - 1])
+
+
+def _average_from_now_on(now: Standing, plan: Plan, optimizer: torch.optim.Optimizer) -> None:
+    """Begin to, where the held-out loss has stalled; where there is none, after so many epochs."""
+    if not isinstance(optimizer, AveragedSGD) or now.averaging:
+        return
+    losses = [row["validation_loss"] for row in now.curve if "validation_loss" in row]
+    if has_stalled(losses, plan.averaging_patience) if losses else now.epoch >= plan.averaging_patience:
+        optimizer.begin_averaging()
+        now.averaging = True
 
 
 def _done(now: Standing, plan: Plan, batches: int) -> float:
@@ -259,17 +292,20 @@ def _close_epoch(
     if plan.clip_norm is not None:
         row["clipped"] = now.clipped / now.position
     now.position, now.loss, now.units, now.norms, now.longest, now.clipped = 0, 0.0, 0, 0.0, 0.0, 0
-    if listened is not None:
-        loss = evaluate(network, listened, batches)
-        row |= {"validation_loss": loss, "validation_perplexity": math.exp(min(loss, 700.0))}
+    now.ended = now.steps == plan.steps if plan.steps is not None else now.epoch >= plan.epochs
+    with _at_rest(optimizer):
+        if isinstance(optimizer, AveragedSGD):
+            row["averaged"] = optimizer.averaging()
+        if listened is not None:
+            loss = evaluate(network, listened, batches)
+            row |= {"validation_loss": loss, "validation_perplexity": math.exp(min(loss, 700.0))}
+            if plan.patience is not None:
+                if loss < min((past["validation_loss"] for past in now.curve), default=math.inf):
+                    now.best, now.best_epoch = weights_of(network), now.epoch  # type: ignore[arg-type]
+                now.ended |= now.epoch - now.best_epoch >= plan.patience
     now.curve.append(row)
     report.record(dict(row))
-    now.ended = now.steps == plan.steps if plan.steps is not None else now.epoch >= plan.epochs
-    if listened is None or plan.patience is None:
-        return
-    if row["validation_loss"] < min((past["validation_loss"] for past in now.curve[:-1]), default=math.inf):
-        now.best, now.best_epoch = weights_of(network), now.epoch  # type: ignore[arg-type]
-    now.ended |= now.epoch - now.best_epoch >= plan.patience
+    _average_from_now_on(now, plan, optimizer)
 
 
 @torch.no_grad()

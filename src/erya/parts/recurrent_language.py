@@ -1,7 +1,8 @@
 """A recurrent network that says what comes next, but for its cell: unit → vector → layers → a softmax over all units.
 
 What the language models of Elman's network, the GRU and the LSTM do alike (Mikolov et al. 2010, "Recurrent neural network based language
-model"; dropout between the layers and nowhere else as in Zaremba, Sutskever & Vinyals 2014).
+model"; dropout between the layers and nowhere else as in Zaremba, Sutskever & Vinyals 2014; the other ways to hold a network back as in
+Merity, Keskar & Socher 2018, "Regularizing and Optimizing LSTM Language Models", sections 4 and 5).
 
     symbol   name         shape              what
     x        embedding    (V, D)             a vector for each unit
@@ -13,6 +14,11 @@ model"; dropout between the layers and nowhere else as in Zaremba, Sutskever & V
     U        output       (V, H)             tied: U is ``embedding`` (Press & Wolf 2017; Inan, Khosravi & Socher 2017)
     a        output_bias  (V,)               begins with the logarithms of the units' frequencies
     y        logits       (T, B, V)          h Uᵀ + a
+
+    loss = −Σ ln p + α · mean over H of m∘h_t² + β · mean over H of (h_t − h_{t−1})², summed over all t
+
+m∘h is what the softmax is given, dropout's zeros in it; the second term wants a state to be small, the third to change slowly (section
+4.4 there). Each layer has the width H but the last, which may have another: of the softmax's vectors, so that nothing stands between.
 """
 
 from __future__ import annotations
@@ -45,10 +51,15 @@ class Form(NamedTuple):
         dim: D.
         hidden_width: H, of every layer.
         layers: one above the other.
+        last_width: H of the last layer; None: as the others.
         tied: whether the softmax uses the units' vectors.
         dropout: share dropped, while learning, of the vectors' numbers, of what a layer hands to the next, and of the last states.
+        layer_dropout: of what a layer hands to the next; None: ``dropout``.
+        embedding_dropout: share of the units whose vectors are 0 for a whole batch, when they are read (Gal & Ghahramani 2016).
         variational: whether the same numbers are dropped at every step of a batch (Gal & Ghahramani 2016).
-        weight_dropout: share of W' that is dropped in a batch (Merity, Keskar & Socher 2018).
+        weight_dropout: share of W' that is dropped in a batch.
+        activation_penalty: α.
+        change_penalty: β.
         initial_range: all weights begin uniform between minus this and this; None: each kind as the room says.
         over_borders: whether the state is carried from one document to the next.
     """
@@ -56,12 +67,25 @@ class Form(NamedTuple):
     dim: int
     hidden_width: int
     layers: int = 1
+    last_width: int | None = None
     tied: bool = False
     dropout: float = 0.0
+    layer_dropout: float | None = None
+    embedding_dropout: float = 0.0
     variational: bool = False
     weight_dropout: float = 0.0
+    activation_penalty: float = 0.0
+    change_penalty: float = 0.0
     initial_range: float | None = None
     over_borders: bool = False
+
+    def width(self, layer: int) -> int:
+        """H of a layer; the first is 1."""
+        return self.last_width if layer == self.layers and self.last_width is not None else self.hidden_width
+
+    def between(self) -> float:
+        """What is dropped between two layers."""
+        return self.dropout if self.layer_dropout is None else self.layer_dropout
 
 
 class RecurrentLanguage(nn.Module):
@@ -82,16 +106,17 @@ class RecurrentLanguage(nn.Module):
         self.cell, self.form = cell, form
         self.embedding = nn.Parameter(torch.zeros(vocabulary, form.dim))
         for layer in range(1, form.layers + 1):
-            into, width = form.dim if layer == 1 else form.hidden_width, form.hidden_width
+            into, width = form.dim if layer == 1 else form.width(layer - 1), form.width(layer)
             for name, shape in (
                 ("input", (into, 1, cell.blocks * width)),
                 ("recurrent", (1, width, cell.blocks * width)),
                 ("bias", (1, cell.blocks * width)),
             ):
                 self.register_parameter(f"{name}_{layer}", nn.Parameter(torch.zeros(shape)))
-        narrowed = form.tied and form.hidden_width != form.dim
-        self.projection = nn.Parameter(torch.zeros(form.hidden_width, form.dim)) if narrowed else None
-        self.output = None if form.tied else nn.Parameter(torch.zeros(vocabulary, form.hidden_width))
+        last = form.width(form.layers)
+        narrowed = form.tied and last != form.dim
+        self.projection = nn.Parameter(torch.zeros(last, form.dim)) if narrowed else None
+        self.output = None if form.tied else nn.Parameter(torch.zeros(vocabulary, last))
         self.output_bias = nn.Parameter(torch.zeros(vocabulary))
         if generator is not None:
             self._start(start, generator)
@@ -131,25 +156,41 @@ class RecurrentLanguage(nn.Module):
 
     def begin(self, rows: int) -> Memory:
         """The memory of B rows before their first unit."""
-        return tuple(zeros(self.cell, rows, self.form.hidden_width) for _ in range(self.form.layers))
+        return tuple(zeros(self.cell, rows, self.form.width(layer)) for layer in range(1, self.form.layers + 1))
 
     def loss(
         self, batch: StreamBatch, memory: Memory, generator: torch.Generator | None = None
     ) -> tuple[torch.Tensor, Memory]:
-        """The sum of −ln p over the batch's units, divided by its ``share``; and the memory behind it. With a generator, dropout is on.
+        """The sum of −ln p over the batch's units, divided by its ``share``; and the memory behind it. With a generator there is
+        dropout, and the penalties are added.
 
         Args:
             batch: B rows of T units.
             memory: of the batch before, or of ``begin``.
             generator: of dropout.
         """
-        hidden, memory = self.read(batch.inputs, memory, resets=batch.resets, lift=batch.lift, generator=generator)
-        hidden, targets = hidden.flatten(0, 1), batch.targets.flatten()
+        states, given, memory = self._passed(batch.inputs, memory, batch.resets, batch.lift, generator)
+        extra = None if generator is None else self._penalty(states, given, batch.resets)
+        hidden, targets = given.flatten(0, 1), batch.targets.flatten()
         if batch.units < len(targets):
             there = targets != IGNORED
             hidden, targets = hidden[there], targets[there]
         total: torch.Tensor = SoftmaxLoss.apply(hidden, self.table, self.output_bias, targets)  # type: ignore[no-untyped-call]
-        return total / batch.share, memory
+        return (total if extra is None else total + extra) / batch.share, memory
+
+    def _penalty(
+        self, states: torch.Tensor, given: torch.Tensor, resets: torch.Tensor | None = None
+    ) -> torch.Tensor | None:
+        """What is added to −Σ ln p: of the last layer's states (T, B, H), and of what the softmax was given of them."""
+        form, found = self.form, []
+        if form.activation_penalty:
+            found.append(form.activation_penalty * given.square().sum() / given.shape[2])
+        if form.change_penalty and len(states) > 1:
+            changes = states[1:] - states[:-1]
+            if resets is not None:  # a state that begins anew does not change
+                changes = changes[~resets[1:]]
+            found.append(form.change_penalty * changes.square().sum() / states.shape[2])
+        return sum(found[1:], found[0]) if found else None
 
     def read(
         self,
@@ -169,11 +210,25 @@ class RecurrentLanguage(nn.Module):
             lift: see ``stream_batches.py``.
             generator: of dropout; None: no dropout.
         """
+        _, given, memory = self._passed(inputs, memory, resets, lift, generator)
+        return given, memory
+
+    def _passed(
+        self,
+        inputs: torch.Tensor,
+        memory: Memory,
+        resets: torch.Tensor | None,
+        lift: float,
+        generator: torch.Generator | None,
+    ) -> tuple[torch.Tensor, torch.Tensor, Memory]:
+        """See ``read``; before its answers the last layer's hidden states, nothing dropped."""
         form = self.form
         units, places = torch.unique(inputs, return_inverse=True)
         vectors = functional.embedding(units, self.embedding, sparse=self.output is not None)  # (U, D)
+        if generator is not None and form.embedding_dropout:
+            vectors = vectors * dropout(torch.ones(len(units), 1), form.embedding_dropout, generator)
         if generator is not None and form.dropout:
-            vectors, places = self._masked(functional.embedding(places, vectors), generator), None
+            vectors, places = self._masked(functional.embedding(places, vectors), form.dropout, generator), None
         found: list[Tensors] = []
         for layer in range(1, form.layers + 1):
             into, recurrent, bias = self.weights(layer)
@@ -187,17 +242,16 @@ class RecurrentLanguage(nn.Module):
                 hidden, states = carry_on(self.cell, vectors, places, weights, before, resets=resets, lift=lift)
             found.append(states)
             if layer < form.layers:
-                vectors, places = self._masked(hidden, generator), None
-        if self.projection is not None:
-            hidden = hidden @ self.projection
-        return self._masked(hidden, generator), tuple(found)
+                vectors, places = self._masked(hidden, form.between(), generator), None
+        given = hidden if self.projection is None else hidden @ self.projection
+        return hidden, self._masked(given, form.dropout, generator), tuple(found)
 
-    def _masked(self, values: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
-        if generator is None or not self.form.dropout:
+    def _masked(self, values: torch.Tensor, share: float, generator: torch.Generator | None) -> torch.Tensor:
+        if generator is None or not share:
             return values
         if not self.form.variational:
-            return dropout(values, self.form.dropout, generator)
-        return values * dropout(torch.ones_like(values[:1]), self.form.dropout, generator)
+            return dropout(values, share, generator)
+        return values * dropout(torch.ones_like(values[:1]), share, generator)
 
     def log_probabilities(self, texts: Sequence[NDArray[np.int32]]) -> list[NDArray[np.float64]]:
         """See ``recurrent_scoring.log_probabilities``."""
@@ -218,10 +272,15 @@ def form_of(model: Any) -> Form:
         dim=model.dim,
         hidden_width=model.hidden_width,
         layers=model.layers,
+        last_width=model.last_width,
         tied=model.tied,
         dropout=float(model.dropout),
+        layer_dropout=model.layer_dropout,
+        embedding_dropout=float(model.embedding_dropout),
         variational=model.variational,
         weight_dropout=float(model.weight_dropout),
+        activation_penalty=float(model.activation_penalty),
+        change_penalty=float(model.change_penalty),
         initial_range=model.initial_range,
         over_borders=model.over_borders,
     )

@@ -31,7 +31,11 @@ def writing_settings(model: Any) -> None:
     require(model.layers <= MOST_LAYERS, "layers", model.layers, f"≤ {MOST_LAYERS}")
     for name in ("tied", "variational"):
         require(isinstance(getattr(model, name), bool), name, getattr(model, name), "True | False")
-    number("weight_dropout", model.weight_dropout, 0, 1)
+    whole("last_width", model.last_width, optional=True)
+    for name in ("weight_dropout", "embedding_dropout", "layer_dropout"):
+        number(name, getattr(model, name), 0, 1, optional=name == "layer_dropout")
+    for name in ("activation_penalty", "change_penalty"):
+        number(name, getattr(model, name), 0, 1e6)
     number("initial_range", model.initial_range, 0, 1e6, closed=False, optional=True)
     cut = model.truncation
     require(isinstance(cut, str) and cut in TRUNCATIONS, "truncation", cut, " | ".join(TRUNCATIONS))

@@ -1,8 +1,9 @@
-"""Stochastic gradient descent, with momentum or without, that leaves alone what a batch did not touch."""
+"""Stochastic gradient descent, with momentum or without, or averaged, that leaves alone what a batch did not touch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -60,3 +61,51 @@ class Momentum(SGD):
     """With μ = 0.9."""
 
     momentum = 0.9
+
+
+class AveragedSGD(SGD):
+    """Whose weights wander about the minimum, and whose result is their mean, from a moment that is told (Polyak & Juditsky 1992).
+
+    Each step after ``begin_averaging`` counts as much as any other: θ̄ ← θ̄ + (θ − θ̄) / n. The steps themselves go on from θ.
+    """
+
+    def begin_averaging(self) -> None:
+        """From the next step on."""
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                self.state[parameter] = {"mean": torch.zeros_like(parameter), "taken": torch.zeros(())}
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
+        """As ``SGD``; and into the mean, where one is taken."""
+        super().step(closure)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                state = self.state[parameter]
+                if state:
+                    state["taken"] += 1
+                    state["mean"].lerp_(parameter, 1 / float(state["taken"]))
+
+    def averaging(self) -> bool:
+        """Whether at least one step is in the mean."""
+        states = [self.state[parameter] for group in self.param_groups for parameter in group["params"]]
+        return any(state and bool(state["taken"]) for state in states)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within it the parameters are their means, if there are any."""
+        kept: list[tuple[torch.Tensor, torch.Tensor]] = []
+        if self.averaging():
+            for group in self.param_groups:
+                kept += [(parameter, parameter.detach().clone()) for parameter in group["params"]]
+            self._put([(parameter, self.state[parameter]["mean"]) for parameter, _ in kept])
+        try:
+            yield
+        finally:
+            self._put(kept)
+
+    @staticmethod
+    @torch.no_grad()
+    def _put(weights: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> None:
+        for parameter, values in weights:
+            parameter.copy_(values)

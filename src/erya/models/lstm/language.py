@@ -25,10 +25,15 @@ class LSTMLanguageModel(NetworkLanguageModel):
         dim: D, width of a unit's vector.
         hidden_width: H, units of each layer.
         layers: one above the other.
+        last_width: units of the last layer; None: as the others. As wide as ``dim`` and tied, nothing stands between it and the vectors.
         tied: whether the softmax uses the units' vectors.
         dropout: share of the vectors' numbers, of what a layer hands to the next, and of the last states, that is dropped while learning.
+        layer_dropout: share of what a layer hands to the next, where it is another one; None: ``dropout``.
+        embedding_dropout: share of the units whose whole vectors are dropped in a batch.
         variational: whether the same numbers are dropped at every step of a batch.
         weight_dropout: share of the recurrent weights that is dropped in a batch.
+        activation_penalty: α, wants the last layer's states to be small.
+        change_penalty: β, wants them to change slowly.
         initial_range: all weights begin uniform between minus this and this; None: each kind by a rule of its own.
         tokenizer: ``"auto"``, ``"characters"``, ``"words"``, ``"whitespace"``, ``"bpe"`` or an object, see ``text.units``.
         documents: of files: ``"auto"``, ``"line"``, ``"paragraph"`` or ``"file"``.
@@ -43,7 +48,8 @@ class LSTMLanguageModel(NetworkLanguageModel):
         batch_size: B, rows or pieces a step.
         epochs: at most.
         steps: gradient steps that end the training instead; None: ``epochs`` do.
-        optimizer: ``"adam"``, ``"sgd"`` or ``"momentum"``.
+        optimizer: ``"adam"``, ``"sgd"``, ``"momentum"`` or ``"averaged_sgd"``: the result is the mean of the weights of all steps
+            from when the held-out loss stalls.
         learning_rate: its greatest.
         schedule: of the learning rate: ``"constant"``, or falling to the end: ``"linear"`` or ``"cosine"``.
         warmup: share of the training over which the learning rate first rises from 0.
@@ -53,6 +59,8 @@ class LSTMLanguageModel(NetworkLanguageModel):
         weight_decay: shrinks the matrices at each step; biases and gains are left alone.
         beta2: of Adam: how much of the mean square gradient is kept at each step.
         clip_norm: longer gradients are shortened to this; None: never.
+        averaging_patience: of ``averaged_sgd``: it begins when the held-out loss is above the best one of more than so many epochs before;
+            without held-out text after so many epochs.
         patience: epochs without a lower held-out loss after which training ends; None: no early stopping.
         seed: of first weights, order, dropout and held-out documents.
 
@@ -68,10 +76,15 @@ class LSTMLanguageModel(NetworkLanguageModel):
         dim: int = 128,
         hidden_width: int = 256,
         layers: int = 1,
+        last_width: int | None = None,
         tied: bool = True,
         dropout: float = 0.2,
+        layer_dropout: float | None = None,
+        embedding_dropout: float = 0.0,
         variational: bool = False,
         weight_dropout: float = 0.0,
+        activation_penalty: float = 0.0,
+        change_penalty: float = 0.0,
         initial_range: float | None = None,
         tokenizer: str | Units = "auto",
         documents: str = "auto",
@@ -94,16 +107,22 @@ class LSTMLanguageModel(NetworkLanguageModel):
         weight_decay: float = 0.0,
         beta2: float = 0.999,
         clip_norm: float | None = 1.0,
+        averaging_patience: int = 5,
         patience: int | None = 3,
         seed: int = 0,
     ) -> None:
         self.dim = dim
         self.hidden_width = hidden_width
         self.layers = layers
+        self.last_width = last_width
         self.tied = tied
         self.dropout = dropout
+        self.layer_dropout = layer_dropout
+        self.embedding_dropout = embedding_dropout
         self.variational = variational
         self.weight_dropout = weight_dropout
+        self.activation_penalty = activation_penalty
+        self.change_penalty = change_penalty
         self.initial_range = initial_range
         self.tokenizer = tokenizer
         self.documents = documents
@@ -126,6 +145,7 @@ class LSTMLanguageModel(NetworkLanguageModel):
         self.weight_decay = weight_decay
         self.beta2 = beta2
         self.clip_norm = clip_norm
+        self.averaging_patience = averaging_patience
         self.patience = patience
         self.seed = seed
 

@@ -43,7 +43,7 @@ class NNLM(NetworkLanguageModel):
         batch_size: B, rows a step.
         epochs: at most.
         steps: gradient steps that end the training instead; None: ``epochs`` do.
-        optimizer: ``"adam"``, ``"sgd"`` or ``"momentum"``.
+        optimizer: ``"adam"``, ``"sgd"``, ``"momentum"`` or ``"averaged_sgd"``, see ``sgd.py``.
         learning_rate: its greatest.
         schedule: of the learning rate: ``"constant"``, or falling to the end: ``"linear"`` or ``"cosine"``.
         warmup: share of the training over which the learning rate first rises from 0.
