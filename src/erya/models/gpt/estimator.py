@@ -52,7 +52,7 @@ class GPT(NetworkLanguageModel):
         batch_size: B, pieces a step.
         epochs: at most.
         steps: gradient steps that end the training instead; None: ``epochs`` do.
-        optimizer: ``"adam"``, ``"sgd"``, ``"momentum"`` or ``"averaged_sgd"``, see ``sgd.py``.
+        optimizer: ``"adam"``, ``"sgd"`` or ``"momentum"``.
         learning_rate: its greatest.
         schedule: of the learning rate: ``"constant"``, or falling to the end: ``"linear"`` or ``"cosine"``.
         warmup: share of the training over which the learning rate first rises from 0.
@@ -195,10 +195,10 @@ class GPT(NetworkLanguageModel):
             UsageError: not fitted; units that are neither pieces of bytes nor characters; something else is in the folder.
             ResourceError: the disk is full or closed.
         """
-        from erya.models.gpt import hugging_face
+        from erya.models.gpt import hugging_face_writing
 
         self._check_fitted()
-        return hugging_face.write(Path(folder), self)
+        return hugging_face_writing.write(Path(folder), self)
 
     def trace(self, x: Any) -> Trace:
         """One text: who looks at whom in each head, what was expected at each unit, what it cost. Of a long text the last C units."""
