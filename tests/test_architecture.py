@@ -26,6 +26,7 @@ FLOORS = {
             "board_table",
             "calibrated",
             "contest",
+            "budget_plan",
             "contest_clock",
             "contestants",
             "error_rows",

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from erya import artefact, catalog, machine
+from erya.budget_plan import Foreseen
 from erya.contract import Model
 from erya.errors import EryaError, UsageError
 from erya.language import say
@@ -36,6 +37,8 @@ class ContestReport(Report):
         self.deadline = None if seconds is None else time.monotonic() + seconds
         self.steps = steps
         self.asked = 0
+        self._began = time.monotonic()
+        self.foreseen = Foreseen(seconds)
         self.stopped_at: int | None = None
         self.curve: list[dict[str, Any]] = []
         self._spoken = 0.0
@@ -62,11 +65,15 @@ class ContestReport(Report):
 
     def stopping(self) -> Literal["interrupt", "budget"] | None:
         self.asked += 1
+        self.foreseen.count(self.asked, time.monotonic() - self._began)
         late = self.deadline is not None and time.monotonic() > self.deadline
-        if late or (self.steps is not None and self.asked >= self.steps):
+        if late or self.foreseen.over(self.asked) or (self.steps is not None and self.asked >= self.steps):
             self.stopped_at = self.asked
             return "budget"
         return None
+
+    def planned_steps(self) -> int | None:
+        return self.foreseen.steps(self.asked)
 
 
 def run(folder: Path, data_path: Path) -> None:

@@ -56,5 +56,11 @@ class Report:
         """
         return None
 
+    def planned_steps(self) -> int | None:
+        """How many calls of ``stopping`` a budget will be enough for, as far as that is foreseen; None: unknown, or no budget.
+        What it says once it goes on saying, and a resumed training is told the same at the same step: a learning rate may go by it.
+        """
+        return None
+
 
 quiet = Report()

@@ -42,6 +42,7 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "versions": dict,
     "budget_seconds": (int, float, NoneType),
     "budget_steps": (int, NoneType),
+    "budget_plan": (list, NoneType),
     "ended": (str, NoneType),
 }
 
@@ -169,6 +170,9 @@ class RunFolder:
             raise self._damaged(str(error)) from None
         if not isinstance(run, dict) or any(not isinstance(run.get(name), kind) for name, kind in _FIELDS.items()):
             raise self._damaged(say("fields are missing", "缺少字段"))
+        plan = run.get("budget_plan")
+        if plan is not None and (len(plan) != 2 or any(type(step) is not int or step < 1 for step in plan)):
+            raise self._damaged("budget_plan")
         if run["format"] != artefact.FORMAT:
             raise self._damaged(say("another version of Erya wrote it", "由其他版本的 Erya 写成"))
         return run

@@ -14,6 +14,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from erya.artefact import Content, save
+from erya.budget_plan import Foreseen, Plan
 from erya.errors import ModelFileError, UsageError
 from erya.language import say
 from erya.progress import Report
@@ -36,8 +37,9 @@ class RunReport(Report):
         display: what the user sees.
         budget_seconds: training ends at the first step after so many seconds, those before a resume included.
         budget_steps: training ends at this step, counted by the calls of ``stopping``.
-        remember: called with the step at which ``budget_seconds`` ran out, before training is told: a resumed run
-            must end there, too.
+        plan: what was foreseen of a budget in the run that is resumed or repeated.
+        remember: called with what the run folder must keep: the step at which ``budget_seconds`` ran out, before training is told,
+            as ``budget_steps``; what is foreseen of it as ``budget_plan``.
     """
 
     def __init__(
@@ -49,7 +51,8 @@ class RunReport(Report):
         *,
         budget_seconds: float | None = None,
         budget_steps: int | None = None,
-        remember: Callable[[int], None] | None = None,
+        plan: Plan | None = None,
+        remember: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self.folder = folder
         self.model = model
@@ -57,6 +60,7 @@ class RunReport(Report):
         self.display = display
         self.budget_seconds = budget_seconds
         self.budget_steps = budget_steps
+        self.foreseen = Foreseen(budget_seconds, plan)
         self.remember = remember
         self.every = checkpoint_seconds()
         self.curve: list[dict[str, Any]] = []  # without clock: it goes into the artefact
@@ -156,16 +160,22 @@ class RunReport(Report):
 
     def stopping(self) -> Literal["interrupt", "budget"] | None:
         self.steps += 1
+        plan = self.foreseen.count(self.steps, self.seconds())
+        if plan is not None and self.remember:
+            self.remember({"budget_plan": list(plan)})
         if self.signals:
             return "interrupt"
-        if self.budget_steps is not None and self.steps >= self.budget_steps:
+        if self.foreseen.over(self.steps) or (self.budget_steps is not None and self.steps >= self.budget_steps):
             return self._out_of_budget()
         if self.budget_seconds is not None and self.seconds() >= self.budget_seconds:
             self.budget_steps = self.steps
             if self.remember:
-                self.remember(self.steps)
+                self.remember({"budget_steps": self.steps})
             return self._out_of_budget()
         return None
+
+    def planned_steps(self) -> int | None:
+        return self.foreseen.steps(self.steps)
 
     # ---- its own ----------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from erya import artefact, catalog, machine, tasks
 from erya.atomic import check_target
+from erya.budget_plan import Plan
 from erya.contract import Model
 from erya.errors import DivergedError, EryaError, Interrupted, ResourceError, UsageError, quoted
 from erya.language import say
@@ -78,6 +79,7 @@ def train(
     how: dict[str, Any],
     budget_seconds: float | None = None,
     budget_steps: int | None = None,
+    budget_plan: Plan | None = None,
     restart: bool = False,
     quiet: bool = False,
     stream: TextIO | None = None,
@@ -91,6 +93,7 @@ def train(
         how: how to read the data again, see ``read_data``.
         budget_seconds: end training at the first step after so many seconds.
         budget_steps: end training at this step.
+        budget_plan: what a training under ``budget_seconds`` had foreseen that this one repeats: the artefact says it.
         restart: throw away an unfinished training that could be resumed.
         quiet: show no progress.
         stream: where progress goes; stderr.
@@ -115,6 +118,7 @@ def train(
         "versions": versions(model.id),
         "budget_seconds": budget_seconds,
         "budget_steps": budget_steps,
+        "budget_plan": None if budget_plan is None else list(budget_plan),
         "ended": None,
     }
     folder.acquire(create=True)
@@ -166,6 +170,10 @@ def resume(path: str | Path, *, quiet: bool = False, stream: TextIO | None = Non
 def _carry_out(
     folder: RunFolder, run: dict[str, Any], model: Model, dataset: Dataset | Corpus, quiet: bool, stream: TextIO | None
 ) -> Trained:
+    def remember(said: dict[str, Any]) -> None:
+        run.update(said)
+        folder.write(run)
+
     report = RunReport(
         folder,
         run["id"],
@@ -173,7 +181,8 @@ def _carry_out(
         display(stream, quiet=quiet),
         budget_seconds=run["budget_seconds"],
         budget_steps=run["budget_steps"],
-        remember=lambda step: folder.write({**run, "budget_steps": step}),
+        plan=Plan(*run["budget_plan"]) if run.get("budget_plan") else None,
+        remember=remember,
     )
     try:
         with running_as(run["threads"], run["device"]), report:
@@ -239,6 +248,7 @@ def _finish(
         "device": run["device"],
         "versions": run["versions"],
         "stopped_at_step": report.stopped_at,
+        **({"budget_plan": list(report.foreseen.followed)} if report.foreseen.followed else {}),
         "scored_on": scored_on,
         "scores": {name: score.to_plain() for name, score in scores.items()},
         "baseline": baseline_facts(baseline, scores),

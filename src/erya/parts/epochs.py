@@ -163,7 +163,7 @@ def learn(
         now = _resumed(saved, plan, network, optimizer, generator)
     while now.epoch < plan.epochs:
         order = corpus.shuffled(plan.batch_size, [plan.seed, now.epoch])
-        batches = _batches(corpus, order, now, plan, optimizer)
+        batches = _batches(corpus, order, now, plan, optimizer, report)
         for step in descend(
             network, optimizer, batches, clip_norm=plan.clip_norm, generator=generator, steps_before=now.steps
         ):
@@ -196,11 +196,15 @@ def learn(
 
 
 def _batches(
-    corpus: Texts, order: list[Any], now: Standing, plan: Plan, optimizer: torch.optim.Optimizer
+    corpus: Texts, order: list[Any], now: Standing, plan: Plan, optimizer: torch.optim.Optimizer, report: Report
 ) -> Iterator[Any]:
-    """The rest of an epoch's batches; before each, the optimizer is given the rate of its step."""
+    """The rest of an epoch's batches; before each, the optimizer is given the rate of its step: what falls has fallen by the end of a
+    budget.
+    """
     for place in range(now.position, len(order)):
-        done = (now.epoch + place / len(order)) / plan.epochs
+        done, planned = (now.epoch + place / len(order)) / plan.epochs, report.planned_steps()
+        if planned is not None:
+            done = max(done, min(1.0, now.steps / planned))
         for group in optimizer.param_groups:
             group["lr"] = plan.learning_rate * share_of_rate(plan.schedule, plan.warmup, done)
         yield corpus.batch(order[place])

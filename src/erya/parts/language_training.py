@@ -184,7 +184,7 @@ def learn(
     now = Standing() if saved is None else _resumed(saved, carrying, optimizer, generator)
     while not now.ended:
         epoch = batches.epoch(now.epoch)
-        drawn = _drawn(epoch, now, plan, optimizer)
+        drawn = _drawn(epoch, now, plan, optimizer, report)
         for step in descend(
             carrying, optimizer, drawn, clip_norm=plan.clip_norm, generator=generator, steps_before=now.steps
         ):
@@ -259,11 +259,18 @@ def _done(now: Standing, plan: Plan, batches: int) -> float:
     return (now.epoch + now.position / batches) / plan.epochs
 
 
-def _drawn(epoch: Epoch, now: Standing, plan: Plan, optimizer: torch.optim.Optimizer) -> Iterator[StreamBatch]:
-    """The rest of an epoch's batches; before each, the optimizer is given the rate of its step."""
+def _drawn(
+    epoch: Epoch, now: Standing, plan: Plan, optimizer: torch.optim.Optimizer, report: Report
+) -> Iterator[StreamBatch]:
+    """The rest of an epoch's batches; before each, the optimizer is given the rate of its step: what falls has fallen by the end of a
+    budget.
+    """
     for place in range(now.position, len(epoch)):
+        done, planned = _done(now, plan, len(epoch)), report.planned_steps()
+        if planned is not None:
+            done = max(done, now.steps / planned)
         for group in optimizer.param_groups:
-            group["lr"] = plan.rate(now.epoch, _done(now, plan, len(epoch)))
+            group["lr"] = plan.rate(now.epoch, done)
         yield epoch.batch(place)
 
 
