@@ -92,12 +92,12 @@ def fill(
         figures = measure(cell)
         if keep:
             kept.put(cell.key, figures)
-        print(f"{cell!s:60s} {headline(figures):6.2f} % {figures['minutes']:6.2f} min", file=sys.stderr, flush=True)
+        print(f"{cell!s:60s} {headline(figures):6.2f} {figures['minutes']:6.2f} min", file=sys.stderr, flush=True)
 
 
 def headline(figures: dict[str, Any]) -> float:
-    """The score of a cell, in percent: ``f1`` where spans were looked for, else ``accuracy``."""
-    return float(figures["f1"] if "f1" in figures else figures["accuracy"])
+    """The score of a cell: of language models ``perplexity``; in percent ``f1`` where spans were looked for, else ``accuracy``."""
+    return float(next(figures[name] for name in ("perplexity", "f1", "accuracy") if name in figures))
 
 
 def written(settings: dict[str, Any]) -> str:
