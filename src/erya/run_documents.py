@@ -21,6 +21,7 @@ from erya.text.dataset import Reading
 from erya.text.formats import format_of
 
 LARGEST = 1 << 28  # bytes of files that are read whole, to be cut; larger ones need parts of their own
+LONGEST = 1 << 25  # characters of a document that is scored: each of its units is an object
 TABLES = ("csv", "tsv", "jsonl", "labels")
 PARTS = ("train", "dev", "test")
 
@@ -75,12 +76,35 @@ def read_documents(source: str, options: dict[str, Any], split: dict[str, Any] |
     return corpus
 
 
-def texts_of(inputs: Sequence[Any], kind: str) -> list[str]:
-    """Whole documents, those of paths read."""
+def texts_of(inputs: Sequence[Any], kind: str, longest: int | None = None) -> list[str]:
+    """Whole documents, those of paths read.
+
+    Args:
+        inputs: texts or paths.
+        kind: of the documents of files, see ``documents.pieces``.
+        longest: characters of a document, at most; None: as many as it has.
+
+    Raises:
+        DataError: one is longer.
+    """
     held: list[str] = []
     found: list[str] = []
+    characters = 0
     for text, ends in documents.pieces(list(inputs), kind):
         held.append(text)
+        characters = len(text) + (characters if len(held) > 1 else 0)
+        if longest is not None and characters > longest:
+            raise DataError(
+                "text-too-long",
+                say(
+                    f"document {len(found) + 1:,} has more than {longest:,} characters: every unit of it would be held at once",
+                    f"第 {len(found) + 1:,} 篇文档超过 {longest:,} 个字符：其中每个单元都要同时留在内存里",
+                ),
+                help=say(
+                    "score a part of it: head -c 30M FILE > part.txt; a text of that length can be learned from",
+                    "只取一部分来评分：head -c 30M FILE > part.txt；这么长的文本用来训练则没有问题",
+                ),
+            )
         if ends:
             found.append("".join(held))
             held = []

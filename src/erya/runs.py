@@ -20,7 +20,7 @@ from erya.errors import DivergedError, EryaError, Interrupted, ResourceError, Us
 from erya.language import say
 from erya.run_corpus import Corpus
 from erya.run_display import display
-from erya.run_documents import texts_of
+from erya.run_documents import LONGEST, texts_of
 from erya.run_folder import RunFolder
 from erya.run_recipe import (
     absolute_paths,
@@ -106,6 +106,10 @@ def train(
     """
     folder = RunFolder(path)
     check_target(folder.artefact)
+    if isinstance(dataset, Corpus) and dataset.test:
+        texts_of(
+            dataset.test, getattr(model, "documents", "auto"), LONGEST
+        )  # what cannot be scored is said before, not behind
     run = {
         "format": artefact.FORMAT,
         "id": model.id,

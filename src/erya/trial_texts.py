@@ -17,7 +17,7 @@ from erya.contestants import Contestant, write_json
 from erya.errors import DataError, UsageError
 from erya.language import say
 from erya.run_corpus import Corpus
-from erya.run_documents import read_documents, texts_of
+from erya.run_documents import LONGEST, read_documents, texts_of
 from erya.tasks import generate
 from erya.tasks.generate import Surprisal
 from erya.text.documents import pieces
@@ -70,7 +70,7 @@ class TextsTrial:
         self.digest = corpus.digest
         self.tokenizer = corpus.tokenizer
         self.kind = kind
-        self.test = texts_of(corpus.test, kind)
+        self.test = texts_of(corpus.test, kind, LONGEST)
         self.columns = generate.SCORE_NAMES[:2]
         train = (text for place, (text, _) in zip(range(BASELINE_PIECES), pieces(corpus.inputs, kind), strict=False))
         self.letters = generate.baseline(train, self.test)

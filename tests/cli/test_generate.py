@@ -175,3 +175,18 @@ def test_mix(files, saved):
     assert files("show", "both.erya", "the cat").code == 0
     assert files("mix", "m.erya", "one.erya", "-o", "no.erya").code == 2
     assert files("mix", "m.erya", "one.erya", "--weights", "1,1", "-o", "no.erya", lang="zh").code == 2
+
+
+def test_a_document_that_is_too_long_to_be_told_unit_by_unit(files, monkeypatch):
+    """Said before a training whose test part it is, and not after it."""
+    from erya import run_documents, runs
+
+    Path("part").mkdir()
+    for name in ("train", "test"):
+        Path(f"part/{name}.txt").write_text("the cat sat on the mat " * 40)
+    monkeypatch.setattr(runs, "LONGEST", 500)
+    monkeypatch.setattr(run_documents, "LONGEST", 500)
+    for words in (("evaluate", "m.erya", "part/test.txt"), ("train", MODEL, "part", *TINY, "-o", "x.erya")):
+        found = files(*words)
+        assert (found.code, "500 characters" in found.err) == (3, True), found.err
+    assert not Path("x.erya").exists()

@@ -53,7 +53,7 @@ def mix(
     """Mix language models."""
     from erya import catalog
     from erya.mixture import Mixture
-    from erya.run_documents import read_documents, texts_of
+    from erya.run_documents import LONGEST, read_documents, texts_of
 
     if (on is None) == (weights is None):
         raise UsageError(
@@ -70,7 +70,7 @@ def mix(
     if on is not None:
         how = how_to_read(on, "generate", columns, None)
         corpus = read_documents(how["source"], how["read"])
-        texts = texts_of(corpus.validation or corpus.inputs, "auto")
+        texts = texts_of(corpus.validation or corpus.inputs, "auto", LONGEST)
     given = None if weights is None else [number("--weights", piece) for piece in weights.split(",")]
     mixed = Mixture.of(loaded, texts, weights=given)
     path = mixed.save(Path(out))

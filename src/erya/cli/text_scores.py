@@ -26,11 +26,11 @@ def evaluate(path: str, model: Any, corpus: Corpus, manner: Manner) -> None:
     Raises:
         DataError: no text.
     """
-    from erya.run_documents import texts_of
+    from erya.run_documents import LONGEST, texts_of
     from erya.tasks import generate
 
     part = "test" if corpus.test else "all"
-    texts = texts_of(corpus.test or corpus.inputs, getattr(model, "documents", "auto"))
+    texts = texts_of(corpus.test or corpus.inputs, getattr(model, "documents", "auto"), LONGEST)
     found = model.surprisals(texts)
     scores = {name: score.to_plain() for name, score in generate.scores([found]).items()}
     rows = generate.counted(found)
