@@ -11,7 +11,8 @@ from erya.language import say
 def meaning(model: type[object], name: str) -> str:
     """One phrase for a setting: ours, else the first line that the model's docstring has for it."""
     task = str(getattr(model, "id", "")).split("/")[0]
-    return (_of_words().get(name) if task == "vectors" else None) or _common().get(name) or _from_docstring(model, name)
+    own = {"vectors": _of_words, "generate": _of_texts}.get(task)
+    return (own().get(name) if own else None) or _common().get(name) or _from_docstring(model, name)
 
 
 def task_line(task: str) -> str:
@@ -67,7 +68,14 @@ def _common() -> dict[str, str]:
         "max_n": say("longest run of characters used; 0: none", "字符 n 元组的最大长度；0 表示不用"),
         "buckets": say("slots for hashed n-grams", "n 元组哈希桶数"),
         "loss": "auto · softmax · one_vs_all · hierarchical_softmax · negative_sampling",
-        "pretrained": say("a file of word vectors to begin with", "用作起点的词向量文件"),
+        "pretrained": say(
+            "what to begin with: word vectors; for gpt a trained GPT", "起点：词向量文件；gpt 则是训练好的 GPT"
+        ),
+        "auxiliary": say(
+            "λ: weight of the language model's loss beside that of the labels", "λ：语言模型损失所占的权重"
+        ),
+        "frozen_layers": say("so many layers of pretrained stay as they are", "pretrained 的前若干层保持不变"),
+        "norm_epsilon": say("added to the variance a norm divides by", "归一化时加到方差上的小数"),
         "freeze": say("these vectors stay as they are", "预训练词向量保持不变"),
         "inner_width": say("width between the two matrices behind the attention", "注意力之后两个矩阵之间的宽度"),
         "word_dropout": say("share of words dropped whole while training", "训练时整个丢弃的词的比例"),
@@ -139,6 +147,54 @@ def _of_words() -> dict[str, str]:
             "how texts are cut: auto words whitespace characters chinese_words",
             "切词方式：auto words whitespace characters chinese_words",
         ),
+    }
+
+
+def _of_texts() -> dict[str, str]:
+    """Those of language models."""
+    return {
+        "tokenizer": say(
+            "units: auto characters words whitespace bpe", "单元：auto、characters、words、whitespace 或 bpe"
+        ),
+        "documents": say(
+            "what a document of a file is: auto line paragraph file", "文件中的一篇：auto、line、paragraph 或 file"
+        ),
+        "min_count": say("rarer units count as unknown", "少于此次数的单元算作未知"),
+        "max_vocabulary": say("the most units that are known; none: all", "最多认识多少个单元；none 表示全部"),
+        "context": say("units a gradient goes back, or that are seen at once", "梯度回传、或一次能看到的单元数"),
+        "sampling": say(
+            "sequential: rows that go on, with their state; random: pieces in random order",
+            "sequential：按行接着读并保留状态；random：打乱的片段",
+        ),
+        "truncation": say("where gradients are cut: regular varied random", "梯度截断：regular、varied 或 random"),
+        "over_borders": say("whether documents see those before them", "是否让文档看到它前面的文档"),
+        "batch_size": say("rows or pieces per gradient step", "每个梯度步的行数或片段数"),
+        "steps": say("gradient steps, instead of epochs", "梯度步数，写了就不看 epochs"),
+        "tied": say("the softmax uses the units' own vectors", "输出层与输入共用单元向量"),
+        "variational": say("drop the same numbers at every step of a batch", "一批之内各步丢弃相同的位置"),
+        "weight_dropout": say("share of the recurrent weights dropped in a batch", "每批丢弃的循环权重比例"),
+        "layer_dropout": say("dropout between layers", "层与层之间的丢弃比例"),
+        "embedding_dropout": say("share of units whose vectors are dropped whole", "整个向量被丢弃的单元比例"),
+        "activation_penalty": say("wants states to be small", "对状态大小的惩罚"),
+        "change_penalty": say("wants states to change slowly", "对状态变化的惩罚"),
+        "last_width": say("width of the last layer", "最后一层的宽度"),
+        "initial_range": say("first weights: uniform up to this; none: by kind", "初始权重的均匀分布上限；none 按种类"),
+        "optimizer": say("adam, sgd, momentum, averaged_sgd", "adam、sgd、momentum 或 averaged_sgd"),
+        "averaging_patience": say(
+            "epochs without progress before weights are averaged", "多少遍没有进步就开始平均权重"
+        ),
+        "schedule": say("of the learning rate: constant linear cosine", "学习率的走势：constant、linear 或 cosine"),
+        "warmup": say("share of the training over which the rate rises", "学习率升到最大值所占的训练比例"),
+        "final_rate": say("share of the learning rate left at the end", "学习率降到最大值的多少为止"),
+        "rate_decay": say(
+            "the rate is multiplied with this each epoch behind decay_after", "decay_after 之后每遍学习率乘以它"
+        ),
+        "decay_after": say("epochs before rate_decay begins", "多少遍之后开始 rate_decay"),
+        "beta2": say("how much of the mean square gradient Adam keeps", "Adam 对梯度平方均值的保留比例"),
+        "order": say("n: longest run of units that is counted", "n：计数的最长单元串"),
+        "prune": say("for each order, counts up to this are dropped", "各阶计数不超过此值的丢弃"),
+        "direct": say("connections past the hidden layer", "绕过隐藏层的直接连接"),
+        "smoothing": say("kneser_ney, add_k or mle", "kneser_ney、add_k 或 mle"),
     }
 
 
