@@ -6,6 +6,7 @@ from erya.models.char_cnn.estimator import CharCNN as CharCNN
 from erya.models.dpcnn.estimator import DPCNN as DPCNN
 from erya.models.fasttext.estimator import FastText as FastText
 from erya.models.gbdt.estimator import GBDT as GBDT
+from erya.models.gpt.classifier import GPTClassifier as GPTClassifier
 from erya.models.gru.estimator import GRU as GRU
 from erya.models.han.estimator import HAN as HAN
 from erya.models.knn.estimator import KNN as KNN

@@ -60,10 +60,7 @@ def write(path: Path, model: Any) -> None:
     if not hasattr(given, "onnx_logits"):
         raise UsageError(
             "other-format",
-            say(
-                f"{given.id} cannot be written as ONNX: it has no graph. Its .erya answers without torch",
-                f"{given.id} 无法写成 ONNX：它没有计算图。它的 .erya 不需要 torch 就能预测",
-            ),
+            _no_graph(given.id),
             help="erya predict m.erya FILE",
         )
     need_onnx("onnx")
@@ -94,6 +91,17 @@ def write(path: Path, model: Any) -> None:
     metadata |= {f"erya.{name}": json.dumps(values) for name, values in graph.lists.items()}
     data = graph.model(logits, len(given.classes_), several, metadata)
     atomic_write(path, lambda file: file.write(data) and None)
+
+
+def _no_graph(id: str) -> str:
+    from erya import catalog
+
+    if id not in catalog.READY and catalog.card_of(id).extra is not None:
+        return say(f"{id} cannot be written as ONNX: it has no graph", f"{id} 无法写成 ONNX：它没有计算图")
+    return say(
+        f"{id} cannot be written as ONNX: it has no graph. Its .erya answers without torch",
+        f"{id} 无法写成 ONNX：它没有计算图。它的 .erya 不需要 torch 就能预测",
+    )
 
 
 def _temperature(model: Any) -> float:

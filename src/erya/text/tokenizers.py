@@ -326,6 +326,7 @@ def _segmenter() -> Any:
 
 NAMES = ("auto", "words", "characters", "chinese_words", "whitespace")
 TEXTS_AT_ONCE = 1024  # for tokenizers that are quicker with many
+_UNITS = "erya.text.unit_tokens"  # they are made of what is here
 _TAGGERS = "erya.segmenter"  # opens models, so it stands far above this file and is named here, not imported
 
 
@@ -380,6 +381,9 @@ def from_plain(plain: Any) -> Tokenizer:
     if kind == "tagger":
         opened: Tokenizer = importlib.import_module(_TAGGERS).Segmenter.from_plain(plain)
         return opened
+    if kind == "units":
+        made: Tokenizer = importlib.import_module(_UNITS).UnitTokens.from_plain(plain)
+        return made
     if plain == {"kind": "whitespace"}:
         return Whitespace()
     simple: dict[str, type[Words] | type[Characters] | type[ChineseWords]] = {

@@ -14,20 +14,20 @@ from numpy.typing import NDArray
 
 from erya.errors import UsageError
 from erya.language import say
-from erya.models.gpt.network import seen
+from erya.models.gpt.network import GPT, seen
 from erya.parts.language_views import candidates_table, expected
 from erya.text.unit_ids import BORDER
 from erya.trace import Matrix, TokenHeat, Trace, View
 
 if TYPE_CHECKING:
-    from erya.models.gpt.estimator import GPT
+    from erya.models.gpt import estimator
 
 MOST_UNITS = 32  # in a picture
 MOST_PICTURES = 16  # of heads
 Floats = NDArray[Any]
 
 
-def trace(model: GPT, x: Any) -> Trace:
+def trace(model: estimator.GPT, x: Any) -> Trace:
     """All layers over one text; the first place reads the border before it, the last is followed by the end.
 
     Arrays, of T units of which at most C − 1 are read: states_0 (T + 1, D) before the first layer; of each layer l from 1: attention_l
@@ -42,19 +42,9 @@ def trace(model: GPT, x: Any) -> Trace:
     ids = model.vocabulary_.encode(x, model.units_).astype(np.int64)
     cut = max(0, len(ids) + 1 - network.form.context)
     read, wanted = np.concatenate([[BORDER], ids])[cut:], np.append(ids, BORDER)[cut:]
-    arrays: dict[str, Floats] = {}
-    weights: list[Floats] = []
+    arrays, weights, states = walked(network, torch.from_numpy(read))
     with torch.no_grad():
-        places, _ = seen(len(read), None)
-        before = places[:, None] >= places
-        states = network.entered(torch.from_numpy(read)[None], places)
-        arrays["states_0"] = states[0].numpy()
-        for number, layer in enumerate(network.steps(), 1):
-            asking = layer.norm_attention(states)
-            weights.append(layer.attention.weights(asking, asking, before)[0].numpy())  # (A, T + 1, T + 1)
-            states = layer(states, None)
-            arrays |= {f"attention_{number}": weights[-1], f"states_{number}": states[0].numpy()}
-        logs = torch.log_softmax(network.logits(network.norm(states[0])).double(), dim=1).numpy()
+        logs = torch.log_softmax(network.logits(network.norm(states)).double(), dim=1).numpy()
     arrays |= expected(logs, wanted)
     units = [model.vocabulary_.units[number] for number in ids.tolist()]
     shown = [say("(start)", "（开头）"), *units][cut:]
@@ -65,10 +55,29 @@ def trace(model: GPT, x: Any) -> Trace:
         TokenHeat(say("Surprisal in bits", "惊异度（比特）"), x, model.units_.spans(x), heat, note),
         candidates_table(model, [*units, say("(end)", "（结尾）")][cut:], arrays),
     ]
-    return Trace(model.id, x, arrays, [*views, *_heads(shown, weights)])
+    return Trace(model.id, x, arrays, [*views, *heads(shown, weights)])
 
 
-def _heads(units: Sequence[str], weights: Sequence[Floats]) -> list[View]:
+@torch.no_grad()
+def walked(network: GPT, ids: torch.Tensor) -> tuple[dict[str, Floats], list[Floats], torch.Tensor]:
+    """All layers over units (T,): states and attention as arrays by name, the latter again in order, (A, T, T) each, and the last
+    layer's states (T, D).
+    """
+    arrays: dict[str, Floats] = {}
+    weights: list[Floats] = []
+    places, _ = seen(len(ids), None)
+    before = places[:, None] >= places
+    states = network.entered(ids[None], places)
+    arrays["states_0"] = states[0].numpy()
+    for number, layer in enumerate(network.steps(), 1):
+        asking = layer.norm_attention(states)
+        weights.append(layer.attention.weights(asking, asking, before)[0].numpy())  # (A, T, T)
+        states = layer(states, None)
+        arrays |= {f"attention_{number}": weights[-1], f"states_{number}": states[0].numpy()}
+    return arrays, weights, states[0]
+
+
+def heads(units: Sequence[str], weights: Sequence[Floats]) -> list[View]:
     """A picture for each head; of many heads one for each layer, their mean."""
     shown = list(units[:MOST_UNITS])
     note = say("row: who looks; column: at whom; a row sums to 1", "行：谁在看；列：看谁；每行之和为 1")
