@@ -169,7 +169,8 @@ def unpack(
         }
         for key in sorted(keys):
             array = arrays[f"optimizer.{key}.{name}"]
-            kept[key] = _fitting(name, array, kept[key]) if key in kept else torch.from_numpy(np.array(array))
+            found = _fitting(name, array, kept[key]) if key in kept else torch.from_numpy(np.array(array))
+            kept[key] = found.to(parameter.device)
     if generator is not None:
         generator.set_state(torch.from_numpy(np.array(arrays["generator"])))
 

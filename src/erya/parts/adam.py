@@ -49,7 +49,7 @@ class Adam(LightOptimizer):
                 self.state[parameter] = {
                     "mean": torch.zeros_like(parameter),
                     "square": torch.zeros_like(parameter),
-                    "clock": torch.zeros(len(parameter)),  # steps that each row has taken
+                    "clock": torch.zeros(len(parameter), device=parameter.device),  # steps that each row has taken
                 }
 
     @torch.no_grad()

@@ -114,7 +114,7 @@ class NetworkLanguageModel(LanguageModel):
 
     def _check_common(self) -> None:
         super()._check_common()
-        need_torch(self.id)
+        need_torch(self.id, anywhere=True)
 
     def _learn(self, stream: Stream, validation: Stream | None, report: Report) -> None:
         import torch

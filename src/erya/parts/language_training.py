@@ -21,6 +21,7 @@ from erya.errors import Interrupted
 from erya.language import say
 from erya.parts.adam import Adam
 from erya.parts.falling_rate import share_of_rate
+from erya.parts.language_device import Memory, Place, moved, place_for, placed, precision, remembered
 from erya.parts.network_answers import weights_of
 from erya.parts.sgd import SGD, AveragedSGD, Momentum
 from erya.parts.stream_batches import Epoch, StreamBatch, StreamBatches
@@ -28,7 +29,6 @@ from erya.progress import Report
 from erya.state import Arrays, State
 from erya.training import Step, descend, pack, unpack
 
-Memory = tuple[tuple[torch.Tensor, ...], ...]
 LISTENED_ROWS = 64  # in which held-out text is read side by side
 LISTENED_UNITS = 2000  # of a row, at least: each begins without a memory
 
@@ -138,15 +138,17 @@ class Carrying:
         share: of the last batch: what its losses were divided by.
     """
 
-    def __init__(self, network: LanguageNetwork) -> None:
+    def __init__(self, network: LanguageNetwork, place: Place) -> None:
         self.network = network
+        self.place = place
         self.memory: Memory = ()
         self.share = 0.0
 
     def loss(self, batch: StreamBatch, generator: torch.Generator | None = None) -> torch.Tensor:
         """The number to bring down."""
         memory = self.memory if batch.goes_on else self.network.begin(batch.inputs.shape[1])
-        loss, self.memory = self.network.loss(batch, memory, generator)
+        with precision(self.place):
+            loss, self.memory = self.network.loss(moved(batch, self.place), remembered(memory, self.place), generator)
         self.share = batch.share
         return loss
 
@@ -156,7 +158,12 @@ class Carrying:
 
 
 def learn(
-    network: Any, batches: StreamBatches, listened: NDArray[np.int32] | None, plan: Plan, report: Report
+    network: Any,
+    batches: StreamBatches,
+    listened: NDArray[np.int32] | None,
+    plan: Plan,
+    report: Report,
+    place: Place | None = None,
 ) -> list[dict[str, Any]]:
     """Train ``network``; where ``listened`` is given, end with the weights to which it was most probable.
 
@@ -166,6 +173,7 @@ def learn(
         listened: int32 ids with a border at both ends.
         plan: the settings.
         report: told after every step.
+        place: where it learns; None: on the device that was asked for. The network comes back to the processor.
 
     Returns:
         The curve, one row an epoch: ``epoch``, ``step``, ``loss`` (nats a unit, and penalties, where the network has some),
@@ -176,10 +184,20 @@ def learn(
     Raises:
         DivergedError: loss or gradient not finite; the weights are those of the last good step.
         Interrupted: the report asked to stop; a checkpoint was saved.
+        ResourceError: the device is not there.
     """
-    carrying = Carrying(network)
+    place = place_for(network) if place is None else place
+    with placed(network, place):
+        return _learned(Carrying(network, place), batches, listened, plan, report)
+
+
+def _learned(
+    carrying: Carrying, batches: StreamBatches, listened: NDArray[np.int32] | None, plan: Plan, report: Report
+) -> list[dict[str, Any]]:
+    """The curve of a training where ``carrying`` is."""
+    network = carrying.network
     optimizer = _optimizer(network, plan)
-    generator = torch.Generator().manual_seed(plan.seed)
+    generator = torch.Generator(carrying.place.device).manual_seed(plan.seed)
     saved = report.load_checkpoint()
     now = Standing() if saved is None else _resumed(saved, carrying, optimizer, generator)
     while not now.ended:
@@ -191,12 +209,12 @@ def learn(
             _count(now, step, carrying.share, plan)
             number, mean = now.epoch + 1, now.loss / now.units
             if now.position == len(epoch) or now.steps == plan.steps:
-                _close_epoch(now, network, batches, listened, plan, report, optimizer)
+                _close_epoch(now, carrying, batches, listened, plan, report, optimizer)
             _tell(report, now, plan, number, mean, step, len(epoch))
             wish = report.stopping()
             if wish == "budget":
                 if now.position:
-                    _close_epoch(now, network, batches, listened, plan, report, optimizer)
+                    _close_epoch(now, carrying, batches, listened, plan, report, optimizer)
                 now.ended = True
             if wish == "interrupt" or report.checkpoint_due():
                 report.save_checkpoint(_checkpoint(now, carrying, optimizer, generator))
@@ -206,7 +224,7 @@ def learn(
                 break
     if now.best is None and isinstance(optimizer, AveragedSGD):
         with optimizer.averaged():
-            now.best = weights_of(network)
+            now.best = weights_of(network)  # type: ignore[arg-type]
     if now.best is not None:
         with torch.no_grad():
             for name, parameter in network.named_parameters():
@@ -284,7 +302,7 @@ def _count(now: Standing, step: Step, share: float, plan: Plan) -> None:
 
 def _close_epoch(
     now: Standing,
-    network: LanguageNetwork,
+    carrying: Carrying,
     batches: StreamBatches,
     listened: NDArray[np.int32] | None,
     plan: Plan,
@@ -304,11 +322,11 @@ def _close_epoch(
         if isinstance(optimizer, AveragedSGD):
             row["averaged"] = optimizer.averaging()
         if listened is not None:
-            loss = evaluate(network, listened, batches)
+            loss = evaluate(carrying.network, listened, batches, carrying.place)
             row |= {"validation_loss": loss, "validation_perplexity": math.exp(min(loss, 700.0))}
             if plan.patience is not None:
                 if loss < min((past["validation_loss"] for past in now.curve), default=math.inf):
-                    now.best, now.best_epoch = weights_of(network), now.epoch  # type: ignore[arg-type]
+                    now.best, now.best_epoch = weights_of(carrying.network), now.epoch  # type: ignore[arg-type]
                 now.ended |= now.epoch - now.best_epoch >= plan.patience
     now.curve.append(row)
     report.record(dict(row))
@@ -316,19 +334,22 @@ def _close_epoch(
 
 
 @torch.no_grad()
-def evaluate(network: LanguageNetwork, ids: NDArray[np.int32], like: StreamBatches) -> float:
+def evaluate(
+    network: LanguageNetwork, ids: NDArray[np.int32], like: StreamBatches, place: Place | None = None
+) -> float:
     """Nats a unit of held-out text, read in as many rows as it has thousands of units; without dropout.
 
     Args:
         network: what says how probable it is.
         ids: int32 (N + 1,) with a border at both ends.
         like: how the training's own text is read.
+        place: where the network is; None: on the processor.
     """
     rows = max(1, min(LISTENED_ROWS, (len(ids) - 1) // LISTENED_UNITS))
-    carrying, total, units = Carrying(network), 0.0, 0
+    carrying, total, units = Carrying(network, place or Place()), 0.0, 0
     epoch = StreamBatches(ids, rows, like.context, over_borders=like.over_borders, seed=like.seed).epoch(0)
-    for place in range(len(epoch)):
-        batch = epoch.batch(place)
+    for number in range(len(epoch)):
+        batch = epoch.batch(number)
         total += float(carrying.loss(batch)) * batch.share
         units += batch.units
     return total / units
@@ -353,7 +374,7 @@ def _checkpoint(
     arrays = pack(carrying, optimizer, generator)
     arrays |= {f"best.{name}": array for name, array in (now.best or {}).items()}
     for layer, states in enumerate(carrying.memory):
-        arrays |= {f"memory.{layer}.{number}": state.numpy().copy() for number, state in enumerate(states)}
+        arrays |= {f"memory.{layer}.{number}": state.cpu().numpy().copy() for number, state in enumerate(states)}
     return State(arrays, now.plain())
 
 

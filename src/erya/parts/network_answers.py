@@ -79,7 +79,7 @@ def _several(found: NDArray[np.float64], goals: NDArray[np.float32], missing: in
 
 def weights_of(network: torch.nn.Module) -> Arrays:
     """Copies of a network's weights by name, ``network.NAME``."""
-    return {f"network.{name}": value.detach().numpy().copy() for name, value in network.named_parameters()}
+    return {f"network.{name}": value.detach().cpu().numpy().copy() for name, value in network.named_parameters()}
 
 
 def set_weights(network: torch.nn.Module, arrays: Arrays) -> None:

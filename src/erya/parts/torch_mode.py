@@ -17,12 +17,15 @@ from erya.language import say
 # A short spin before they sleep keeps nearly all of the speed on a machine that has nothing else to do.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read by cuBLAS: the same bits every time
 
 
-def need_torch(model: str) -> None:
-    """Raises ResourceError where torch is not installed, or where another device than the CPU is asked for.
+def need_torch(model: str, *, anywhere: bool = False) -> None:
+    """Raises ResourceError where torch is not installed, or where another device than the CPU is asked for. Imports nothing.
 
-    Imports nothing.
+    Args:
+        model: its id.
+        anywhere: whether it learns on other devices, too.
     """
     if find_spec("torch") is None:
         raise ResourceError(
@@ -33,7 +36,7 @@ def need_torch(model: str) -> None:
                 'pip install "erya[neural]"   # 不装也可用：classify/fasttext',
             ),
         )
-    if machine.device() != "cpu":
+    if machine.device() != "cpu" and not anywhere:
         raise ResourceError(
             "device-missing",
             say(
@@ -62,7 +65,8 @@ def torch_mode() -> Iterator[None]:
     asked = machine.threads()
     try:
         torch.set_num_threads(asked if os.environ.get("ERYA_THREADS") else min(asked, threads))
-        torch.set_deterministic_debug_mode("error")
+        # on a GPU some operations have no such form, and say so
+        torch.set_deterministic_debug_mode("error" if machine.device() == "cpu" else "warn")
         deterministic.fill_uninitialized_memory = False  # costs time, and shows bugs, not differences
         yield
     finally:
