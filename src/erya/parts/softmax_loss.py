@@ -13,8 +13,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from torch.nn import functional
 
-BLOCK = 1 << 23  # logits in memory at once
+from erya.parts.products import product
+
+BLOCK = 1 << 20  # logits in memory at once: as many as lie near the processor
 
 
 class SoftmaxLoss(torch.autograd.Function):
@@ -30,14 +33,14 @@ class SoftmaxLoss(torch.autograd.Function):
         loss = states.new_zeros(())
         for rows in _blocks(len(states), len(table)):
             some, wanted = states[rows], targets[rows]
-            logits = torch.addmm(bias, some, table.T)
+            logits = product(some, table.T, bias)
             greatest, found = logits.amax(dim=1), logits.gather(1, wanted[:, None])[:, 0]
             shares = torch.softmax(logits, dim=1)
             # ln p = y − y_max + ln p_max: the share of the target itself may be too small to have a logarithm
             loss += (greatest - found - shares.amax(dim=1).log()).sum()
             if learning:
                 shares[torch.arange(len(wanted)), wanted] -= 1
-                torch.mm(shares, table, out=d_states[rows])
+                d_states[rows] = product(shares, table)
                 d_table.addmm_(shares.T, some)
                 d_bias += shares.sum(dim=0)
         ctx.save_for_backward(d_states, d_table, d_bias)
@@ -50,13 +53,21 @@ class SoftmaxLoss(torch.autograd.Function):
         return *(found * d_loss for found in ctx.saved_tensors), None
 
 
+def softmax_loss(states: torch.Tensor, table: torch.Tensor, bias: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """``SoftmaxLoss``; within torch's autocast, where products of matrices are of half precision, torch's own, whose sums are not."""
+    if torch.is_autocast_enabled(states.device.type):
+        return functional.cross_entropy(functional.linear(states, table, bias).float(), targets, reduction="sum")
+    total: torch.Tensor = SoftmaxLoss.apply(states, table, bias, targets)  # type: ignore[no-untyped-call]
+    return total
+
+
 def log_probabilities(
     states: torch.Tensor, table: torch.Tensor, bias: torch.Tensor, targets: torch.Tensor
 ) -> torch.Tensor:
     """Ln p of M targets, double (M,)."""
     found = torch.empty(len(states), dtype=torch.double)
     for rows in _blocks(len(states), len(table)):
-        logits = torch.addmm(bias, states[rows], table.T)
+        logits = product(states[rows], table.T, bias)
         found[rows] = logits.gather(1, targets[rows, None])[:, 0].double() - torch.logsumexp(logits, dim=1).double()
     return found
 

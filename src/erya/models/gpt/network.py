@@ -31,9 +31,10 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from erya.models.gpt.sublayers import LONGEST, Attended, Bent
 from erya.parts.attention import MultiHeadAttention
 from erya.parts.dropout import dropout
-from erya.parts.softmax_loss import SoftmaxLoss
+from erya.parts.softmax_loss import softmax_loss
 from erya.parts.stream_batches import IGNORED, StreamBatch
 from erya.text.unit_ids import UNKNOWN
 
@@ -121,6 +122,35 @@ class DecoderLayer(nn.Module):
         bent = functional.gelu(states @ self.widen + self.widen_bias, approximate="tanh")
         return bent @ self.narrow + self.narrow_bias
 
+    def learned(
+        self, states: torch.Tensor, hidden: torch.Tensor, tokens: int, generator: torch.Generator | None
+    ) -> torch.Tensor:
+        """As ``forward``, (M, D) → (M, D), by ``sublayers.py``, which is faster where a gradient is wanted.
+
+        Args:
+            states: x of all rows, one below the other.
+            hidden: (T, T) or (B, 1, T, T), −∞ where ``forward`` does not allow to look, else 0.
+            tokens: T.
+            generator: of dropout; None: no dropout.
+        """
+        before, norm, part = self.norm_attention, self.norm_inner, self.attention
+        weights = (part.query, part.query_bias, part.key_value, part.key_value_bias, part.output, part.output_bias)
+        sizes = (tokens, part.heads, before.epsilon)
+        states = Attended.apply(  # type: ignore[no-untyped-call]
+            states, hidden, self._mask(states, generator), sizes, before.gain, before.shift, *weights
+        )
+        inner = (self.widen, self.widen_bias, self.narrow, self.narrow_bias)
+        found: torch.Tensor = Bent.apply(  # type: ignore[no-untyped-call]
+            states, self._mask(states, generator), norm.epsilon, norm.gain, norm.shift, *inner
+        )
+        return found
+
+    def _mask(self, like: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor | None:
+        """What dropout multiplies with."""
+        if generator is None or not self.form.dropout:
+            return None
+        return dropout(torch.ones_like(like), self.form.dropout, generator).detach()
+
 
 class GPT(nn.Module):
     """Units and places → layers → a softmax over all units.
@@ -164,6 +194,10 @@ class GPT(nn.Module):
         """The layers, from the first one."""
         return [layer for layer in self.layers if isinstance(layer, DecoderLayer)]
 
+    def compiled_parts(self) -> list[DecoderLayer]:
+        """What is worth compiling where there is a GPU, see ``language_device.py``."""
+        return self.steps()
+
     def loss(
         self, batch: StreamBatch, memory: tuple[()], generator: torch.Generator | None = None
     ) -> tuple[torch.Tensor, tuple[()]]:
@@ -174,8 +208,7 @@ class GPT(nn.Module):
         if batch.units < len(targets):
             there = targets != IGNORED
             states, targets = states[there], targets[there]
-        total: torch.Tensor = SoftmaxLoss.apply(states, self.embedding, self.bias(), targets)  # type: ignore[no-untyped-call]
-        return total / batch.share, ()
+        return softmax_loss(states, self.embedding, self.bias(), targets) / batch.share, ()
 
     def bias(self) -> torch.Tensor:
         """What is added to the logits, (V,): nothing, or what leaves the unknown unit of a closed vocabulary no share."""
@@ -199,10 +232,21 @@ class GPT(nn.Module):
             resets: (B, T) where a document begins, which sees nothing of what stands before it; None: nowhere.
             generator: of dropout; None: no dropout.
         """
-        places, allowed = seen(inputs.shape[1], resets)
+        tokens = inputs.shape[1]
+        places, allowed = seen(tokens, resets, inputs.device)
         states = dropout(self.entered(inputs, places), self.form.dropout, generator)
-        for layer in self.steps():
-            states = layer(states, allowed, generator)
+        here = inputs.device.type == "cpu" and not torch.is_autocast_enabled("cpu")  # what ``sublayers.py`` is made for
+        if here and torch.is_grad_enabled() and tokens <= LONGEST:
+            if allowed is None:
+                allowed = torch.ones(tokens, tokens, dtype=torch.bool).tril()
+            hidden = states.new_zeros(()).where(allowed, -torch.inf)
+            shape, states = states.shape, states.flatten(0, 1)
+            for layer in self.steps():
+                states = layer.learned(states, hidden, tokens, generator)
+            states = states.view(shape)
+        else:
+            for layer in self.steps():
+                states = layer(states, allowed, generator)
         found: torch.Tensor = self.norm(states)
         return found
 
@@ -223,14 +267,17 @@ class GPT(nn.Module):
         return asking.CachingDecoder(self)
 
 
-def seen(units: int, resets: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor | None]:
+def seen(
+    units: int, resets: torch.Tensor | None, device: torch.device | None = None
+) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Each unit's place in its document, (T,) or (B, T), and who may look at whom, (B, 1, T, T); None: at all before.
 
     Args:
         units: T.
         resets: (B, T) where a document begins; None: nowhere.
+        device: of what is returned; None: the processor.
     """
-    count = torch.arange(units)
+    count = torch.arange(units, device=device)
     if resets is None:
         return count, None
     begins = torch.where(resets, count, 0).cummax(dim=1).values  # (B, T) where the document began, or the batch

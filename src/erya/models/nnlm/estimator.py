@@ -32,6 +32,7 @@ class NNLM(NetworkLanguageModel):
         dim: D, width of a unit's vector.
         hidden_width: H, units of the hidden layer.
         direct: whether the vectors are also connected to the softmax directly.
+        tied: whether the softmax uses the units' vectors; else it has vectors of its own, as in the paper, H wide, or H + (n − 1) · D.
         dropout: share of the vectors and of the hidden layer that is dropped while learning.
         tokenizer: ``"auto"``, ``"characters"``, ``"words"``, ``"whitespace"``, ``"bpe"`` or an object, see ``text.units``.
         documents: of files: ``"auto"``, ``"line"``, ``"paragraph"`` or ``"file"``.
@@ -69,7 +70,8 @@ class NNLM(NetworkLanguageModel):
         dim: int = 64,
         hidden_width: int = 256,
         direct: bool = True,
-        dropout: float = 0.1,
+        tied: bool = True,
+        dropout: float = 0.0,
         tokenizer: str | Units = "auto",
         documents: str = "auto",
         min_count: int = 1,
@@ -77,11 +79,11 @@ class NNLM(NetworkLanguageModel):
         context: int = 35,
         sampling: str = "sequential",
         over_borders: bool = False,
-        batch_size: int = 32,
-        epochs: int = 10,
+        batch_size: int = 16,
+        epochs: int = 3,
         steps: int | None = None,
         optimizer: str = "adam",
-        learning_rate: float = 0.002,
+        learning_rate: float = 0.004,
         schedule: str = "cosine",
         warmup: float = 0.0,
         final_rate: float = 0.0,
@@ -97,6 +99,7 @@ class NNLM(NetworkLanguageModel):
         self.dim = dim
         self.hidden_width = hidden_width
         self.direct = direct
+        self.tied = tied
         self.dropout = dropout
         self.tokenizer = tokenizer
         self.documents = documents
@@ -128,6 +131,7 @@ class NNLM(NetworkLanguageModel):
         whole("dim", self.dim)
         whole("hidden_width", self.hidden_width)
         one_of("direct", self.direct, (False, True))
+        one_of("tied", self.tied, (False, True))
 
     def _network(self, vocabulary: int, generator: Any = None) -> Windows:
         from erya.models.nnlm.network import Windows
@@ -141,6 +145,7 @@ class NNLM(NetworkLanguageModel):
             float(self.dropout),
             self.over_borders,
             generator,
+            tied=self.tied,
         )
 
     def trace(self, x: Any) -> Trace:
@@ -157,11 +162,10 @@ class NNLM(NetworkLanguageModel):
         network = self.network_
         with torch_mode(), torch.no_grad():
             window, logs = network.decoder().start([self._prefix(x)])
-            states = network.states(window)[0]
-            vectors = torch.nn.functional.embedding(window[0], network.embedding)  # (n − 1, D)
-            hidden, wide = states[: self.hidden_width], self.hidden_width
-            through = network.output[:, :wide] @ hidden
-            straight = network.output[:, wide:] @ states[wide:] if self.direct else torch.zeros_like(through)
+            vectors, hidden = (found[0] for found in network.layers(window))
+            from_hidden, from_window = network.ways()
+            through, straight = from_hidden @ hidden, from_window @ vectors
+            vectors = vectors.view(-1, self.dim)  # (n − 1, D)
         probabilities = np.exp(logs[0])
         best = np.argsort(-probabilities, kind="stable")[:SHOWN].tolist()
         units = self.vocabulary_.units

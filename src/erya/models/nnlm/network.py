@@ -16,6 +16,15 @@ Bengio, Ducharme, Vincent & Jauvin 2003, "A Neural Probabilistic Language Model"
 
 W and U stand side by side, (V, (n−1)·D + H), and so do x and tanh(…): one product gives y. There is no state: what is carried from batch to
 batch are the n − 2 units before it. What lies before a document's border is read as borders.
+
+*Tied*, the units' vectors are also the softmax's (Press & Wolf 2017; Inan, Khosravi & Socher 2017): U = C Pᵀ and W = C Qᵀ, never made.
+
+    y = b + C (Qᵀ x + Pᵀ tanh(d + H x))
+
+    P        narrow           (H, D)           from the hidden layer to the width of a vector
+    Q        straight         ((n−1)·D, D)     from the window to that width
+
+The product with V rows, nearly all of the work, is then D wide instead of H + (n−1)·D.
 """
 
 from __future__ import annotations
@@ -62,6 +71,8 @@ class Windows(nn.Module):
         dropout: float = 0.0,
         over_borders: bool = False,
         generator: torch.Generator | None = None,
+        *,
+        tied: bool = False,
     ) -> None:
         super().__init__()
         self.before, self.direct, self.dropout, self.over_borders = before, direct, dropout, over_borders
@@ -69,13 +80,27 @@ class Windows(nn.Module):
         self.embedding = nn.Parameter(torch.zeros(vocabulary, dim))
         self.input = nn.Parameter(torch.zeros(wide, hidden_width))
         self.hidden_bias = nn.Parameter(torch.zeros(hidden_width))
-        self.output = nn.Parameter(torch.zeros(vocabulary, hidden_width + direct * wide))
+        self.output = None if tied else nn.Parameter(torch.zeros(vocabulary, hidden_width + direct * wide))
+        self.narrow = nn.Parameter(torch.zeros(hidden_width, dim)) if tied else None
+        self.straight = nn.Parameter(torch.zeros(wide, dim)) if tied and direct else None
         self.output_bias = nn.Parameter(torch.zeros(vocabulary))
         if generator is not None:
-            with torch.no_grad():
-                self.embedding.normal_(0, 0.1, generator=generator)
-                self.input.normal_(0, wide**-0.5, generator=generator)
-                self.output[:, :hidden_width].normal_(0, 0.1, generator=generator)
+            self._start(generator)
+
+    @torch.no_grad()
+    def _start(self, generator: torch.Generator) -> None:
+        wide, hidden_width = self.input.shape
+        self.embedding.normal_(0, 0.1, generator=generator)
+        self.input.normal_(0, wide**-0.5, generator=generator)
+        if self.output is not None:
+            self.output[:, :hidden_width].normal_(0, 0.1, generator=generator)
+        if self.narrow is not None:
+            self.narrow.normal_(0, hidden_width**-0.5, generator=generator)
+
+    @property
+    def table(self) -> torch.Tensor:
+        """What the softmax multiplies with: W and U (V, (n−1)·D + H), tied C (V, D)."""
+        return self.embedding if self.output is None else self.output
 
     @torch.no_grad()
     def begin_with(self, counts: NDArray[np.int64]) -> None:
@@ -97,18 +122,37 @@ class Windows(nn.Module):
         targets = batch.targets.flatten()
         there = targets != IGNORED
         states = self.states(windows[there], generator)
-        total: torch.Tensor = SoftmaxLoss.apply(states, self.output, self.output_bias, targets[there])  # type: ignore[no-untyped-call]
+        total: torch.Tensor = SoftmaxLoss.apply(states, self.table, self.output_bias, targets[there])  # type: ignore[no-untyped-call]
         return total / batch.share, ((units[len(units) - self.before + 1 :],),)
 
     def states(self, windows: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
-        """What the softmax is given, (M, H) or (M, H + (n−1)·D), of windows (M, n − 1) with the nearest unit last."""
+        """What the softmax is given, of windows (M, n − 1) with the nearest unit last: (M, H) or (M, H + (n−1)·D), tied (M, D)."""
+        vectors, hidden = self.layers(windows, generator)
+        if self.narrow is None:
+            return torch.cat([hidden, vectors], dim=1) if self.direct else hidden
+        found = hidden @ self.narrow
+        return found if self.straight is None else torch.addmm(found, vectors, self.straight)
+
+    def layers(
+        self, windows: torch.Tensor, generator: torch.Generator | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of windows (M, n − 1) what x is, (M, (n−1)·D), and the hidden layer, (M, H)."""
         if not self.over_borders:
             windows = _within(windows)
-        vectors = functional.embedding(windows, self.embedding).flatten(1)  # (M, (n−1)·D)
+        vectors = functional.embedding(windows, self.embedding).flatten(1)
         vectors = dropout(vectors, self.dropout, generator)
         hidden = torch.tanh(torch.addmm(self.hidden_bias, vectors, self.input))
-        hidden = dropout(hidden, self.dropout, generator)
-        return torch.cat([hidden, vectors], dim=1) if self.direct else hidden
+        return vectors, dropout(hidden, self.dropout, generator)
+
+    def ways(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """U (V, H) and W (V, (n−1)·D), of which the latter is 0 where there are no direct connections."""
+        none = self.embedding.new_zeros(len(self.embedding), len(self.input))
+        if self.output is not None:
+            hidden_width = len(self.hidden_bias)
+            return self.output[:, :hidden_width], self.output[:, hidden_width:] if self.direct else none
+        narrow, straight = self.narrow, self.straight
+        assert narrow is not None
+        return self.embedding @ narrow.T, none if straight is None else self.embedding @ straight.T
 
     @torch.no_grad()
     def log_probabilities(self, texts: Sequence[NDArray[np.int32]]) -> list[NDArray[np.float64]]:
@@ -121,7 +165,7 @@ class Windows(nn.Module):
             targets = torch.from_numpy(np.append(text, BORDER).astype(np.int64))
             windows = torch.from_numpy(inputs).unfold(0, self.before, 1)
             logs = [
-                log_probabilities(self.states(some), self.output, self.output_bias, wanted)
+                log_probabilities(self.states(some), self.table, self.output_bias, wanted)
                 for some, wanted in zip(
                     torch.split(windows, ROWS_AT_ONCE), torch.split(targets, ROWS_AT_ONCE), strict=True
                 )
@@ -174,6 +218,6 @@ class _Decoder:
     @torch.no_grad()
     def _said(self, windows: torch.Tensor) -> NDArray[np.float64]:
         network = self._network
-        logits = torch.addmm(network.output_bias, network.states(windows), network.output.T)
+        logits = torch.addmm(network.output_bias, network.states(windows), network.table.T)
         found: NDArray[np.float64] = torch.log_softmax(logits.double(), dim=1).numpy()
         return found

@@ -15,19 +15,34 @@ from erya.tasks import generate
 V, D, H, N = 7, 3, 5, 4  # n − 1 = 3 units before
 
 
-@pytest.fixture(params=[True, False], ids=["direct", "hidden alone"])
+@pytest.fixture(
+    params=[(True, False), (False, False), (True, True), (False, True)],
+    ids=["direct", "hidden alone", "direct, tied", "hidden alone, tied"],
+)
 def network(request):
-    return Windows(V, D, H, N - 1, request.param, generator=torch.Generator().manual_seed(1)).double()
+    direct, tied = request.param
+    found = Windows(V, D, H, N - 1, direct, generator=torch.Generator().manual_seed(1), tied=tied).double()
+    for name in ("straight", "output") if direct else ():  # begins with zeros
+        if getattr(found, name) is not None:
+            getattr(found, name).data.normal_(generator=torch.Generator().manual_seed(2))
+    return found
 
 
 def by_hand(network, window):
-    """Equation 1 of the paper, with loops."""
-    x = np.concatenate([network.embedding.detach().numpy()[unit] for unit in window])
-    output = network.output.detach().numpy()
-    hidden = np.tanh(network.hidden_bias.detach().numpy() + x @ network.input.detach().numpy())
-    y = network.output_bias.detach().numpy() + output[:, :H] @ hidden
+    """Equation 1 of the paper, with loops; tied, U = C Pᵀ and W = C Qᵀ."""
+    weights = {name: values.detach().numpy() for name, values in network.named_parameters()}
+    x = np.concatenate([weights["embedding"][unit] for unit in window])
+    hidden = np.tanh(weights["hidden_bias"] + x @ weights["input"])
+    if "output" in weights:
+        u, w = weights["output"][:, :H], weights["output"][:, H:]
+    else:
+        u, w = (
+            weights["embedding"] @ weights["narrow"].T,
+            weights["embedding"] @ weights.get("straight", np.zeros((1, D))).T,
+        )
+    y = weights["output_bias"] + u @ hidden
     if network.direct:
-        y = y + output[:, H:] @ x
+        y = y + w @ x
     return y - np.log(np.exp(y).sum())
 
 
@@ -37,7 +52,7 @@ def test_the_equation(network):
     assert np.allclose(rows[0], by_hand(network, [0, 2, 4]))
     assert np.allclose(np.exp(rows).sum(), 1)
     states = network.states(torch.tensor([window]))
-    logits = states @ network.output.T + network.output_bias
+    logits = states @ network.table.T + network.output_bias
     assert np.allclose(torch.log_softmax(logits, 1).detach().numpy()[0], by_hand(network, [0, 0, 5])), (
         "3 lies before a border"
     )
@@ -95,15 +110,16 @@ def test_over_borders_looks_into_the_document_before():
 
 def test_vectors_alone_and_a_bigram():
     texts = generate.toy(seed=1, rows=60)
-    for settings in ({"order": 2}, {"direct": False}):
+    for settings in ({"order": 2}, {"direct": False}, {"tied": False}):
         model = NNLM(dim=8, hidden_width=8, epochs=2, learning_rate=0.01, **settings).fit(texts)
         assert -model.score(texts) < generate.baseline(texts, texts)
     with pytest.raises(UsageError, match="order"):
         NNLM(order=1).fit(texts)
 
 
-def test_the_trace_adds_up():
-    model = NNLM(dim=8, hidden_width=8, epochs=1).fit(generate.toy(seed=1, rows=40))
+@pytest.mark.parametrize("tied", [False, True])
+def test_the_trace_adds_up(tied):
+    model = NNLM(dim=8, hidden_width=8, epochs=1, tied=tied).fit(generate.toy(seed=1, rows=40))
     found = model.trace("the cat").arrays
     y = found["through"] + found["direct"] + model.network_.output_bias.detach().numpy()
     assert np.allclose(np.exp(y - y.max()) / np.exp(y - y.max()).sum(), found["probabilities"], atol=1e-5)

@@ -1,0 +1,161 @@
+"""The two halves of a GPT's layer, with the way back written out: what is learned with, where a batch is not too long.
+
+The equations are those of ``DecoderLayer`` in ``network.py``; tests compare values and derivatives. Written out, numbers that are no longer
+needed are overwritten, and each half is one step for torch to remember instead of twenty.
+
+    attention   x + mask ∘ (softmax(q kᵀ / √K + hidden) v O + o)        q, k, v of N(x)
+    inner       x + mask ∘ (gelu(N(x) W₁ + b₁) W₂ + b₂)
+
+The weights of the attention are kept for the way back, (B, A, T, T): of a few dozen units that is faster than making them again, of
+thousands it is too much memory.
+
+Shapes: B rows, T units, M = B · T, D width, A heads, K width of a head, I inner width. ``d_…`` is the derivative of the loss by ….
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from erya.models.gpt.gelu import bend
+from erya.parts.products import product
+
+LONGEST = 256  # units of a row
+Gradients = tuple[torch.Tensor | None, ...]
+
+
+class Attended(torch.autograd.Function):
+    """The first half."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        states: torch.Tensor,
+        hidden: torch.Tensor,
+        mask: torch.Tensor | None,
+        sizes: tuple[int, int, float],
+        gain: torch.Tensor,
+        shift: torch.Tensor,
+        query: torch.Tensor,
+        query_bias: torch.Tensor,
+        key_value: torch.Tensor,
+        key_value_bias: torch.Tensor,
+        output: torch.Tensor,
+        output_bias: torch.Tensor,
+    ) -> torch.Tensor:
+        """(M, D) of x (M, D).
+
+        Args:
+            hidden: what is added to the scores, (T, T) or (B, 1, T, T): 0, or −∞ where nobody may look.
+            mask: (M, D) of dropout; None: none.
+            sizes: T, A, ε.
+        """
+        tokens, heads, epsilon = sizes
+        normed, mean, spread = torch.native_layer_norm(states, gain.shape, gain, shift, epsilon)
+        queries = _apart(product(normed, query, query_bias), tokens, heads)  # (B · A, T, K)
+        both = product(normed, key_value, key_value_bias).chunk(2, dim=1)
+        keys, values = (_apart(part, tokens, heads) for part in both)
+        scale = queries.shape[-1] ** -0.5
+        if hidden.dim() == 2:
+            scores = torch.baddbmm(hidden, queries, keys.transpose(1, 2), alpha=scale)
+        else:
+            scores = torch.bmm(queries, keys.transpose(1, 2)).mul_(scale)
+            scores.view(-1, heads, tokens, tokens).add_(hidden)
+        weights = torch.softmax(scores, dim=-1)
+        context = _together(torch.bmm(weights, values), heads)  # (M, A · K)
+        found = product(context, output, output_bias)
+        if mask is not None:
+            found.mul_(mask)
+        kept = (normed, mean, spread, queries, keys, values, weights, context)
+        ctx.save_for_backward(states, mask, gain, shift, query, key_value, output, *kept)
+        ctx.heads = heads
+        return found.add_(states)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Gradients:
+        """From the output to x."""
+        (d_after,) = gradients
+        states, mask, gain, shift, query, key_value, output, *kept = ctx.saved_tensors
+        normed, mean, spread, queries, keys, values, weights, context = kept
+        d_found = d_after if mask is None else d_after * mask
+        tokens, heads, width = queries.shape[1], ctx.heads, context.shape[1]
+        d_context = _apart(product(d_found, output.T), tokens, heads)
+        d_weights = torch.bmm(d_context, values.transpose(1, 2))
+        # of a softmax: p (d − Σ p d)
+        d_scores = torch._softmax_backward_data(d_weights, weights, -1, weights.dtype).mul_(queries.shape[-1] ** -0.5)
+        d_queries = _together(torch.bmm(d_scores, keys), heads)
+        d_both = torch.empty(len(states), 2 * width, dtype=states.dtype)
+        d_keys, d_values = d_both.chunk(2, dim=1)
+        _together(torch.bmm(d_scores.transpose(1, 2), queries), heads, d_keys)
+        _together(torch.bmm(weights.transpose(1, 2), d_context), heads, d_values)
+        d_normed = product(d_queries, query.T).add_(product(d_both, key_value.T))
+        d_states, d_gain, d_shift = torch.ops.aten.native_layer_norm_backward(
+            d_normed, states, gain.shape, mean, spread, gain, shift, [True, True, True]
+        )
+        by_query = normed.T @ d_queries, d_queries.sum(0)
+        by_key_value = normed.T @ d_both, d_both.sum(0)
+        by_output = context.T @ d_found, d_found.sum(0)
+        return d_states.add_(d_after), None, None, None, d_gain, d_shift, *by_query, *by_key_value, *by_output
+
+
+class Bent(torch.autograd.Function):
+    """The second half."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        states: torch.Tensor,
+        mask: torch.Tensor | None,
+        epsilon: float,
+        gain: torch.Tensor,
+        shift: torch.Tensor,
+        widen: torch.Tensor,
+        widen_bias: torch.Tensor,
+        narrow: torch.Tensor,
+        narrow_bias: torch.Tensor,
+    ) -> torch.Tensor:
+        """(M, D) of x (M, D).
+
+        Args:
+            mask: (M, D) of dropout; None: none.
+            epsilon: ε.
+        """
+        normed, mean, spread = torch.native_layer_norm(states, gain.shape, gain, shift, epsilon)
+        bent = product(normed, widen, widen_bias)  # (M, I)
+        slopes = bend(bent)
+        found = product(bent, narrow, narrow_bias)
+        if mask is not None:
+            found.mul_(mask)
+        ctx.save_for_backward(states, mask, gain, shift, widen, narrow, normed, mean, spread, bent, slopes)
+        return found.add_(states)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Gradients:
+        """From the output to x."""
+        (d_after,) = gradients
+        states, mask, gain, shift, widen, narrow, normed, mean, spread, bent, slopes = ctx.saved_tensors
+        d_found = d_after if mask is None else d_after * mask
+        d_bent = product(d_found, narrow.T).mul_(slopes)
+        d_states, d_gain, d_shift = torch.ops.aten.native_layer_norm_backward(
+            product(d_bent, widen.T), states, gain.shape, mean, spread, gain, shift, [True, True, True]
+        )
+        by_widen = normed.T @ d_bent, d_bent.sum(0)
+        by_narrow = bent.T @ d_found, d_found.sum(0)
+        return d_states.add_(d_after), None, None, d_gain, d_shift, *by_widen, *by_narrow
+
+
+def _apart(vectors: torch.Tensor, tokens: int, heads: int) -> torch.Tensor:
+    """(M, A·K) to (B · A, T, K)."""
+    width = vectors.shape[1] // heads
+    return vectors.reshape(-1, tokens, heads, width).transpose(1, 2).reshape(-1, tokens, width)
+
+
+def _together(vectors: torch.Tensor, heads: int, into: torch.Tensor | None = None) -> torch.Tensor:
+    """(B · A, T, K) to (M, A·K); ``into``: where they are put."""
+    tokens, width = vectors.shape[1:]
+    side_by_side = vectors.view(-1, heads, tokens, width).transpose(1, 2)  # (B, T, A, K)
+    if into is None:
+        return side_by_side.reshape(-1, heads * width)
+    into.view(side_by_side.shape).copy_(side_by_side)
+    return into

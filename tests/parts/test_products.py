@@ -1,0 +1,29 @@
+"""Products are products, whichever kernel makes them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from erya.parts import products
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kernel", [True, False])
+def test_a_product(monkeypatch, dtype, turned, kernel):
+    if not kernel:
+        monkeypatch.setattr(products, "_KERNEL", None)
+    generator = torch.Generator().manual_seed(1)
+    left = torch.randn(7, 5, generator=generator, dtype=dtype)
+    right = (
+        torch.randn(3, 5, generator=generator, dtype=dtype).T
+        if turned
+        else torch.randn(5, 3, generator=generator, dtype=dtype)
+    )
+    bias = torch.randn(3, generator=generator, dtype=dtype)
+    for added in (None, bias):
+        expected = (left.double()[:, :, None] * right.double()[None]).sum(1) + (0 if added is None else added.double())
+        found = products.product(left, right, added)
+        assert found.dtype == dtype
+        torch.testing.assert_close(found.double(), expected, atol=1e-5 if dtype == torch.float32 else 1e-12, rtol=0)
