@@ -5,8 +5,8 @@
     python -m reproductions.language_models --characters 20000                 # does it run? keeps nothing
 
 Each training is a cell, kept in ``results/language_models.json`` at once. A setting ``minutes`` ends a training early, at whatever it has
-learned by then: what an hour of one core is enough for. ``perplexity`` is per unit of the test text, the end of a line among them;
-``bits_per_character`` of the same text is what compares models with other units. One thread.
+learned by then. Minutes are the processor's: one thread, whatever else the machine does. ``perplexity`` is per unit of the test text, the
+end of a line among them; ``bits_per_character`` of the same text is what compares models with other units.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
+from time import process_time
 from typing import Any, Literal, NamedTuple
 
 from erya import catalog
+from erya.budget_plan import Foreseen
 from erya.progress import Report
 from erya.tasks import generate
 from erya.text.documents import pieces
@@ -119,15 +120,17 @@ class Clock(Report):
     """
 
     def __init__(self, minutes: float | None) -> None:
-        self.began, self.minutes = monotonic(), minutes
+        self.began, self.minutes = process_time(), minutes
         self.rows: list[dict[str, float]] = []
+        self.steps = 0
+        self.foreseen = Foreseen(None if minutes is None else 60 * minutes)
 
     def record(self, row: dict[str, Any]) -> None:
         """Keep what a curve is drawn from."""
         self.rows.append(
             {
                 "epoch": row["epoch"],
-                "minutes": round((monotonic() - self.began) / 60, 2),
+                "minutes": round(self.spent() / 60, 2),
                 "validation_loss": round(row.get("validation_loss", math.nan), 4),
             }
         )
@@ -135,8 +138,18 @@ class Clock(Report):
 
     def stopping(self) -> Literal["interrupt", "budget"] | None:
         """``budget`` when the minutes are over."""
-        over = self.minutes is not None and monotonic() - self.began > 60 * self.minutes
-        return "budget" if over else None
+        self.steps += 1
+        self.foreseen.count(self.steps, self.spent())
+        over = self.minutes is not None and self.spent() > 60 * self.minutes
+        return "budget" if over or self.foreseen.over(self.steps) else None
+
+    def planned_steps(self) -> int | None:
+        """The rate has fallen when the minutes are over."""
+        return self.foreseen.steps(self.steps)
+
+    def spent(self) -> float:
+        """Seconds of the processor since this began."""
+        return process_time() - self.began
 
 
 def measure(cell: Cell, characters: int | None = None) -> dict[str, Any]:
@@ -159,7 +172,7 @@ def measure(cell: Cell, characters: int | None = None) -> dict[str, Any]:
     clock = Clock(minutes)
     model: Any = catalog.model(f"generate/{room}", preset, given)
     model.fit(train, validation=valid, report=clock)
-    took = (monotonic() - clock.began) / 60
+    took = clock.spent() / 60
     found = model.surprisals(test)
     scores = generate.scores([found], resamples=1)
     network = getattr(model, "network_", None)
@@ -208,7 +221,7 @@ def card(lang: str, room: str | None = None, kept: Cells | None = None) -> str:
         for line in settings:
             if room in (None, line.partition("+")[0]):
                 cell = next(grid([data], [line]))
-                found = kept[cell.key] if cell.key in kept else None
+                found = kept.cells.get(cell.key)
                 used += [found] if found else []
                 rows.append(_line(data, line, found, lang))
         if rows:
