@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from erya.artefact import atomic_write
-from reproductions import kim2014, long_documents, names, survey_zh, taggers, zhang_wallace
+from reproductions import kim2014, language_models, long_documents, names, survey_zh, taggers, zhang_wallace
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(
@@ -29,6 +29,7 @@ CARDS: dict[str, Card] = {
     "taggers": taggers.SURVEY.card,
     "taggers_summary": lambda lang, room: taggers.summary(lang),
     "names": names.SURVEY.card,
+    "language_models": language_models.card,
     "long_documents": long_documents.SURVEY.card,
 }
 

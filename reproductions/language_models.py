@@ -80,17 +80,31 @@ TEXTS = {
 }
 WORDS: dict[str, Any] = {"tokenizer": "whitespace"}
 LETTERS: dict[str, Any] = {"tokenizer": "characters"}
+LADDER: dict[str, Any] = {"minutes": 2.5}
 
 # what is not as the model's default has it; a line is a room, and behind the + what is special; a change here is a new cell
 SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "ptb": {
         "ngram": WORDS | {"order": 5},
         "lstm+small": WORDS | {"preset": "small"},
+        "lstm+medium": WORDS | {"preset": "medium", "minutes": 60},
+        "lstm+awd": WORDS | {"preset": "awd", "minutes": 60},
     },
     "tiny_shakespeare": {
+        "ngram": LETTERS | {"order": 7},
+        "lstm": LETTERS | {"minutes": 3},
         "gpt+shakespeare": {"preset": "shakespeare"},
     },
-    "tang": {},
+    "tang": {
+        "ngram": LETTERS | {"order": 5},
+        "nnlm": LETTERS | LADDER,
+        "rnn": LETTERS | LADDER,
+        "gru": LETTERS | LADDER,
+        "lstm": LETTERS | LADDER,
+        "gpt": LETTERS | LADDER,
+        "lstm+long": LETTERS | {"minutes": 15},
+        "gpt+long": LETTERS | {"minutes": 15},
+    },
 }
 PAPER = {"ptb": {"ngram": 141.2, "lstm+small": 114.5, "lstm+medium": 82.7, "lstm+awd": 58.8}}
 

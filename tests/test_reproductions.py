@@ -22,6 +22,7 @@ from reproductions import (  # noqa: E402
     cards,
     cells,
     kim2014,
+    language_models,
     long_documents,
     names,
     sources,
@@ -372,3 +373,44 @@ def test_the_card_of_the_sensitivity_analysis_compares_with_the_base(tmp_path):
     assert "| dropout=0.9 | – | – | – | – |  |" in text
     assert text.count("They found:") == len(zhang_wallace.SWEEPS)
     assert "他们的发现" in zhang_wallace.card("zh", kept)
+
+
+# ---- language models ----------------------------------------------------------------------------------------------
+
+
+def test_a_language_model_is_scored_per_unit_and_per_character(monkeypatch):
+    settings = {"tang": {"ngram": {"tokenizer": "characters", "order": 2}, "gru": {"preset": "tiny", "epochs": 2}}}
+    monkeypatch.setattr(language_models, "SETTINGS", settings)
+    cells = {cell.line: language_models.measure(cell, 1000) for cell in language_models.grid(None, None)}
+    for found in cells.values():
+        assert found["perplexity"] > 1
+        assert 1 < found["bits_per_character"] < 30
+        assert found["minutes"] > 0
+    assert cells["ngram"]["parameters"] is None
+    assert cells["gru"]["parameters"] > 1000
+    assert [row["epoch"] for row in cells["gru"]["curve"]] == [1, 2]
+
+
+def test_minutes_end_a_training_and_its_rate_has_fallen(monkeypatch):
+    clock = language_models.Clock(1.0)
+    monkeypatch.setattr(clock, "spent", lambda: 0.1 * clock.steps)
+    said = [clock.stopping() for _ in range(40)]
+    assert said == [None] * 40
+    planned = clock.planned_steps()
+    assert planned == pytest.approx(600, rel=0.1)
+    while clock.steps < planned:
+        last = clock.stopping()
+    assert last == "budget"
+
+
+def test_the_card_of_language_models_says_what_is_not_measured(tmp_path):
+    kept = Cells("language_models", tmp_path)
+    assert language_models.card("en", "lstm", kept) == "not measured yet\n"
+    cell = next(language_models.grid(["ptb"], ["lstm+small"]))
+    kept.put(
+        cell.key, {"perplexity": 111.125, "bits_per_character": 1.5, "minutes": 3.0, "parameters": 2_500_000, "seed": 0}
+    )
+    line = next(line for line in language_models.card("zh", "lstm", kept).splitlines() if "111.12" in line)
+    assert "2.5 M" in line
+    assert "114.5" in line
+    assert "尚未测量" in language_models.card("zh", "lstm", kept)
