@@ -25,7 +25,7 @@ class LSTMCell:
 
     def scaled(self, weights: torch.Tensor) -> torch.Tensor:
         """The candidate's columns doubled, (…, 4H)."""
-        double = torch.ones(weights.shape[-1], dtype=weights.dtype)
+        double = weights.new_ones(weights.shape[-1])
         double[len(double) // 4 * 3 :] = 2
         return weights * double
 

@@ -226,7 +226,7 @@ class RecurrentLanguage(nn.Module):
         units, places = torch.unique(inputs, return_inverse=True)
         vectors = functional.embedding(units, self.embedding, sparse=self.output is not None)  # (U, D)
         if generator is not None and form.embedding_dropout:
-            vectors = vectors * dropout(torch.ones(len(units), 1), form.embedding_dropout, generator)
+            vectors = vectors * dropout(vectors.new_ones(len(units), 1), form.embedding_dropout, generator)
         if generator is not None and form.dropout:
             vectors, places = self._masked(functional.embedding(places, vectors), form.dropout, generator), None
         found: list[Tensors] = []
