@@ -17,6 +17,7 @@ from typing import Any
 from benchmarks import (
     fill_classifiers,
     fill_fasttext,
+    fill_fine_tuning,
     fill_language_models,
     fill_recurrent_language,
     fill_sequences,
@@ -175,6 +176,7 @@ RENDERERS: dict[str, Callable[[str, str], str | None]] = {
     "learning_curve": learning_curve,
     **fill_classifiers.RENDERERS,
     **fill_fasttext.RENDERERS,
+    **fill_fine_tuning.RENDERERS,
     **fill_language_models.RENDERERS,
     **fill_recurrent_language.RENDERERS,
     **fill_sequences.RENDERERS,

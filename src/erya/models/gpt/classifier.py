@@ -41,7 +41,8 @@ class GPTClassifier(NetworkClassifier):
     Args:
         pretrained: what it begins as: the file of a ``generate/gpt``, a GPT-2 folder of Hugging Face, or such a model that is open;
             its units, vocabulary and weights are copied, so that the file is not needed again. None: random weights.
-        auxiliary: λ: how much the language model's loss on the same texts counts beside that of the labels.
+        auxiliary: λ: how much the language model's loss on the same texts counts beside that of the labels; 0.5 in the paper. On few texts
+            at a high learning rate it harms, see README.md.
         frozen_layers: the weights of so many layers, and of the vectors below them, stay as ``pretrained`` has them; as many as there
             are: it only extracts features.
         dim: D, width of everything; None, here and for the other sizes: that of ``pretrained``, else 128.
@@ -76,7 +77,7 @@ class GPTClassifier(NetworkClassifier):
         self,
         *,
         pretrained: Any = None,
-        auxiliary: float = 0.5,
+        auxiliary: float = 0.0,
         frozen_layers: int = 0,
         dim: int | None = None,
         layers: int | None = None,

@@ -23,7 +23,7 @@ from erya.tasks import classify
 from erya.text.tokenizers import SEPARATOR
 
 GOLDEN = Path(__file__).resolve().parents[4] / "tests" / "golden_gpt2"
-SMALL = {"epochs": 6, "batch_size": 8, "learning_rate": 0.01, "patience": None}
+SMALL = {"auxiliary": 0.5, "epochs": 6, "batch_size": 8, "learning_rate": 0.01, "patience": None}
 
 
 @pytest.fixture(scope="module")
