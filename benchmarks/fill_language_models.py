@@ -1,4 +1,4 @@
-"""The language models' tables of the READMEs, from ``benchmarks/results/language_models.json``. ``fill.py`` calls these by name."""
+"""The language models' tables of the READMEs, from ``results/language_{models,networks}.json``. ``fill.py`` calls these by name."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from benchmarks.tables import footnote, table
 Row = dict[str, Any]
 
 
-def _found(part: str) -> tuple[dict[str, Any], Any] | None:
-    document = results_file.read("language_models")
+def _found(part: str, name: str = "language_models") -> tuple[dict[str, Any], Any] | None:
+    document = results_file.read(name)
     return None if document is None or part not in document else (document, document[part])
 
 
@@ -126,9 +126,83 @@ def speed(room: str, lang: str) -> str | None:
     return table(head, cells) + footnote(document, lang)
 
 
+JOBS = {  # of a room: job, what it is
+    "lstm": (
+        ("lstm_small", {"en": "2 × 200, 20 steps of 20 rows, V 10,000", "zh": "2 × 200，20 行各 20 步，词表 1 万"}),
+        ("lstm_medium", {"en": "2 × 650, 35 steps of 20 rows, V 10,000", "zh": "2 × 650，20 行各 35 步，词表 1 万"}),
+    ),
+    "nnlm": (("nnlm", {"en": "the default, on the poems", "zh": "默认设置，唐诗"}),),
+    "gpt": (
+        (
+            "gpt",
+            {"en": "4 layers, 128 wide, 12 pieces of 64 characters", "zh": "4 层，宽 128，每步 12 段、每段 64 字符"},
+        ),
+        ("generation", {"en": "256 characters written, default sizes", "zh": "生成 256 个字符，默认规模"}),
+    ),
+}
+WHO = {
+    "erya": {"en": "Erya", "zh": "Erya"},
+    "erya, cell by hand": {"en": "Erya, the cell by hand", "zh": "Erya，手写单元"},
+    "torch": {"en": "a plain torch loop", "zh": "普通 torch 循环"},
+    "nanoGPT": {"en": "nanoGPT, its model and loop", "zh": "nanoGPT 的模型与循环"},
+    "without a cache": {"en": "Erya, without a cache", "zh": "Erya，不用缓存"},
+}
+
+
+def networks(room: str, lang: str) -> str | None:
+    """Units a second of a room's network and of those beside it."""
+    found = _found("networks", "language_networks")
+    if found is None:
+        return None
+    document, told = found
+    head = {
+        "en": ["job", "", "units a second of the processor", "Erya is", "by the wall clock", "Erya is"],
+        "zh": ["任务", "", "每处理器秒单元数", "Erya 为其", "每墙钟秒", "Erya 为其"],
+    }[lang]
+    cells = []
+    for name, title in JOBS[room]:
+        job = told.get(name, {"speed": {}})
+        for who, speed in job["speed"].items():
+            row = [title[lang], WHO[who][lang]]
+            for clock in ("processor", "wall"):
+                row += [f"{speed[clock]:,.0f}", "" if who == "erya" else f"{job['ratio'][who][clock]:.2f} ×"]
+            cells.append(row)
+    return table(head, cells) + footnote(document, lang, _peers(document, room)) if cells else None
+
+
+def _peers(document: Row, room: str) -> dict[str, str]:
+    return {"torch": document["environment"]["torch"]} | ({"nanoGPT": "3adf61e"} if room == "gpt" else {})
+
+
+def shakespeare(room: str, lang: str) -> str | None:
+    """The whole training on Shakespeare, ours and nanoGPT's."""
+    found = _found("shakespeare", "language_networks")
+    if found is None:
+        return None
+    document, told = found
+    head = {
+        "en": ["", "steps", "validation loss, nats a character", "minutes", "of the processor"],
+        "zh": ["", "步数", "验证损失（奈特/字符）", "分钟", "处理器分钟"],
+    }[lang]
+    cells = [
+        [
+            WHO[who][lang],
+            f"{row['steps']:,}",
+            f"{row['loss']:.3f}",
+            f"{row['minutes']:.1f}",
+            f"{row['processor_minutes']:.1f}",
+        ]
+        for who, row in told.items()
+        if who in WHO
+    ]
+    return table(head, cells) + footnote(document, lang, _peers(document, "gpt"))
+
+
 RENDERERS: dict[str, Callable[[str, str], str | None]] = {
     "ngram_smoothing": smoothing,
     "ngram_pruning": pruning,
     "ngram_poems": poems,
     "ngram_speed": speed,
+    "language_networks": networks,
+    "language_shakespeare": shakespeare,
 }

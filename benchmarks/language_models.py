@@ -1,6 +1,7 @@
 """n-grams: counting, smoothing and scoring, ours beside nltk.lm, on the Penn Treebank; what order, smoothing and pruning buy.
 
     python -m benchmarks.language_models [--peer PYTHON] [--rounds 3]
+    python -m benchmarks.language_models --only networks [--nanogpt FOLDER] [--whole]      # see language_networks.py
 
 One thread; ours and theirs take turns, each the whole job: text read, n-grams counted and smoothed, text scored; seconds of the wall
 clock and of the processor – where a machine is shared only the latter tell how fast one core is. ``--peer`` is the interpreter of an
@@ -19,11 +20,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks import results_file
+from benchmarks import language_networks, results_file
 from erya.models.ngram import counting, smoothing, tree
 from erya.models.ngram.estimator import NGram
 from erya.text import documents, unit_ids, units
@@ -218,20 +220,41 @@ def poems() -> list[dict[str, Any]]:
     return rows
 
 
+def networks(options: argparse.Namespace) -> None:
+    """Speeds of the jobs that were asked for, or the whole training; into ``results/language_networks.json``."""
+    kept = results_file.read("language_networks") or {}
+    kept = {name: kept[name] for name in ("networks", "shakespeare") if name in kept}
+    if options.whole:
+        if options.nanogpt is None:
+            sys.exit("--whole needs --nanogpt FOLDER")
+        kept["shakespeare"] = language_networks.whole(options.nanogpt)
+    else:
+        measured = language_networks.measure(list(options.job), options.rounds, options.nanogpt)
+        kept["networks"] = {**kept.get("networks", {}), **measured}
+    print(results_file.write("language_networks", kept).name)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peer", help="a Python that has nltk")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=["speed", "quality"])
+    parser.add_argument("--only", choices=["speed", "quality", "networks"])
+    parser.add_argument("--nanogpt", type=Path, help="a checkout of nanoGPT")
+    parser.add_argument("--job", nargs="+", choices=language_networks.JOBS, default=language_networks.JOBS)
+    parser.add_argument("--whole", action="store_true", help="both trainings on Shakespeare to their end, minutes each")
     options = parser.parse_args()
     if not (PTB / "train.txt.gz").is_file():
         sys.exit(f"the Penn Treebank is not in {PTB}")
+    if options.only in (None, "networks"):
+        networks(options)
+    if options.only == "networks":
+        return
     new: dict[str, Any] = {}
-    if options.only != "quality":
+    if options.only in (None, "speed"):
         new["speed"] = speeds(options.peer, options.rounds)
         for who in ("erya", "nltk", "ratio"):
             print(who, json.dumps(new["speed"][who]))
-    if options.only != "speed":
+    if options.only in (None, "quality"):
         new |= {"treebank": treebank(), "poems": poems()}
     kept = results_file.read("language_models") or {}
     kept = {name: kept[name] for name in ("speed", "treebank", "poems") if name in kept}

@@ -53,9 +53,9 @@ class Attended(torch.autograd.Function):
         """
         tokens, heads, epsilon = sizes
         normed, mean, spread = torch.native_layer_norm(states, gain.shape, gain, shift, epsilon)
-        queries = _apart(product(normed, query, query_bias), tokens, heads)  # (B · A, T, K)
-        both = product(normed, key_value, key_value_bias).chunk(2, dim=1)
-        keys, values = (_apart(part, tokens, heads) for part in both)
+        into = torch.cat([query, key_value], dim=1)  # (D, 3 · A · K)
+        parts = _apart(product(normed, into, torch.cat([query_bias, key_value_bias])), tokens, heads, 3)
+        queries, keys, values = parts  # (B · A, T, K)
         scale = queries.shape[-1] ** -0.5
         if hidden.dim() == 2:
             scores = torch.baddbmm(hidden, queries, keys.transpose(1, 2), alpha=scale)
@@ -63,12 +63,12 @@ class Attended(torch.autograd.Function):
             scores = torch.bmm(queries, keys.transpose(1, 2)).mul_(scale)
             scores.view(-1, heads, tokens, tokens).add_(hidden)
         weights = torch.softmax(scores, dim=-1)
-        context = _together(torch.bmm(weights, values), heads)  # (M, A · K)
+        context = _together(torch.bmm(weights, values)[None], heads)  # (M, A · K)
         found = product(context, output, output_bias)
         if mask is not None:
             found.mul_(mask)
-        kept = (normed, mean, spread, queries, keys, values, weights, context)
-        ctx.save_for_backward(states, mask, gain, shift, query, key_value, output, *kept)
+        kept = (normed, mean, spread, parts, weights, context)
+        ctx.save_for_backward(states, mask, gain, shift, into, output, *kept)
         ctx.heads = heads
         return found.add_(states)
 
@@ -76,25 +76,25 @@ class Attended(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> Gradients:
         """From the output to x."""
         (d_after,) = gradients
-        states, mask, gain, shift, query, key_value, output, *kept = ctx.saved_tensors
-        normed, mean, spread, queries, keys, values, weights, context = kept
+        states, mask, gain, shift, into, output, normed, mean, spread, parts, weights, context = ctx.saved_tensors
+        queries, keys, values = parts
         d_found = d_after if mask is None else d_after * mask
         tokens, heads, width = queries.shape[1], ctx.heads, context.shape[1]
-        d_context = _apart(product(d_found, output.T), tokens, heads)
+        (d_context,) = _apart(product(d_found, output.T), tokens, heads, 1)
         d_weights = torch.bmm(d_context, values.transpose(1, 2))
         # of a softmax: p (d − Σ p d)
         d_scores = torch._softmax_backward_data(d_weights, weights, -1, weights.dtype).mul_(queries.shape[-1] ** -0.5)
-        d_queries = _together(torch.bmm(d_scores, keys), heads)
-        d_both = torch.empty(len(states), 2 * width, dtype=states.dtype)
-        d_keys, d_values = d_both.chunk(2, dim=1)
-        _together(torch.bmm(d_scores.transpose(1, 2), queries), heads, d_keys)
-        _together(torch.bmm(weights.transpose(1, 2), d_context), heads, d_values)
-        d_normed = product(d_queries, query.T).add_(product(d_both, key_value.T))
+        d_parts = torch.empty_like(parts)
+        torch.bmm(d_scores, keys, out=d_parts[0])
+        torch.bmm(d_scores.transpose(1, 2), queries, out=d_parts[1])
+        torch.bmm(weights.transpose(1, 2), d_context, out=d_parts[2])
+        d_sums = _together(d_parts, heads)  # (M, 3 · A · K)
+        d_normed = product(d_sums, into.T)
         d_states, d_gain, d_shift = torch.ops.aten.native_layer_norm_backward(
             d_normed, states, gain.shape, mean, spread, gain, shift, [True, True, True]
         )
-        by_query = normed.T @ d_queries, d_queries.sum(0)
-        by_key_value = normed.T @ d_both, d_both.sum(0)
+        sizes = [width, 2 * width]
+        by_query, by_key_value = zip((normed.T @ d_sums).split(sizes, 1), d_sums.sum(0).split(sizes), strict=True)
         by_output = context.T @ d_found, d_found.sum(0)
         return d_states.add_(d_after), None, None, None, d_gain, d_shift, *by_query, *by_key_value, *by_output
 
@@ -145,17 +145,15 @@ class Bent(torch.autograd.Function):
         return d_states.add_(d_after), None, None, d_gain, d_shift, *by_widen, *by_narrow
 
 
-def _apart(vectors: torch.Tensor, tokens: int, heads: int) -> torch.Tensor:
-    """(M, A·K) to (B · A, T, K)."""
-    width = vectors.shape[1] // heads
-    return vectors.reshape(-1, tokens, heads, width).transpose(1, 2).reshape(-1, tokens, width)
+def _apart(vectors: torch.Tensor, tokens: int, heads: int, parts: int) -> torch.Tensor:
+    """(M, parts · A · K) to (parts, B · A, T, K)."""
+    width = vectors.shape[1] // parts // heads
+    placed = vectors.view(-1, tokens, parts, heads, width).permute(2, 0, 3, 1, 4)
+    return placed.reshape(parts, -1, tokens, width)
 
 
-def _together(vectors: torch.Tensor, heads: int, into: torch.Tensor | None = None) -> torch.Tensor:
-    """(B · A, T, K) to (M, A·K); ``into``: where they are put."""
-    tokens, width = vectors.shape[1:]
-    side_by_side = vectors.view(-1, heads, tokens, width).transpose(1, 2)  # (B, T, A, K)
-    if into is None:
-        return side_by_side.reshape(-1, heads * width)
-    into.view(side_by_side.shape).copy_(side_by_side)
-    return into
+def _together(vectors: torch.Tensor, heads: int) -> torch.Tensor:
+    """(parts, B · A, T, K) to (M, parts · A · K)."""
+    parts, _, tokens, width = vectors.shape
+    placed = vectors.view(parts, -1, heads, tokens, width).permute(1, 3, 0, 2, 4)
+    return placed.reshape(-1, parts * heads * width)
