@@ -29,8 +29,9 @@ from erya.text.unit_ids import SPECIALS, UNKNOWN, UnitVocabulary
 from erya.text.units import ByteUnits, CharacterUnits, Units, byte_letters
 
 END = "<|endoftext|>"
-LARGEST = 64 << 20  # bytes of one JSON or text file
-MOST_VALUES = 4_000_000
+LARGEST = 32 << 20  # bytes of one JSON or text file
+MOST_VALUES = 2_000_000
+MOST_MERGES = 500_000
 NAMELESS = 0xF0000  # a private letter names a row that no piece has: nothing is cut into it, and written it is nothing
 MOST_NAMELESS = 0xFFFE
 VERSION = "#version: 0.2"
@@ -49,7 +50,7 @@ class Pieces(NamedTuple):
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file of a stranger. Raises ModelFileError where it is none, no ordinary file, or larger than 64 MB."""
+    """A JSON file of a stranger. Raises ModelFileError where it is none, no ordinary file, or larger than 32 MB."""
     try:
         return strict_json.decode(_bytes(path), most=MOST_VALUES)
     except (ValueError, RecursionError) as error:
@@ -63,7 +64,7 @@ def _bytes(path: Path) -> bytes:
         with path.open("rb") as stream:
             size = os.fstat(stream.fileno()).st_size
             if size > LARGEST:
-                raise damaged(path, say("it is larger than 64 MB", "超过 64 MB"))
+                raise damaged(path, say("it is larger than 32 MB", "超过 32 MB"))
             return stream.read(size)
     except OSError as error:
         raise unreadable(path, error) from error
@@ -101,8 +102,11 @@ def read_pieces(folder: Path) -> Pieces:
 
 def _old_files(folder: Path) -> Pieces:
     path = folder / "merges.txt"
+    data = _bytes(path)
+    if data.count(b"\n") > MOST_MERGES:
+        raise damaged(path, say(f"more than {MOST_MERGES:,} merges", f"合并超过 {MOST_MERGES:,} 条"))
     try:
-        lines = _bytes(path).decode("utf-8").split("\n")
+        lines = data.decode("utf-8").split("\n")
     except UnicodeDecodeError:
         raise damaged(path, say("it is not UTF-8", "不是 UTF-8 文本")) from None
     merges = [line.rstrip("\r").split(" ") for line in lines if line.strip() and not line.startswith("#version")]
@@ -136,6 +140,8 @@ def _pieces(path: Path, numbers: Any, other: Path, merges: list[Any]) -> Pieces:
     for line, merge in enumerate(merges, 1):
         if not isinstance(merge, list) or len(merge) != 2 or not all(isinstance(part, str) for part in merge):
             raise damaged(other, say(f"merge {line:,} is no pair of pieces", f"第 {line:,} 条合并不是一对片段"))
+    if len(merges) > len(numbers):
+        raise damaged(other, say("there are more merges than pieces", "合并的条数多于片段"))
     lacking = sum(letter not in numbers for letter in byte_letters())
     if lacking:
         raise damaged(path, say(f"{lacking} of the 256 bytes have no piece", f"256 个字节中有 {lacking} 个没有片段"))
