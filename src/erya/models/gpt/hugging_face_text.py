@@ -140,11 +140,11 @@ def _pieces(path: Path, numbers: Any, other: Path, merges: list[Any]) -> Pieces:
     for line, merge in enumerate(merges, 1):
         if not isinstance(merge, list) or len(merge) != 2 or not all(isinstance(part, str) for part in merge):
             raise damaged(other, say(f"merge {line:,} is no pair of pieces", f"第 {line:,} 条合并不是一对片段"))
-    if len(merges) > len(numbers):
-        raise damaged(other, say("there are more merges than pieces", "合并的条数多于片段"))
     lacking = sum(letter not in numbers for letter in byte_letters())
     if lacking:
         raise damaged(path, say(f"{lacking} of the 256 bytes have no piece", f"256 个字节中有 {lacking} 个没有片段"))
+    if len(merges) > len(numbers):
+        raise damaged(other, say("there are more merges than pieces", "合并的条数多于片段"))
     return Pieces(numbers, [(first, second) for first, second in merges])
 
 
