@@ -16,7 +16,7 @@ from erya.parts.stream_batches import StreamBatches
 from erya.progress import Report
 from erya.tasks import generate
 
-TEXTS = generate.toy(seed=1)[:80]
+TEXTS = generate.toy(seed=1)[:50]
 OTHERS = generate.toy(seed=2, rows=30)
 SMALL = {"dim": 6, "hidden_width": 8, "last_width": 6, "layers": 2, "context": 9, "batch_size": 5, "epochs": 4}
 HELD_BACK = {
@@ -122,7 +122,7 @@ def test_cut_off_before_and_while_averaging_it_ends_with_the_same_bits(tmp_path)
     plain = model(**{**HELD_BACK, "averaging_patience": 9}).fit(TEXTS)
     assert plain.fingerprint() != whole.fingerprint()
     epoch = whole.curve_[0]["step"]
-    for step in (epoch // 2, epoch, epoch + 1, counted.steps - 3):
+    for step in (epoch // 2, epoch, counted.steps - 3):
         report = StopAt(step)
         with pytest.raises(Interrupted):
             model(**HELD_BACK).fit(TEXTS, report=report)
