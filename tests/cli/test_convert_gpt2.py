@@ -30,6 +30,21 @@ def test_there_and_back(erya):
     assert "bits a character" in erya("explain", "out", "the cat").out
 
 
+def test_check_reads_it_whole(erya):
+    found = erya("check", str(GOLDEN))
+    assert found.code == 0, found.err
+    assert "321 (bpe)" in found.out
+    document = erya("check", str(GOLDEN), "--json").document
+    assert document["fingerprint"] == package.load(GOLDEN).fingerprint()
+    assert document["settings"]["norm_epsilon"] == 0.001
+    shutil.copytree(GOLDEN, "bad")
+    data = Path("bad/model.safetensors").read_bytes()
+    Path("bad/model.safetensors").write_bytes(data[:-4] + b"\0\0\xc0\x7f")
+    spoilt = erya("check", "bad")
+    assert spoilt.code == 4
+    assert "NaN" in spoilt.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [

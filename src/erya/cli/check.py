@@ -76,6 +76,10 @@ def check(
         _check_model(what, manner)
     elif catalog.fasttext_task(what) == "classify":
         _check_classifier(what, manner)
+    elif task is None and catalog.foreign_task(what) == "generate":
+        from erya.cli.language_model_check import check_language_model
+
+        check_language_model(what, manner)
     elif task is None and catalog.foreign_format(what) is not None:
         _check_vectors(what, manner)
     elif task is not None and takes_corpus(tasks.find(task).__name__.rpartition(".")[2]):
