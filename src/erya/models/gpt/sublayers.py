@@ -94,7 +94,11 @@ class Attended(torch.autograd.Function):
             d_normed, states, gain.shape, mean, spread, gain, shift, [True, True, True]
         )
         sizes = [width, 2 * width]
-        by_query, by_key_value = zip((normed.T @ d_sums).split(sizes, 1), d_sums.sum(0).split(sizes), strict=True)
+        by_query, by_key_value = zip(
+            torch.split_with_sizes(normed.T @ d_sums, sizes, 1),
+            torch.split_with_sizes(d_sums.sum(0), sizes),
+            strict=True,
+        )
         by_output = context.T @ d_found, d_found.sum(0)
         return d_states.add_(d_after), None, None, None, d_gain, d_shift, *by_query, *by_key_value, *by_output
 
