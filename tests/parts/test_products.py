@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from erya.parts import products
+from erya.parts import products, softmax_loss
 
 
 @pytest.mark.parametrize("turned", [False, True])
@@ -27,3 +27,20 @@ def test_a_product(monkeypatch, dtype, turned, kernel):
         found = products.product(left, right, added)
         assert found.dtype == dtype
         torch.testing.assert_close(found.double(), expected, atol=1e-5 if dtype == torch.float32 else 1e-12, rtol=0)
+
+
+def test_a_loss_without_a_gradient_makes_none(monkeypatch):
+    made = []
+    monkeypatch.setattr(softmax_loss, "product", lambda *given: made.append(1) or products.product(*given))
+    generator = torch.Generator().manual_seed(2)
+    states, table = (torch.randn(rows, 3, generator=generator, requires_grad=True) for rows in (4, 6))
+    wanted = torch.tensor([0, 5, 2, 2])
+    learned = softmax_loss.softmax_loss(states, table, torch.zeros(6), wanted)
+    assert len(made) == 2, "logits, and the way back"
+    with torch.no_grad():
+        listened = softmax_loss.softmax_loss(states, table, torch.zeros(6), wanted)
+    assert len(made) == 3
+    torch.testing.assert_close(listened, learned.detach())
+    torch.testing.assert_close(
+        learned.detach(), torch.nn.functional.cross_entropy(states @ table.T, wanted, reduction="sum").detach()
+    )

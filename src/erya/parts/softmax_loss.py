@@ -57,6 +57,8 @@ def softmax_loss(states: torch.Tensor, table: torch.Tensor, bias: torch.Tensor, 
     """``SoftmaxLoss``; within torch's autocast, where products of matrices are of half precision, torch's own, whose sums are not."""
     if torch.is_autocast_enabled(states.device.type):
         return functional.cross_entropy(functional.linear(states, table, bias).float(), targets, reduction="sum")
+    if not torch.is_grad_enabled():  # torch tells a layer of its own what has a gradient, not whether one is wanted
+        states, table, bias = states.detach(), table.detach(), bias.detach()
     total: torch.Tensor = SoftmaxLoss.apply(states, table, bias, targets)  # type: ignore[no-untyped-call]
     return total
 

@@ -39,7 +39,7 @@ from torch import nn
 from torch.nn import functional
 
 from erya.parts.dropout import dropout
-from erya.parts.softmax_loss import SoftmaxLoss, log_probabilities
+from erya.parts.softmax_loss import log_probabilities, softmax_loss
 from erya.parts.stream_batches import IGNORED, StreamBatch
 from erya.text.unit_ids import BORDER
 
@@ -122,7 +122,7 @@ class Windows(nn.Module):
         targets = batch.targets.flatten()
         there = targets != IGNORED
         states = self.states(windows[there], generator)
-        total: torch.Tensor = SoftmaxLoss.apply(states, self.table, self.output_bias, targets[there])  # type: ignore[no-untyped-call]
+        total = softmax_loss(states, self.table, self.output_bias, targets[there])
         return total / batch.share, ((units[len(units) - self.before + 1 :],),)
 
     def states(self, windows: torch.Tensor, generator: torch.Generator | None = None) -> torch.Tensor:
