@@ -52,7 +52,7 @@ class GPT(NetworkLanguageModel):
         batch_size: B, pieces a step.
         epochs: at most.
         steps: gradient steps that end the training instead; None: ``epochs`` do.
-        optimizer: ``"adam"``, ``"sgd"`` or ``"momentum"``.
+        optimizer: ``"adam"``, ``"sgd"``, ``"momentum"`` or ``"averaged_sgd"``, see ``sgd.py``.
         learning_rate: its greatest.
         schedule: of the learning rate: ``"constant"``, or falling to the end: ``"linear"`` or ``"cosine"``.
         warmup: share of the training over which the learning rate first rises from 0.
@@ -74,12 +74,12 @@ class GPT(NetworkLanguageModel):
     def __init__(
         self,
         *,
-        dim: int = 128,
-        layers: int = 4,
+        dim: int = 96,
+        layers: int = 2,
         heads: int = 4,
         inner_width: int | None = None,
         norm_epsilon: float = 1e-5,
-        dropout: float = 0.1,
+        dropout: float = 0.0,
         tokenizer: str | Units = "auto",
         documents: str = "auto",
         min_count: int = 1,
@@ -87,11 +87,11 @@ class GPT(NetworkLanguageModel):
         context: int = 64,
         sampling: str = "random",
         over_borders: bool = False,
-        batch_size: int = 24,
+        batch_size: int = 8,
         epochs: int = 10,
         steps: int | None = None,
         optimizer: str = "adam",
-        learning_rate: float = 0.001,
+        learning_rate: float = 0.0015,
         schedule: str = "cosine",
         warmup: float = 0.05,
         final_rate: float = 0.0,
