@@ -91,8 +91,7 @@ def descend(
         if not (math.isfinite(float(loss.detach())) and math.isfinite(norm)):
             raise _diverged(number, float(loss.detach()), norm, optimizer)
         if clip_norm is not None and norm > clip_norm:
-            for gradient in gradients:
-                gradient.mul_(clip_norm / norm)
+            torch._foreach_mul_(gradients, clip_norm / norm)
         optimizer.step()
         yield Step(float(loss.detach()), norm, batch.token_count, perf_counter() - began)
 
@@ -106,7 +105,7 @@ def _gradients(network: Network[SomeBatch]) -> list[torch.Tensor]:
 def _norm(gradients: list[torch.Tensor]) -> float:
     if not gradients:
         return 0.0
-    return float(torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients])))
+    return float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))))
 
 
 def _diverged(number: int, loss: float, norm: float, optimizer: torch.optim.Optimizer) -> DivergedError:

@@ -71,8 +71,7 @@ class Adam(LightOptimizer):
 def _step_all(parameters: list[torch.Tensor], states: list[dict[str, Any]], group: dict[str, Any]) -> None:
     """All numbers of these, by torch's kernel, which passes over them once: op by op it takes four times as long."""
     (beta1, beta2), rate = group["betas"], group["lr"]
-    for state in states:
-        state["clock"] += 1
+    torch._foreach_add_([state["clock"] for state in states], 1)
     torch._fused_adamw_(
         parameters,
         [parameter.grad.contiguous() for parameter in parameters if parameter.grad is not None],

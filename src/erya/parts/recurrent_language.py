@@ -37,7 +37,7 @@ from erya.parts.carried_layers import Tensors, carry_on, zeros
 from erya.parts.dropout import dropout
 from erya.parts.lstm_cell import LSTMCell
 from erya.parts.recurrent_layers import Cell
-from erya.parts.softmax_loss import SoftmaxLoss
+from erya.parts.softmax_loss import softmax_loss
 from erya.parts.stream_batches import IGNORED, StreamBatch
 
 Memory = tuple[Tensors, ...]  # of each layer the states (1, B, H)
@@ -175,7 +175,7 @@ class RecurrentLanguage(nn.Module):
         if batch.units < len(targets):
             there = targets != IGNORED
             hidden, targets = hidden[there], targets[there]
-        total: torch.Tensor = SoftmaxLoss.apply(hidden, self.table, self.output_bias, targets)  # type: ignore[no-untyped-call]
+        total = softmax_loss(hidden, self.table, self.output_bias, targets)
         return (total if extra is None else total + extra) / batch.share, memory
 
     def _penalty(

@@ -73,7 +73,10 @@ class AveragedSGD(SGD):
         """From the next step on."""
         for group in self.param_groups:
             for parameter in group["params"]:
-                self.state[parameter] = {"mean": torch.zeros_like(parameter), "taken": torch.zeros((), device=parameter.device)}
+                self.state[parameter] = {
+                    "mean": torch.zeros_like(parameter),
+                    "taken": torch.zeros((), device=parameter.device),
+                }
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]

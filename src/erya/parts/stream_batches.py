@@ -31,6 +31,7 @@ from erya.text.unit_ids import BORDER
 
 SAMPLINGS = ("sequential", "random")
 TRUNCATIONS = ("regular", "varied", "random")
+TOGETHER = 64  # batches whose random places are drawn at once
 IGNORED = -1  # as a target: there is none here
 _HALF = 0.05  # of the varied batches have half the length
 _SPREAD = 1 / 14  # standard deviation of their lengths over ``context``; 5 of 70 in the paper
@@ -197,6 +198,7 @@ class _Samples(Epoch):
     def __init__(self, source: StreamBatches, offset: int, pieces: int, context: int, keys: list[int]) -> None:
         self.source, self.offset, self.pieces, self.context, self.keys = source, offset, pieces, context, keys
         self.rows = min(source.rows, pieces)
+        self._at, self._drawn = -1, np.zeros(0, dtype=np.int64)  # places of TOGETHER batches
 
     def __len__(self) -> int:
         """Batches of an epoch."""
@@ -204,8 +206,12 @@ class _Samples(Epoch):
 
     def batch(self, place: int) -> StreamBatch:
         """The next pieces in the shuffled order."""
-        first = place * self.rows
-        chosen = shuffled(np.arange(first, min(first + self.rows, self.pieces)), self.pieces, self.keys)
+        block, within = divmod(place, TOGETHER)
+        if block != self._at:
+            first = block * TOGETHER * self.rows
+            places = np.arange(first, min(first + TOGETHER * self.rows, self.pieces))
+            self._at, self._drawn = block, shuffled(places, self.pieces, self.keys)
+        chosen = self._drawn[within * self.rows : (within + 1) * self.rows]
         starts = chosen * self.context
         counts = np.minimum(self.context, len(self.source) - starts)
         return self.source.joined(starts + self.offset, counts, goes_on=False, lift=1.0)

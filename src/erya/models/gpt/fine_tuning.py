@@ -24,7 +24,7 @@ from torch import nn
 from erya.models.gpt.network import FIRST, GPT, Form
 from erya.parts.dropout import dropout
 from erya.parts.network_loss import mean_loss
-from erya.parts.softmax_loss import SoftmaxLoss
+from erya.parts.softmax_loss import softmax_loss
 from erya.parts.token_batches import TokenBatch
 from erya.text.unit_ids import BORDER
 
@@ -91,7 +91,7 @@ class ClassifyingGPT(nn.Module):
             ids, -1, dims=1
         )  # behind the last unit stands padding, which is a border; behind that the first one
         embedding, bias = self.decoder.embedding, self.decoder.bias()
-        language: torch.Tensor = SoftmaxLoss.apply(states[there], embedding, bias, targets[there])  # type: ignore[no-untyped-call]
+        language = softmax_loss(states[there], embedding, bias, targets[there])
         return found + self.auxiliary * language / there.sum()
 
     def read(self, batch: TokenBatch, generator: torch.Generator | None = None) -> tuple[torch.Tensor, torch.Tensor]:
