@@ -19,6 +19,8 @@ from erya.text.units import ByteUnits
 
 if TYPE_CHECKING:
     from erya.models.gpt import network
+    from erya.progress import Report
+    from erya.text.unit_ids import Stream
     from erya.text.units import Units
     from erya.trace import Trace
 
@@ -139,6 +141,13 @@ class GPT(NetworkLanguageModel):
         sizes = (self.dim, self.layers, self.heads, inner_width, self.context)
         form = network.Form(*sizes, float(self.dropout), float(self.norm_epsilon))
         return network.GPT(vocabulary, form, generator, closed=whole_alphabet(self.units_, self.vocabulary_))
+
+    def _learn(self, stream: Stream, validation: Stream | None, report: Report) -> None:
+        from erya.kernel_cache import announce
+        from erya.models.gpt.gelu_kernels import bend
+
+        announce(report, [bend])
+        super()._learn(stream, validation, report)
 
     def _check_settings(self) -> None:
         super()._check_settings()

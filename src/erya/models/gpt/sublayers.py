@@ -95,11 +95,11 @@ class Attended(torch.autograd.Function):
         )
         sizes = [width, 2 * width]
         by_query, by_key_value = zip(
-            torch.split_with_sizes(normed.T @ d_sums, sizes, 1),
+            torch.split_with_sizes(_over_rows(normed, d_sums), sizes, 1),
             torch.split_with_sizes(d_sums.sum(0), sizes),
             strict=True,
         )
-        by_output = context.T @ d_found, d_found.sum(0)
+        by_output = _over_rows(context, d_found), d_found.sum(0)
         return d_states.add_(d_after), None, None, None, d_gain, d_shift, *by_query, *by_key_value, *by_output
 
 
@@ -144,9 +144,16 @@ class Bent(torch.autograd.Function):
         d_states, d_gain, d_shift = torch.ops.aten.native_layer_norm_backward(
             product(d_bent, widen.T), states, gain.shape, mean, spread, gain, shift, [True, True, True]
         )
-        by_widen = normed.T @ d_bent, d_bent.sum(0)
-        by_narrow = bent.T @ d_found, d_found.sum(0)
+        by_widen = _over_rows(normed, d_bent), d_bent.sum(0)
+        by_narrow = _over_rows(bent, d_found), d_found.sum(0)
         return d_states.add_(d_after), None, None, d_gain, d_shift, *by_widen, *by_narrow
+
+
+def _over_rows(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """leftᵀ right, (K, N) of (M, K) and (M, N): a wide result is found faster than a tall one."""
+    if left.shape[1] > right.shape[1]:
+        return product(right.T, left).T.contiguous()
+    return product(left.T, right)
 
 
 def _apart(vectors: torch.Tensor, tokens: int, heads: int, parts: int) -> torch.Tensor:
