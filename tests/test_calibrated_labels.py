@@ -133,7 +133,7 @@ def learned():
 
     def get(id):
         if id not in cache:
-            cache[id] = small_model(id).fit(*classify.toy_several(seed=1, rows=300))
+            cache[id] = small_model(id).fit(*classify.toy_several(seed=1, rows=120))
         return cache[id]
 
     return get

@@ -167,7 +167,7 @@ HOSTILE = {
     "another model": (config(model_type="llama"), "model_type llama"),
     "no model": (written("config.json", b"[1]"), "model_type None"),
     "a configuration cut off": (written("config.json", b'{"model_type": "gpt2", '), "JSON"),
-    "a configuration of brackets": (written("config.json", b"[" * 100_000), "config.json cannot be used"),
+    "a configuration of brackets": (written("config.json", b"[" * 100_000), "cannot be used: it is nested deeper"),
     "2^63 layers": (config(n_layer=HUGE), "n_layer"),
     "a billion wide": (config(n_embd=10**9, n_head=1), "n_embd"),
     "zero wide": (config(n_embd=0), "n_embd"),
