@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
 
 from erya import catalog, tasks
+
+if (
+    "PYTEST_XDIST_WORKER" in os.environ
+):  # as many workers as processors: torch's threads would only wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

@@ -73,7 +73,7 @@ def test_beats_chance_and_probabilities(id, fitted):
 
 @each_classifier
 def test_same_seed_same_bits_and_fit_forgets(id):
-    X, y = classify.toy(seed=3, rows=48)
+    X, y = classify.toy(seed=3, rows=60)
     first = small_model(id).fit(X, y)
     second = small_model(id).fit([text[::-1] for text in X], list(reversed(y)))
     second.fit(X, y)
