@@ -172,8 +172,8 @@ def rounds_of(job: Job, rounds: int) -> dict[str, Any]:
 def measure(chosen: list[str], rounds: int, folder: Path | None) -> dict[str, Any]:
     """Every job that was asked for."""
     torch.set_num_threads(1)
-    default = catalog.model("generate/gpt", "default", {})
-    form = Form(default.dim, default.layers, default.heads, 4 * default.dim, GENERATED + 1)
+    sizes = catalog.model("generate/gpt", "shakespeare", {})
+    form = Form(sizes.dim, sizes.layers, sizes.heads, 4 * sizes.dim, GENERATED + 1)
     made: dict[str, Callable[[], Job]] = {
         "lstm_small": lambda: lstm("small", 12),
         "lstm_medium": lambda: lstm("medium", 3),

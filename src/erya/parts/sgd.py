@@ -51,7 +51,7 @@ class SGD(LightOptimizer):
                     old = parameter[rows]
                     parameter[rows] = old.sub(values.add(old, alpha=decay), alpha=rate)
                     continue
-                pushed = gradient.add(parameter, alpha=decay)
+                pushed = gradient.add(parameter, alpha=decay) if decay else gradient
                 if self.momentum:
                     pushed = self.state[parameter]["velocity"].mul_(self.momentum).add_(pushed)
                 parameter.sub_(pushed, alpha=rate)
