@@ -98,6 +98,7 @@ def _ranking(facts: Facts) -> str:
         say("Bits a character, 95% interval", "每字符比特与 95% 区间"),
         score_title("perplexity"),
         say("Units", "单元"),
+        say("Parameters", "参数"),
         say("Training", "训练"),
         say("First answer", "首次回答"),
         say("Documents/s", "篇/秒"),
@@ -131,6 +132,7 @@ def _line(facts: Facts, row: Row, scale: plots.Scale, width: int) -> list[Cell]:
     costs = [
         f"{row['scores']['perplexity']['value']:,.1f}",
         _units(facts, facts.document["texts"][row["model"]]),
+        "–" if row.get("parameters") is None else f"{row['parameters']:,.0f}",
         seconds(row.get("train_seconds")) + (" ◷" if row["status"] == "budget" else ""),
         seconds(row.get("first_answer_seconds")),
         "–" if speed is None else f"{speed:,.0f}",
@@ -147,17 +149,20 @@ def _line(facts: Facts, row: Row, scale: plots.Scale, width: int) -> list[Cell]:
 
 
 def _ladder(facts: Facts) -> str:
-    """Bits against the time that training took: what each rung bought."""
+    """The rungs, from the one that knows least: what each of them bought."""
     say = facts.say
     rows = [row for row in facts.scored if row.get("train_seconds")]
     if len(rows) < 2:
         return ""
-    rows.sort(key=lambda row: float(row["train_seconds"]))
-    names = [f"{facts.names[row['model']]} · {seconds(row['train_seconds'])}" for row in rows]
+    rows.sort(key=lambda row: -float(facts.score(row)["value"]))
+    names = [str(row["model"]).partition("/")[2] for row in rows]
     series = {say("bits a character", "每字符比特"): [float(facts.score(row)["value"]) for row in rows]}
-    title = say("Bits a character, by the time of training", "按训练时间排列的每字符比特")
+    title = say("Bits a character, rung by rung", "逐级下降的每字符比特")
     drawing = plots.responsive(lambda width: plots.lines(title, names, series, width, 240), wide=FULL)
-    told = say("From the quickest training to the longest; lower is better.", "从训练最快的到最久的；越低越好。")
+    told = say(
+        "From the model that knows least to the one that knows most; what each took stands in the table.",
+        "从懂得最少的到懂得最多的；各自花了多少时间与参数，见上表。",
+    )
     return section("ladder", say("What each rung bought", "每一级换来了什么"), told, figure(drawing))
 
 
