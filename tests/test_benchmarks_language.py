@@ -88,7 +88,10 @@ def test_the_plain_nnlm_is_ours(tied):
 def test_plain_loops_learn():
     ids = torch.arange(2400, dtype=torch.int32).remainder(V).numpy()  # always the next number
     sizes = {"layers": 1, "context": T, "batch_size": B}
-    for loop, rate, more in ((plain_lstm, 5.0, {"initial_range": 0.6}), (plain_nnlm, 0.03, {"order": 3, "direct": True})):
+    for loop, rate, more in (
+        (plain_lstm, 5.0, {"initial_range": 0.6}),
+        (plain_nnlm, 0.03, {"order": 3, "direct": True}),
+    ):
         few, many = (loop(ids, V, like(learning_rate=rate, steps=steps, **sizes, **more)) for steps in (2, 80))
         assert many.units == 80 * T * B
         assert many.loss < few.loss - 0.1

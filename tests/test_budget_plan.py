@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from erya import artefact, catalog, runs
 from erya.budget_plan import Foreseen, Plan
 from erya.run_report import RunReport
@@ -39,7 +37,11 @@ def test_a_language_model_is_done_learning_when_its_seconds_are_over(tmp_path, m
     monkeypatch.setattr(RunReport, "seconds", lambda self: 0.01 * self.steps)
     source = tmp_path / "text.txt"
     source.write_text("\n".join(f"the cat sat on mat {number % 7}" for number in range(300)) + "\n", encoding="utf-8")
-    how = {"source": str(source), "read": {"task": "generate"}, "split": {"train": 0.8, "dev": 0.1, "test": 0.1, "seed": 0}}
+    how = {
+        "source": str(source),
+        "read": {"task": "generate"},
+        "split": {"train": 0.8, "dev": 0.1, "test": 0.1, "seed": 0},
+    }
 
     def train(name, **budget):
         model = catalog.model("generate/gru", "tiny", {"epochs": 1000, "schedule": "linear", "patience": None})
