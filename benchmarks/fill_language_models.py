@@ -12,8 +12,7 @@ Row = dict[str, Any]
 
 
 def _found(part: str, name: str = "language_models") -> tuple[dict[str, Any], Any] | None:
-    document = results_file.read(name)
-    return None if document is None or part not in document else (document, document[part])
+    return results_file.part_of(name, part)
 
 
 def _way(row: Row, lang: str) -> str:

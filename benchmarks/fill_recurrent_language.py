@@ -29,8 +29,7 @@ SHOWN = (1, 2, 5, 10, 20, 40, 60)  # steps back
 
 
 def _found(part: str) -> tuple[dict[str, Any], Any] | None:
-    document = results_file.read("recurrent_language")
-    return None if document is None or part not in document else (document, document[part])
+    return results_file.part_of("recurrent_language", part)
 
 
 def _seeds(document: Row, lang: str) -> str:

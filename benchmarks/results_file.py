@@ -28,3 +28,9 @@ def read(name: str) -> dict[str, Any] | None:
     """The figures of one benchmark, or None where it has not run."""
     path = FOLDER / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def part_of(name: str, part: str) -> tuple[dict[str, Any], Any] | None:
+    """The figures of one benchmark, and one part of them; None where that was not measured."""
+    document = read(name)
+    return None if document is None or part not in document else (document, document[part])

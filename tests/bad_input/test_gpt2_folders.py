@@ -15,6 +15,7 @@ import pytest
 
 import erya as package
 from erya.errors import ModelFileError
+from tests.golden_gpt2.spoiling import change, header_of, put
 
 GOLDEN = Path(__file__).parents[1] / "golden_gpt2"
 FILES = ("config.json", "model.safetensors", "vocab.json", "merges.txt", "tokenizer_config.json")
@@ -32,22 +33,6 @@ def folder(tmp_path):
     for name in FILES:
         shutil.copy(GOLDEN / name, tmp_path / name)
     return tmp_path
-
-
-def change(path, **values):
-    told = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**told, **values}), encoding="utf-8")
-
-
-def header_of(path):
-    data = path.read_bytes()
-    (length,) = struct.unpack("<Q", data[:8])
-    return json.loads(data[8 : 8 + length]), data[8 + length :]
-
-
-def put(path, header, body):
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
 
 
 def entry(**values):

@@ -19,7 +19,7 @@ from erya.errors import Interrupted
 from erya.language import say
 from erya.parts.adadelta import Adadelta
 from erya.parts.adam import Adam
-from erya.parts.falling_rate import share_of_rate
+from erya.parts.falling_rate import share_done, share_of_rate
 from erya.parts.network_answers import evaluate, weights_of
 from erya.parts.sgd import SGD, Momentum
 from erya.progress import Report
@@ -202,9 +202,7 @@ def _batches(
     budget.
     """
     for place in range(now.position, len(order)):
-        done, planned = (now.epoch + place / len(order)) / plan.epochs, report.planned_steps()
-        if planned is not None:
-            done = max(done, min(1.0, now.steps / planned))
+        done = share_done((now.epoch + place / len(order)) / plan.epochs, now.steps, report.planned_steps())
         for group in optimizer.param_groups:
             group["lr"] = plan.learning_rate * share_of_rate(plan.schedule, plan.warmup, done)
         yield corpus.batch(order[place])

@@ -13,6 +13,17 @@ import math
 SCHEDULES = ("constant", "linear", "cosine")
 
 
+def share_done(done: float, steps: int, planned: int | None) -> float:
+    """The share that is done of the training, or of its budget where that ends sooner, in [0, 1].
+
+    Args:
+        done: share of the training.
+        steps: that were taken.
+        planned: that the budget will be enough for, see ``Report.planned_steps``; None: not known.
+    """
+    return min(1.0, done if planned is None else max(done, steps / planned))
+
+
 def share_of_rate(schedule: str, warmup: float, done: float, last: float = 0.0) -> float:
     """What the rate is multiplied by, in [0, 1].
 

@@ -77,13 +77,8 @@ def moved(batch: StreamBatch, place: Place) -> StreamBatch:
     """The batch, there."""
     if place.device.type == "cpu":
         return batch
-    inputs, targets, resets = (
-        None if values is None else values.to(place.device, non_blocking=True)
-        for values in (batch.inputs, batch.targets, batch.resets)
-    )
-    assert inputs is not None
-    assert targets is not None
-    return replace(batch, inputs=inputs, targets=targets, resets=resets)
+    resets = None if batch.resets is None else batch.resets.to(place.device)
+    return replace(batch, inputs=batch.inputs.to(place.device), targets=batch.targets.to(place.device), resets=resets)
 
 
 def remembered(memory: Memory, place: Place) -> Memory:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from erya.errors import Interrupted
 from erya.language import say
 from erya.parts.adam import Adam
-from erya.parts.falling_rate import share_of_rate
+from erya.parts.falling_rate import share_done, share_of_rate
 from erya.parts.language_device import Memory, Place, moved, place_for, placed, precision, remembered
 from erya.parts.network_answers import weights_of
 from erya.parts.sgd import SGD, AveragedSGD, Momentum
@@ -284,9 +284,7 @@ def _drawn(
     budget.
     """
     for place in range(now.position, len(epoch)):
-        done, planned = _done(now, plan, len(epoch)), report.planned_steps()
-        if planned is not None:
-            done = max(done, now.steps / planned)
+        done = share_done(_done(now, plan, len(epoch)), now.steps, report.planned_steps())
         for group in optimizer.param_groups:
             group["lr"] = plan.rate(now.epoch, done)
         yield epoch.batch(place)

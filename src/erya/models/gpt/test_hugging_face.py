@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from erya.errors import UsageError
 from erya.generate import GPT
 from erya.parts import foreign_tensors
 from erya.tasks import generate
+from tests.golden_gpt2.spoiling import change, header_of, put
 
 GOLDEN = Path(__file__).resolve().parents[4] / "tests" / "golden_gpt2"
 FILES = ("config.json", "model.safetensors", "vocab.json", "merges.txt", "tokenizer_config.json")
@@ -42,22 +42,6 @@ def folder(tmp_path):
 def logits(model, ids):
     with torch.no_grad():
         return model.network_.logits(model.network_(torch.tensor([[0, *ids]])))[0].numpy()
-
-
-def change(path, **values):
-    told = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**told, **values}), encoding="utf-8")
-
-
-def header_of(path):
-    data = path.read_bytes()
-    (length,) = struct.unpack("<Q", data[:8])
-    return json.loads(data[8 : 8 + length]), data[8 + length :]
-
-
-def put(path, header, body):
-    text = json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text)) + text + body)
 
 
 # ---- the same answers ---------------------------------------------------------------------------------------------
