@@ -141,7 +141,6 @@ JOBS = {  # of a room: job, what it is
 }
 WHO = {
     "erya": {"en": "Erya", "zh": "Erya"},
-    "erya, cell by hand": {"en": "Erya, the cell by hand", "zh": "Erya，手写单元"},
     "torch": {"en": "a plain torch loop", "zh": "普通 torch 循环"},
     "nanoGPT": {"en": "nanoGPT, its model and loop", "zh": "nanoGPT 的模型与循环"},
     "without a cache": {"en": "Erya, without a cache", "zh": "Erya，不用缓存"},

@@ -25,11 +25,7 @@ from benchmarks.plain_language import Learned, NanoGPT, plain_lstm, plain_nnlm
 from erya import catalog
 from erya.models.gpt.asking import CachingDecoder
 from erya.models.gpt.network import GPT, Form
-from erya.models.lstm.language import LSTMLanguageModel
-from erya.models.lstm.network import first_weights
 from erya.parts import decoding
-from erya.parts.lstm_cell import LSTMCell
-from erya.parts.recurrent_language import RecurrentLanguage, form_of
 from erya.parts.torch_mode import torch_mode
 from erya.progress import quiet
 from erya.text import documents, unit_ids, units
@@ -42,22 +38,6 @@ LEARNED = 0.9  # of Shakespeare, as nanoGPT has it
 GENERATED = 256
 Job = dict[str, Callable[[], Learned]]
 JOBS = ("lstm_small", "lstm_medium", "gpt", "nnlm", "generation")
-
-
-class ByHand:
-    """The cell of ``lstm_cell.py`` under another name: torch's own kernel is only taken for the cell that it is equal to."""
-
-    def __init__(self) -> None:
-        self._cell = LSTMCell()
-        self.blocks, self.states = self._cell.blocks, self._cell.states
-        self.scaled, self.step, self.back = self._cell.scaled, self._cell.step, self._cell.back
-
-
-class WrittenOut(LSTMLanguageModel):
-    """An LSTM whose steps are those of our own cell."""
-
-    def _network(self, vocabulary: int, generator: Any = None) -> RecurrentLanguage:
-        return RecurrentLanguage(ByHand(), vocabulary, form_of(self), first_weights, generator)
 
 
 def _prepared(model: Any, source: Any, cutter: str) -> tuple[Any, unit_ids.Stream]:
@@ -76,18 +56,10 @@ def _ours(model: Any, stream: unit_ids.Stream) -> Callable[[], Learned]:
 
 
 def lstm(preset: str, steps: int) -> Job:
-    """A preset of ``lstm`` on the Penn Treebank: torch's kernel, our cell, and a plain loop."""
-    settings = {**_settings("lstm", preset), "steps": steps, "patience": None, "documents": "line"}
-    found = {}
-    for name, kind in (("erya", LSTMLanguageModel), ("erya, cell by hand", WrittenOut)):
-        model, stream = _prepared(kind(**settings), PTB / "train.txt.gz", "whitespace")
-        found[name] = _ours(model, stream)
-    return {**found, "torch": lambda: plain_lstm(stream.ids, len(model.vocabulary_), model)}
-
-
-def _settings(room: str, preset: str, **more: Any) -> dict[str, Any]:
-    given: dict[str, Any] = catalog.model(f"generate/{room}", preset, more).get_params()
-    return given
+    """A preset of ``lstm`` on the Penn Treebank, with our own cell, beside a plain loop with torch's."""
+    made = catalog.model("generate/lstm", preset, {"steps": steps, "patience": None, "documents": "line"})
+    model, stream = _prepared(made, PTB / "train.txt.gz", "whitespace")
+    return {"erya": _ours(model, stream), "torch": lambda: plain_lstm(stream.ids, len(model.vocabulary_), model)}
 
 
 def nnlm(steps: int) -> Job:

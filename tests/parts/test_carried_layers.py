@@ -11,7 +11,7 @@ from erya.parts.carried_layers import carry_on, zeros
 from erya.parts.gru_cell import GRUCell
 from erya.parts.lstm_cell import LSTMCell
 from erya.parts.lstm_fused import carry_on as fused
-from erya.parts.softmax_loss import BLOCK, SoftmaxLoss, log_probabilities
+from erya.parts.softmax_loss import BLOCK, CHUNK, SoftmaxLoss, log_probabilities
 
 CELLS = [ElmanCell(), GRUCell(), LSTMCell()]
 each_cell = pytest.mark.parametrize("cell", CELLS, ids=["rnn", "gru", "lstm"])
@@ -113,8 +113,9 @@ def test_the_loss_is_cross_entropy_in_blocks_too(monkeypatch):
     ours, theirs = ([value.clone().requires_grad_() for value in given] for _ in range(2))
     expected = functional.cross_entropy(theirs[0] @ theirs[1].T + theirs[2], targets, reduction="sum")
     (3 * expected).backward()
-    for block in (BLOCK, 30):
+    for block, chunk in ((BLOCK, CHUNK), (30, CHUNK), (30, 50)):
         monkeypatch.setattr("erya.parts.softmax_loss.BLOCK", block)
+        monkeypatch.setattr("erya.parts.softmax_loss.CHUNK", chunk)
         for value in ours:
             value.grad = None
         loss = SoftmaxLoss.apply(*ours, targets)
@@ -128,3 +129,32 @@ def test_an_impossible_target_has_a_finite_loss():
     states = torch.tensor([[200.0]], requires_grad=True)
     loss = SoftmaxLoss.apply(states, torch.tensor([[1.0], [0.0]]), torch.zeros(2), torch.tensor([1]))
     assert float(loss.detach()) == pytest.approx(200)
+
+
+@pytest.mark.parametrize("cell", [GRUCell(), LSTMCell()], ids=["gru", "lstm"])
+@pytest.mark.parametrize("readers", [1, 2])
+def test_the_kernels_of_a_cell_are_its_equations(cell, readers):
+    """Float32 goes through the kernels, double does not."""
+    rows, width = 3, 21  # no multiple of what a processor does at once
+    shape = (readers, rows, width)
+    generator = torch.Generator().manual_seed(3)
+    sums, said = (torch.randn(*shape[:2], cell.blocks * width, generator=generator) * 3 for _ in range(2))
+    before = tuple(torch.randn(shape, generator=generator) for _ in range(cell.states))
+    d_after = tuple(torch.randn(shape, generator=generator) for _ in range(cell.states))
+    found = []
+    for kind in (torch.float, torch.double):
+        kept: list[torch.Tensor] = []
+        by_sums = torch.empty_like(sums, dtype=kind)
+        after = cell.step(sums.to(kind, copy=True), said.to(kind), tuple(state.to(kind) for state in before), kept)
+        by_said, direct = cell.back(tuple(state.to(kind) for state in d_after), kept, by_sums)
+        found.append([*after, by_sums, by_said, *(values for values in direct if values is not None)])
+    for fast, exact in zip(*found, strict=True):
+        torch.testing.assert_close(fast.double(), exact, atol=2e-6, rtol=1e-5)
+
+
+def test_the_kernels_pass_on_what_is_not_a_number():
+    sums, state = torch.zeros(1, 2, 20), torch.zeros(1, 2, 5)
+    sums[0, 1, 3] = torch.nan
+    h, c = LSTMCell().step(sums, torch.zeros_like(sums), (state, state), None)
+    assert c[0, 1, 3].isnan()
+    assert h.isnan().flatten().nonzero().tolist() == [[8]]

@@ -5,7 +5,7 @@ without their gradient (*truncated* backpropagation through time: Williams & Pen
 equations are a cell's, see ``recurrent_layers.Cell``, ``lstm_cell.py``, ``gru_cell.py``.
 
     sums    x W + b                 (T, 1, B, G·H)   all steps in one product; without dropout each distinct unit once
-    step t  states ← cell(sums_t, states · keep_t, W')
+    step t  states ← cell(sums_t, h W', states · keep_t)
     back    d states · keep_t · lift                 lift: see ``stream_batches.py``
 
 Shapes: B rows, T steps, N vectors that are read, D their width, H hidden width, G blocks of H in a cell's sums. The reader's dimension of
@@ -19,7 +19,8 @@ from typing import Any
 
 import torch
 
-from erya.parts.recurrent_layers import Cell
+from erya.parts.products import Multiplier, product
+from erya.parts.recurrent_layers import Cell, through
 
 Tensors = tuple[torch.Tensor, ...]
 
@@ -85,18 +86,19 @@ class Carried(torch.autograd.Function):
         (steps, rows), width = (inputs if places is None else places).shape[:2], recurrent.shape[1]
         learning = any(ctx.needs_input_grad)
         kept: list[torch.Tensor] = []
-        sums = torch.addmm(bias, inputs.flatten(0, -2), into)  # (N, G·H)
+        sums = product(inputs.flatten(0, -2), into, bias)  # (N, G·H)
         if places is not None:
             sums = sums.index_select(0, places.flatten())
         sums = sums.view(steps, 1, rows, -1)
+        said = Multiplier(recurrent[0], rows)
         keep, anew = _keeping(resets, steps, sums.dtype)
-        result = sums.new_empty(steps, rows, width)
+        begin, result = states[0][0], sums.new_empty(steps, rows, width)
         for step in range(steps):
             if anew[step]:
                 states = tuple(state * keep[step] for state in states)
-            states = cell.step(sums[step], states, recurrent, kept if learning else None)
+            states = cell.step(sums[step], said(states[0][0])[None], states, kept if learning else None)
             result[step] = states[0][0]
-        ctx.save_for_backward(inputs, places, into, recurrent, keep, *kept)
+        ctx.save_for_backward(inputs, places, into, recurrent, keep, begin, result, *kept)
         ctx.cell, ctx.lift, ctx.anew = cell, lift, anew
         last = tuple(state.clone() for state in states)
         ctx.mark_non_differentiable(*last)
@@ -105,19 +107,21 @@ class Carried(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """From the last step to the first; ``d_…`` is the derivative of the loss by …."""
-        inputs, places, into, recurrent, keep, *kept = ctx.saved_tensors
+        inputs, places, into, recurrent, keep, begin, hidden, *kept = ctx.saved_tensors
         d_hidden, *_ = gradients
         steps, rows, width = d_hidden.shape
         each = len(kept) // steps
         d_sums = d_hidden.new_empty(steps, 1, rows, into.shape[1])
-        d_recurrent = torch.zeros_like(recurrent)
+        d_said: list[torch.Tensor] = []
+        by_state = Multiplier(recurrent[0].T, rows)
         d_states: Tensors = tuple(d_hidden.new_zeros(1, rows, width) for _ in range(ctx.cell.states))
         for step in range(steps - 1, -1, -1):
             d_after, *d_more = d_states
-            found, d_states = ctx.cell.back(
-                (d_after + d_hidden[step], *d_more), kept[each * step : each * (step + 1)], recurrent, d_recurrent
+            by_said, d_before = ctx.cell.back(
+                (d_after + d_hidden[step], *d_more), kept[each * step : each * (step + 1)], d_sums[step]
             )
-            d_sums[step] = found
+            d_states = through(by_state(by_said[0])[None], d_before)
+            d_said.append(by_said)
             if ctx.anew[step]:
                 d_states = tuple(values * keep[step] for values in d_states)
             if ctx.lift != 1:
@@ -125,9 +129,14 @@ class Carried(torch.autograd.Function):
         d_projected = d_sums.view(steps * rows, -1)
         if places is not None:
             d_projected = d_sums.new_zeros(len(inputs), into.shape[1]).index_add_(0, places.flatten(), d_projected)
-        d_inputs = (d_projected @ into.T).view(inputs.shape) if ctx.needs_input_grad[1] else None
+        d_inputs = product(d_projected, into.T).view(inputs.shape) if ctx.needs_input_grad[1] else None
         others = (None,) * (2 + ctx.cell.states)
-        d_into = inputs.flatten(0, -2).T @ d_projected
+        d_into = product(inputs.flatten(0, -2).T, d_projected)
+        before = torch.cat([begin[None], hidden[:-1]])  # (T, B, H): what W' was multiplied with
+        if any(ctx.anew):
+            before *= keep[:, 0]
+        # W' stands in every step: one product of all its inputs and derivatives, instead of a sum of T
+        d_recurrent = product(before.flatten(0, 1).T, torch.cat(d_said[::-1], dim=1)[0])[None]
         return None, d_inputs, None, d_into, d_recurrent, d_projected.sum(0), *others
 
 

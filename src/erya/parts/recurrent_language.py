@@ -234,8 +234,7 @@ class RecurrentLanguage(nn.Module):
             into, recurrent, bias = self.weights(layer)
             weights = (into, dropout(recurrent, form.weight_dropout, generator), bias)
             before = memory[layer - 1]
-            if isinstance(self.cell, LSTMCell) and torch.is_grad_enabled() and resets is None and lift == 1:
-                # turning the weights costs more than it brings unless there is a way back
+            if isinstance(self.cell, LSTMCell) and vectors.is_cuda and resets is None and lift == 1:
                 read = vectors if places is None else functional.embedding(places, vectors)
                 hidden, states = lstm_fused.carry_on(read, weights, before)
             else:

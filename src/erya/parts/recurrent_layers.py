@@ -22,34 +22,44 @@ from typing import Any, Protocol, Self
 
 import torch
 
+from erya.parts.products import products
+
 Tensors = tuple[torch.Tensor, ...]
 
 
 class Cell(Protocol):
-    """One step of a recurrent layer and the way back through it. Holds no weights."""
+    """One step of a recurrent layer and the way back through it. Holds no weights: their products are the loop's."""
 
     blocks: int  # G: how many sums of width H a step takes
     states: int  # what is handed on from step to step: the hidden state, for an LSTM the memory too
 
     def scaled(self, weights: torch.Tensor) -> torch.Tensor:
-        """Weights (…, G·H) as ``step`` and ``back`` want them."""
+        """Weights (…, G·H) as ``step`` wants their products."""
 
-    def step(
-        self, sums: torch.Tensor, before: Tensors, recurrent: torch.Tensor, kept: list[torch.Tensor] | None
-    ) -> Tensors:
+    def step(self, sums: torch.Tensor, said: torch.Tensor, before: Tensors, kept: list[torch.Tensor] | None) -> Tensors:
         """The states after a step, (R, n, H) each, the hidden state first.
 
         Args:
             sums: x W + b, (R, n, G·H), the cell's own: it may write into it.
+            said: h W', (R, n, G·H), the cell's own.
             before: the states before, (R, n, H) each.
-            recurrent: W' (R, H, G·H).
             kept: takes what ``back`` needs, as many tensors at every step.
         """
 
     def back(
-        self, d_after: Tensors, kept: Sequence[torch.Tensor], recurrent: torch.Tensor, d_recurrent: torch.Tensor
-    ) -> tuple[torch.Tensor, Tensors]:
-        """Derivatives by the sums (R, n, G·H) and by the states before; that by W' is added to ``d_recurrent``."""
+        self, d_after: Tensors, kept: Sequence[torch.Tensor], d_sums: torch.Tensor
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
+        """The way back through the step.
+
+        Args:
+            d_after: by the states after it, (R, n, H) each.
+            kept: what ``step`` kept.
+            d_sums: takes the derivative by the sums, (R, n, G·H).
+
+        Returns:
+            The derivatives by h W', (R, n, G·H), which may be ``d_sums`` itself, and by the states before the step, but for what
+            reaches h through that product; None: nothing else does.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,15 +221,19 @@ class Recurrence(torch.autograd.Function):
         readers, width, _ = recurrent.shape
         learning = any(ctx.needs_input_grad)
         kept: list[torch.Tensor] = []
+        before: list[torch.Tensor] = []  # h at the beginning of each step
         states = (projected.new_zeros(readers, texts, width),) * cell.states
         result = projected.new_empty(readers * sum(counts), width)
         end = 0
         for chosen, n in zip(rows, counts, strict=True):
             sums = projected.index_select(0, chosen).view(readers, n, -1)
-            states = cell.step(sums, tuple(state[:, :n] for state in states), recurrent, kept if learning else None)
+            states = tuple(_first(state, n) for state in states)
+            if learning:
+                before.append(states[0])
+            states = cell.step(sums, products(states[0], recurrent), states, kept if learning else None)
             start, end = end, end + readers * n
             result[start:end].view(readers, n, width).copy_(states[0])
-        ctx.save_for_backward(recurrent, *rows, *kept)
+        ctx.save_for_backward(recurrent, *rows, *before, *kept)
         ctx.cell, ctx.counts, ctx.shape = cell, counts, projected.shape
         return result
 
@@ -228,11 +242,12 @@ class Recurrence(torch.autograd.Function):
         """From the last step to the first; ``d_…`` is the derivative of the loss by …."""
         recurrent, *others = ctx.saved_tensors
         cell, counts, (d_result,) = ctx.cell, ctx.counts, gradients
-        rows, kept = others[: len(counts)], others[len(counts) :]
+        rows, before, kept = others[: len(counts)], others[len(counts) : 2 * len(counts)], others[2 * len(counts) :]
         each = len(kept) // max(len(counts), 1)
         readers, width, _ = recurrent.shape
         d_projected = d_result.new_zeros(ctx.shape)
-        d_recurrent = torch.zeros_like(recurrent)
+        d_said: list[torch.Tensor] = []
+        turned = recurrent.transpose(1, 2).contiguous()  # read once a step
         d_states: Tensors = (d_result.new_zeros(readers, 0, width),) * cell.states
         end = len(d_result)
         for step in range(len(counts) - 1, -1, -1):
@@ -241,12 +256,28 @@ class Recurrence(torch.autograd.Function):
             # texts that end here have nothing behind this step: their gradients begin as zeros
             d_hidden, *d_more = (_widened(values, n) for values in d_states)
             d_hidden = d_hidden + d_result[start:end].view(readers, n, width)
-            d_sums, d_states = cell.back(
-                (d_hidden, *d_more), kept[each * step : each * (step + 1)], recurrent, d_recurrent
-            )
+            d_sums = d_result.new_empty(readers, n, ctx.shape[1])
+            by_said, d_before = cell.back((d_hidden, *d_more), kept[each * step : each * (step + 1)], d_sums)
+            d_states = through(products(by_said, turned), d_before)
             d_projected.index_add_(0, rows[step], d_sums.view(readers * n, -1))
+            d_said.append(by_said)
             end = start
+        if not d_said:
+            return None, d_projected, torch.zeros_like(recurrent), None, None, None
+        # W' stands in every step: one product of all its inputs and derivatives, instead of a sum of as many as there are steps
+        d_recurrent = products(torch.cat(before, dim=1).transpose(1, 2), torch.cat(d_said[::-1], dim=1))
         return None, d_projected, d_recurrent, None, None, None
+
+
+def through(d_h: torch.Tensor, d_before: Sequence[torch.Tensor | None]) -> Tensors:
+    """The derivatives by the states before a step, (R, n, H) each, given that by h through the product and those of ``Cell.back``."""
+    direct, *others = d_before
+    return (d_h if direct is None else d_h.add_(direct), *(values for values in others if values is not None))
+
+
+def _first(values: torch.Tensor, n: int) -> torch.Tensor:
+    """(R, n, H) of (R, m, H), contiguous."""
+    return values if values.shape[1] == n else values[:, :n].contiguous()
 
 
 class Strongest(torch.autograd.Function):

@@ -4,8 +4,9 @@
     p = softmax(y)            loss = Σ_m − ln p_m[target_m]
     d y = p − 1[target]       so d h = d y U,  d U = d yᵀ h,  d a = Σ d y
 
-Nothing of size M × V outlives a block of rows: the derivatives by h, U and a are made on the way
-forward, while the probabilities are at hand.
+The derivatives by h, U and a are made on the way forward, while the probabilities are at hand. A block of rows is as large as stays near
+the processor; what it says of U waits until a chunk of blocks is together, since a large matrix that is added to again and again is
+slower than the product itself. Nothing of size M × V outlives a chunk.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from torch.nn import functional
 
 from erya.parts.products import product
 
-BLOCK = 1 << 20  # logits in memory at once: as many as lie near the processor
+BLOCK = 1 << 20  # logits that are worked on at once: as many as lie near the processor
+CHUNK = 16 * BLOCK  # logits in memory at once
 
 
 class SoftmaxLoss(torch.autograd.Function):
@@ -29,28 +31,36 @@ class SoftmaxLoss(torch.autograd.Function):
     ) -> torch.Tensor:
         """Of h (M, H), U (V, H), a (V,) and M targets."""
         learning = any(ctx.needs_input_grad)
-        d_states, d_table, d_bias = torch.empty_like(states), torch.zeros_like(table), torch.zeros_like(bias)
+        d_states, d_bias = torch.empty_like(states), torch.zeros_like(bias)
+        turned: torch.Tensor | None = None  # d Uᵀ (H, V): a wide result is found faster than a tall one
         loss = states.new_zeros(())
-        for rows in _blocks(len(states), len(table)):
-            some, wanted = states[rows], targets[rows]
-            logits = product(some, table.T, bias)
-            greatest, found = logits.amax(dim=1), logits.gather(1, wanted[:, None])[:, 0]
-            shares = torch.softmax(logits, dim=1)
-            # ln p = y − y_max + ln p_max: the share of the target itself may be too small to have a logarithm
-            loss += (greatest - found - shares.amax(dim=1).log()).sum()
-            if learning:
-                shares[torch.arange(len(wanted)), wanted] -= 1
-                d_states[rows] = product(shares, table)
-                d_table.addmm_(shares.T, some)
-                d_bias += shares.sum(dim=0)
-        ctx.save_for_backward(d_states, d_table, d_bias)
+        for chunk in _blocks(len(states), len(table), CHUNK):
+            inside, into = states[chunk], targets[chunk]
+            kept = states.new_empty(len(inside), len(table)) if learning else None
+            for rows in _blocks(len(inside), len(table)):
+                some, wanted = inside[rows], into[rows]
+                logits = product(some, table.T, bias)
+                greatest, found = logits.amax(dim=1), logits.gather(1, wanted[:, None])[:, 0]
+                shares = torch.softmax(logits, dim=1, out=None if kept is None else kept[rows])
+                # ln p = y − y_max + ln p_max: the share of the target itself may be too small to have a logarithm
+                loss += (greatest - found - shares.amax(dim=1).log()).sum()
+                if learning:
+                    shares[torch.arange(len(wanted)), wanted] -= 1
+                    d_states[chunk][rows] = product(shares, table)
+                    d_bias += shares.sum(dim=0)
+            if kept is not None:
+                more = product(inside.T, kept)
+                turned = more if turned is None else turned.add_(more)
+        ctx.save_for_backward(d_states, table.new_zeros(table.T.shape) if turned is None else turned, d_bias)
         return loss
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """What was found on the way forward, times the loss's own gradient."""
         (d_loss,) = gradients
-        return *(found * d_loss for found in ctx.saved_tensors), None
+        d_states, turned, d_bias = ctx.saved_tensors
+        d_table = torch.mul(turned.T, d_loss, out=turned.new_empty(turned.T.shape))
+        return d_states * d_loss, d_table, d_bias * d_loss, None
 
 
 def softmax_loss(states: torch.Tensor, table: torch.Tensor, bias: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -74,6 +84,7 @@ def log_probabilities(
     return found
 
 
-def _blocks(rows: int, width: int) -> list[slice]:
-    size = max(1, BLOCK // width)
+def _blocks(rows: int, width: int, numbers: int = BLOCK) -> list[slice]:
+    """So many rows together that they are no more than ``numbers`` numbers."""
+    size = max(1, numbers // width)
     return [slice(start, start + size) for start in range(0, rows, size)]

@@ -1,4 +1,4 @@
-"""The logistic function of sixteen numbers at once, for kernels."""
+"""The logistic function for kernels: of sixteen numbers at once, and of one, in loops that the compiler turns to vectors by itself."""
 
 from __future__ import annotations
 
@@ -26,3 +26,18 @@ def sigmoid(x: object) -> object:
     under = fma(under, q, spread(np.float32(34459425)))
     tanh = within(over(times(y, above), under), spread(np.float32(-1)), spread(np.float32(1)))
     return fma(tanh, spread(np.float32(0.5)), spread(np.float32(0.5)))
+
+
+@inlined
+def logistic(x: np.float32) -> np.float32:
+    """1 / (1 + e⁻ˣ) of a float32, within 4·10⁻⁷; beyond ±18 the answer is that of ±18. NaN stays NaN.
+
+    (1 + t)² / (2 (1 + t²)) with t = tanh(x/4) = n/b by the first terms of Lambert's continued fraction, which is exact where its
+    argument is small: hence the quarter.
+    """
+    y = min(max(x * np.float32(0.25), np.float32(-4.5)), np.float32(4.5))
+    q = y * y
+    n = y * (((q + np.float32(378)) * q + np.float32(17325)) * q + np.float32(135135))
+    b = ((np.float32(28) * q + np.float32(3150)) * q + np.float32(62370)) * q + np.float32(135135)
+    whole = n + b
+    return np.float32(0.5) * (whole * whole) / (b * b + n * n)

@@ -37,24 +37,20 @@ class ElmanCell:
         """The weights as they are."""
         return weights
 
-    def step(
-        self, sums: torch.Tensor, before: Tensors, recurrent: torch.Tensor, kept: list[torch.Tensor] | None
-    ) -> Tensors:
+    def step(self, sums: torch.Tensor, said: torch.Tensor, before: Tensors, kept: list[torch.Tensor] | None) -> Tensors:
         """The state h after the step, (R, n, H)."""
-        (h,) = before
-        new = sums.baddbmm_(h, recurrent).tanh_()
+        new = sums.add_(said).tanh_()
         if kept is not None:
-            kept += [new, h]
+            kept.append(new)
         return (new,)
 
     def back(
-        self, d_after: Tensors, kept: Sequence[torch.Tensor], recurrent: torch.Tensor, d_recurrent: torch.Tensor
-    ) -> tuple[torch.Tensor, Tensors]:
-        """Derivatives by the sums (R, n, H) and by h before the step."""
-        (d_h,), (new, h) = d_after, kept
-        d_sums = torch.ops.aten.tanh_backward(d_h, new)  # d_h (1 − h²)
-        d_recurrent.baddbmm_(h.transpose(1, 2), d_sums)
-        return d_sums, (torch.bmm(d_sums, recurrent.transpose(1, 2)),)
+        self, d_after: Tensors, kept: Sequence[torch.Tensor], d_sums: torch.Tensor
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
+        """Derivatives by h W', which are those by the sums; h stands nowhere else."""
+        (d_h,), (new,) = d_after, kept
+        d_sums.copy_(torch.ops.aten.tanh_backward(d_h, new))  # d_h (1 − h²)
+        return d_sums, (None,)
 
 
 class ElmanNetwork(RecurrentNetwork):
