@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from erya.artefact import atomic_write
-from erya.drawing import palette, plots, svg
+from erya.drawing import plots, style, svg
 from erya.drawing.markup import number
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "pictures"
@@ -62,7 +62,7 @@ def reach(rows: Sequence[Mapping[str, Any]], lang: int) -> str:
             points = [(across(step), up(value)) for step, value in enumerate(chosen[cell])]
             canvas.add(svg.path(points, "series", plots.dash_of(index), plots.color_of(index)))
     canvas.add(svg.words(8, HEIGHT + 66, told, "t soft"))
-    return _alone(canvas.close())
+    return style.alone(canvas.close())
 
 
 def _legend(lang: int) -> str:
@@ -72,17 +72,3 @@ def _legend(lang: int) -> str:
         found.append(svg.words(x + 34, 18, names[lang]))
         x += 34 + svg.text_width(names[lang], plots.SMALL) + 22
     return "".join(found)
-
-
-def _alone(drawing: str) -> str:
-    """With its own colours, light and dark, for a page that has none."""
-    light = palette.variables(palette.LIGHT, palette.LIGHT_SERIES)
-    dark = palette.variables(palette.DARK, palette.DARK_SERIES)
-    rules = (
-        f"svg{{{light}}}@media (prefers-color-scheme:dark){{svg{{{dark}}}}}"
-        ".paper{fill:var(--sheet)}.grid{stroke:var(--rule)}.series{fill:none;stroke-width:2.25;stroke-linejoin:round}"
-        ".t{font:12px system-ui,sans-serif;fill:var(--ink)}.soft{fill:var(--soft)}"
-    )
-    return drawing.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(
-        "<title>", f"<style>{rules}</style><title>", 1
-    )

@@ -27,6 +27,7 @@ from erya.progress import Report
 from erya.tasks import generate
 from erya.text.documents import pieces
 from erya.text.samples import sample_card
+from reproductions import language_curves
 from reproductions.cells import SHARED, Cells, fill, written
 from reproductions.markdown import NOT_YET, footnote, table
 
@@ -256,6 +257,16 @@ def _line(data: str, line: str, found: dict[str, Any] | None, lang: str) -> list
     return [*begin, score, bits, size, f"{found['minutes']:.1f}", settings]
 
 
+def treebank_curves(kept: Cells) -> dict[str, list[dict[str, float]]]:
+    """By name, of each measured training on the treebank what it was like after every epoch."""
+    found = {}
+    for line in SETTINGS["ptb"]:
+        cell = kept.cells.get(next(grid(["ptb"], [line])).key)
+        if cell:
+            found[line.replace("+", " ")] = cell["curve"]
+    return found
+
+
 def main(argv: list[str] | None = None) -> None:
     """Measure what is missing and print the card."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -272,6 +283,8 @@ def main(argv: list[str] | None = None) -> None:
     keep = asked.characters is None
     fill(kept, list(grid(data, asked.rooms)), lambda cell: measure(cell, asked.characters), asked.budget, keep=keep)
     print(card("en", kept=kept))
+    if keep:
+        print(*(path.name for path in language_curves.write(treebank_curves(kept))), file=sys.stderr)
     print("python -m reproductions.cards writes this into the READMEs", file=sys.stderr)
 
 

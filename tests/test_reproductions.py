@@ -9,6 +9,7 @@ import json
 import sys
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from reproductions import (  # noqa: E402
     cards,
     cells,
     kim2014,
+    language_curves,
     language_models,
     long_documents,
     names,
@@ -414,3 +416,13 @@ def test_the_card_of_language_models_says_what_is_not_measured(tmp_path):
     assert "2.5 M" in line
     assert "114.5" in line
     assert "尚未测量" in language_models.card("zh", "lstm", kept)
+
+
+@pytest.mark.parametrize("lang", [0, 1])
+def test_the_curves_of_the_treebank_are_a_line_each(lang):
+    rows = [{"epoch": n + 1, "minutes": 2.5 * (n + 1), "validation_loss": 5 - 0.1 * n} for n in range(4)]
+    drawing = ElementTree.fromstring(language_curves.draw({"ngram": rows[:1], "lstm small": rows}, lang))
+    svg = "{http://www.w3.org/2000/svg}"
+    assert len([path for path in drawing.iter(f"{svg}path") if path.get("class") == "series"]) == 4  # and the legend's
+    assert len(list(drawing.iter(f"{svg}circle"))) == 4
+    assert {"120", "ngram", "lstm small"} <= {text.text for text in drawing.iter(f"{svg}text")}

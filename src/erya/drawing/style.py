@@ -27,3 +27,17 @@ def sheet() -> str:
     )
     themes = f".erya{{color-scheme:light dark;{light}}}@media screen and (prefers-color-scheme:dark){{.erya{{{dark}}}}}"
     return themes + rules("erya.drawing", "page.css") + ramps
+
+
+def alone(drawing: str) -> str:
+    """A drawing as a file of its own: with its colours, light and dark, for a page that has none."""
+    light = palette.variables(palette.LIGHT, palette.LIGHT_SERIES)
+    dark = palette.variables(palette.DARK, palette.DARK_SERIES)
+    rules = (
+        f"svg{{{light}}}@media (prefers-color-scheme:dark){{svg{{{dark}}}}}"
+        ".paper{fill:var(--sheet)}.grid{stroke:var(--rule)}.series{fill:none;stroke-width:2.25;stroke-linejoin:round}"
+        ".t{font:12px system-ui,sans-serif;fill:var(--ink)}.soft{fill:var(--soft)}"
+    )
+    return drawing.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(
+        "<title>", f"<style>{rules}</style><title>", 1
+    )
