@@ -23,6 +23,7 @@ from typing import Any, Literal, NamedTuple
 
 from erya import catalog
 from erya.budget_plan import Foreseen
+from erya.mixture import Mixture
 from erya.progress import Report
 from erya.tasks import generate
 from erya.text.documents import pieces
@@ -99,6 +100,8 @@ SETTINGS: dict[str, dict[str, dict[str, Any]]] = {
     "tang": {
         "ngram": LETTERS | {"order": 5},
         "nnlm": LETTERS | LADDER,
+        "nnlm+indirect": LETTERS | LADDER | {"direct": False},
+        "nnlm+mixed": LETTERS | LADDER | {"mixed_with_order": 3},
         "rnn": LETTERS | LADDER,
         "gru": LETTERS | LADDER,
         "lstm": LETTERS | LADDER,
@@ -176,21 +179,25 @@ def measure(cell: Cell, characters: int | None = None) -> dict[str, Any]:
 
     Returns:
         ``perplexity`` and ``bits_per_character`` of the test text and ``validation_loss`` (nats a unit), ``minutes`` of training,
-        ``parameters``, and the ``curve`` of networks.
+        ``parameters``, and the ``curve`` of networks. With ``mixed_with_order`` those of the network mixed with an n-gram, weights
+        found on the held-out text, but ``parameters`` and ``curve``, which are the network's.
     """
     given = dict(SETTINGS[cell.data][cell.line])
-    preset, minutes = given.pop("preset", "default"), given.pop("minutes", None)
+    preset, minutes, beside = (given.pop(name, None) for name in ("preset", "minutes", "mixed_with_order"))
     room = cell.line.partition("+")[0]
     if room != "ngram":
         given["seed"] = cell.seed
     train, valid, test = (short(part, characters) for part in TEXTS[cell.data].parts(SHARED))
     clock = Clock(minutes)
-    model: Any = catalog.model(f"generate/{room}", preset, given)
+    model: Any = catalog.model(f"generate/{room}", preset or "default", given)
     model.fit(train, validation=valid, report=clock)
+    network = getattr(model, "network_", None)
+    if beside is not None:
+        counted: Any = catalog.model("generate/ngram", "default", {"order": beside, "tokenizer": given["tokenizer"]})
+        model = Mixture.of([model, counted.fit(train)], valid)
     took = clock.spent() / 60
     found = model.surprisals(test)
     scores = generate.scores([found], resamples=1)
-    network = getattr(model, "network_", None)
     return {
         "perplexity": scores["perplexity"].value,
         "bits_per_character": scores["bits_per_character"].value,

@@ -381,7 +381,15 @@ def test_the_card_of_the_sensitivity_analysis_compares_with_the_base(tmp_path):
 
 
 def test_a_language_model_is_scored_per_unit_and_per_character(monkeypatch):
-    settings = {"tang": {"ngram": {"tokenizer": "characters", "order": 2}, "gru": {"preset": "tiny", "epochs": 2}}}
+    tiny = {"preset": "tiny", "tokenizer": "characters"}
+    settings = {
+        "tang": {
+            "ngram": {"tokenizer": "characters", "order": 2},
+            "gru": {"preset": "tiny", "epochs": 2},
+            "nnlm": tiny,
+            "nnlm+mixed": tiny | {"mixed_with_order": 2},
+        }
+    }
     monkeypatch.setattr(language_models, "SETTINGS", settings)
     cells = {cell.line: language_models.measure(cell, 1000) for cell in language_models.grid(None, None)}
     for found in cells.values():
@@ -391,6 +399,9 @@ def test_a_language_model_is_scored_per_unit_and_per_character(monkeypatch):
     assert cells["ngram"]["parameters"] is None
     assert cells["gru"]["parameters"] > 1000
     assert [row["epoch"] for row in cells["gru"]["curve"]] == [1, 2]
+    alone, mixed = cells["nnlm"], cells["nnlm+mixed"]
+    assert mixed["validation_perplexity"] < min(alone["validation_perplexity"], cells["ngram"]["validation_perplexity"])
+    assert mixed["parameters"] == alone["parameters"]
 
 
 def test_minutes_end_a_training_and_its_rate_has_fallen(monkeypatch):
