@@ -208,7 +208,6 @@ def read_told(folder: Path, texts: Sequence[str]) -> Told:
         found.append(
             Surprisal(
                 [],
-                [],
                 bits[place : place + length],
                 unknown[inner : inner + units],
                 spelling[inner : inner + units],

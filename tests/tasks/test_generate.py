@@ -18,7 +18,6 @@ def said(bits, *, unknown=None, spelling=None, characters=None):
     count = len(bits) - 1
     return Surprisal(
         ["u"] * count,
-        [(place, place + 1) for place in range(count)],
         np.array(bits, dtype=np.float64),
         np.array(unknown if unknown is not None else [False] * count, dtype=bool),
         np.array(spelling if spelling is not None else [0.0] * count),

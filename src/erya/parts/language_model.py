@@ -127,33 +127,35 @@ class LanguageModel(Model):
         self._check_fitted()
         texts = self._texts(X)
         found: list[Surprisal] = []
-        held: list[tuple[str, Ids]] = []
+        held: list[list[str]] = []
         size = 0
         for text in texts:
-            ids = self.vocabulary_.encode(text, self.units_)
-            held.append((text, ids))
-            size += len(ids) + 1
+            held.append(self.units_.cut(text))
+            size += len(held[-1]) + 1
             if size >= TOGETHER:
-                found += self._told(held)
+                found += self._told(held, texts[len(found) : len(found) + len(held)])
                 held, size = [], 0
-        return found + self._told(held)
+        return found + self._told(held, texts[len(found) : len(found) + len(held)])
 
-    def _told(self, held: list[tuple[str, Ids]]) -> list[Surprisal]:
+    def _told(self, held: list[list[str]], texts: list[str]) -> list[Surprisal]:
+        """Of documents, and how they are cut."""
         if not held:
             return []
-        return [
-            self._surprisal(text, ids, logs)
-            for (text, ids), logs in zip(held, self._log_probabilities([ids for _, ids in held]), strict=True)
-        ]
-
-    def _surprisal(self, text: str, ids: Ids, logs: Floats) -> Surprisal:
-        cut = self.units_.cut(text)
-        unknown = ids == UNKNOWN
-        spelling = np.zeros(len(ids))
-        for place in np.flatnonzero(unknown).tolist():
-            spelling[place] = generate.spelling_bits(cut[place], self.vocabulary_.alphabet)
-        bits = np.clip(-logs / math.log(2), 0.0, generate.IMPOSSIBLE)
-        return Surprisal(cut, self.units_.spans(text), bits, unknown, spelling, len(text) + 1)
+        ids = [self.vocabulary_.ids(cut) for cut in held]
+        bits = np.clip(np.concatenate(self._log_probabilities(ids)) / -math.log(2), 0.0, generate.IMPOSSIBLE)
+        unknown = np.concatenate(ids) == UNKNOWN
+        spelling = np.zeros(len(unknown))
+        missing = np.flatnonzero(unknown).tolist()
+        if missing:
+            every = [unit for cut in held for unit in cut]
+            for place in missing:
+                spelling[place] = generate.spelling_bits(every[place], self.vocabulary_.alphabet)
+        found, end = [], 0
+        for number, (cut, text) in enumerate(zip(held, texts, strict=True)):
+            start, end = end, end + len(cut)
+            ends = slice(start + number, end + number + 1)  # each document before has an end besides
+            found.append(Surprisal(cut, bits[ends], unknown[start:end], spelling[start:end], len(text) + 1))
+        return found
 
     @staticmethod
     def _texts(X: Any) -> list[str]:
@@ -285,7 +287,7 @@ class LanguageModel(Model):
             f"每字符 {told.bits_per_character:.2f} 比特，每单元困惑度 {told.perplexity:.1f}，未知 {unknown} 个；"
             f"结尾 {told.bits[-1]:.1f} 比特",
         )
-        heat = TokenHeat(say("Surprisal in bits", "惊异度（比特）"), x, told.spans, bits, note)
+        heat = TokenHeat(say("Surprisal in bits", "惊异度（比特）"), x, self.units_.spans(x), bits, note)
         return Trace(self.id, x, {"bits": told.bits, "spelling": told.spelling}, [heat])
 
     # ---- what is saved ------------------------------------------------------------------------------------------------

@@ -45,8 +45,7 @@ class Surprisal:
     """What a model says of one document.
 
     Attributes:
-        units: the T units.
-        spans: T character offsets ``(start, end)`` in the text.
+        units: the T units; where they stand in the text, ``model.units_.spans`` says.
         bits: (T + 1,) −log2 of the probability of each unit after those before it, at most ``IMPOSSIBLE``; the last is that of the
             end.
         unknown: (T,) whether the model has no such unit.
@@ -55,7 +54,6 @@ class Surprisal:
     """
 
     units: list[str]
-    spans: list[tuple[int, int]]
     bits: NDArray[np.float64]
     unknown: NDArray[np.bool_]
     spelling: NDArray[np.float64]
