@@ -30,6 +30,7 @@ CARDS: dict[str, Card] = {
     "taggers_summary": lambda lang, room: taggers.summary(lang),
     "names": names.SURVEY.card,
     "language_models": language_models.card,
+    "language_ladder": lambda lang, room: language_models.card(lang, chosen="tang"),
     "long_documents": long_documents.SURVEY.card,
 }
 

@@ -234,11 +234,13 @@ HEAD = {
 }
 
 
-def card(lang: str, room: str | None = None, kept: Cells | None = None) -> str:
-    """One line a training: what the paper says, what came out here; a Markdown table for each text."""
+def card(lang: str, room: str | None = None, kept: Cells | None = None, chosen: str | None = None) -> str:
+    """One line a training: what the paper says, what came out here; a Markdown table for each text, or for the ``chosen`` one."""
     kept = Cells("language_models") if kept is None else kept
     parts, used = [], []
     for data, settings in SETTINGS.items():
+        if chosen not in (None, data):
+            continue
         rows = []
         for line in settings:
             if room in (None, line.partition("+")[0]):
