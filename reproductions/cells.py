@@ -28,6 +28,10 @@ class Keyed(Protocol):
 class Cells:
     """Measured cells by key. A cell says its figures, the day, the minutes it took, versions and machine.
 
+    Attributes:
+        cells: those that are measured.
+        begun: what is known of those that were stopped before their end; they are measured anew when asked for.
+
     Args:
         name: of the file, ``results/<name>.json``.
         folder: where it lies.
@@ -35,13 +39,13 @@ class Cells:
 
     def __init__(self, name: str, folder: Path = FOLDER) -> None:
         self.path = folder / f"{name}.json"
-        self.cells = self._on_disk()
+        self.cells, self.begun = self._on_disk()
 
-    def _on_disk(self) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
-        if self.path.is_file():
-            found = json.loads(self.path.read_text(encoding="utf-8"))["cells"]
-        return found
+    def _on_disk(self) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+        if not self.path.is_file():
+            return {}, {}
+        found = json.loads(self.path.read_text(encoding="utf-8"))
+        return found["cells"], found.get("begun", {})
 
     def __contains__(self, key: str) -> bool:
         return key in self.cells
@@ -54,13 +58,28 @@ class Cells:
 
     def put(self, key: str, figures: dict[str, Any]) -> None:
         """Keep one cell, on disk before this returns; what another process has put there meanwhile stays."""
-        day = datetime.now(UTC).date().isoformat()
-        self.cells = self._on_disk()
-        self.cells[key] = {**figures, "measured": day, "environment": environment()}
-        ordered = {name: self.cells[name] for name in sorted(self.cells)}
-        text = json.dumps({"cells": ordered}, ensure_ascii=False, indent=1) + "\n"
+        self.cells, self.begun = self._on_disk()
+        self.cells[key] = _dated(figures)
+        self.begun.pop(key, None)
+        self._write()
+
+    def begin(self, key: str, figures: dict[str, Any]) -> None:
+        """Keep what is known of a cell so far; where it is measured this changes nothing."""
+        self.cells, self.begun = self._on_disk()
+        if key not in self.cells:
+            self.begun[key] = _dated(figures)
+            self._write()
+
+    def _write(self) -> None:
+        found = {"cells": self.cells} | ({"begun": self.begun} if self.begun else {})
+        ordered = {part: {name: cells[name] for name in sorted(cells)} for part, cells in found.items()}
+        text = json.dumps(ordered, ensure_ascii=False, indent=1) + "\n"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(self.path, lambda file: file.write(text.encode("utf-8")))
+
+
+def _dated(figures: dict[str, Any]) -> dict[str, Any]:
+    return {**figures, "measured": datetime.now(UTC).date().isoformat(), "environment": environment()}
 
 
 def fill(

@@ -135,9 +135,13 @@ class Clock(Report):
 
     Args:
         minutes: after which training ends; None: when it is done.
+        told: called with the curve after every epoch.
     """
 
-    def __init__(self, minutes: float | None) -> None:
+    def __init__(
+        self, minutes: float | None, told: Callable[[list[dict[str, float]]], None] = lambda curve: None
+    ) -> None:
+        self.told = told
         self.began, self.minutes = process_time(), minutes
         self.rows: list[dict[str, float]] = []
         self.steps = 0
@@ -153,6 +157,7 @@ class Clock(Report):
             }
         )
         print(self.rows[-1], file=sys.stderr, flush=True)
+        self.told(self.rows)
 
     def stopping(self) -> Literal["interrupt", "budget"] | None:
         """``budget`` when the minutes are over."""
@@ -170,12 +175,13 @@ class Clock(Report):
         return process_time() - self.began
 
 
-def measure(cell: Cell, characters: int | None = None) -> dict[str, Any]:
+def measure(cell: Cell, characters: int | None = None, kept: Cells | None = None) -> dict[str, Any]:
     """Train and score one cell.
 
     Args:
         cell: what.
         characters: of each part no more than these.
+        kept: takes the curve while the training goes on, so that one that is stopped has taught something; None: nothing does.
 
     Returns:
         ``perplexity`` and ``bits_per_character`` of the test text and ``validation_loss`` (nats a unit), ``minutes`` of training,
@@ -188,7 +194,7 @@ def measure(cell: Cell, characters: int | None = None) -> dict[str, Any]:
     if room != "ngram":
         given["seed"] = cell.seed
     train, valid, test = (short(part, characters) for part in TEXTS[cell.data].parts(SHARED))
-    clock = Clock(minutes)
+    clock = Clock(minutes) if kept is None else Clock(minutes, lambda curve: kept.begin(cell.key, {"curve": curve}))
     model: Any = catalog.model(f"generate/{room}", preset or "default", given)
     model.fit(train, validation=valid, report=clock)
     network = getattr(model, "network_", None)
@@ -247,7 +253,7 @@ def card(lang: str, room: str | None = None, kept: Cells | None = None, chosen: 
                 cell = next(grid([data], [line]))
                 found = kept.cells.get(cell.key)
                 used += [found] if found else []
-                rows.append(_line(data, line, found, lang))
+                rows.append(_line(data, line, found, kept.begun.get(cell.key), lang))
         if rows:
             parts.append(f"**{TEXTS[data].title[lang == 'zh']}**\n\n{table(HEAD[lang], rows)}")
     if not used:
@@ -255,10 +261,18 @@ def card(lang: str, room: str | None = None, kept: Cells | None = None, chosen: 
     return "\n".join(parts) + footnote(used, lang)
 
 
-def _line(data: str, line: str, found: dict[str, Any] | None, lang: str) -> list[str]:
+def _line(data: str, line: str, found: dict[str, Any] | None, begun: dict[str, Any] | None, lang: str) -> list[str]:
     settings = ", ".join(f"{name}={value}" for name, value in SETTINGS[data][line].items())
     paper = PAPER.get(data, {}).get(line)
     begin = [f"`{line.partition('+')[0]}`", "–" if paper is None else f"{paper:.1f}"]
+    if found is None and begun is not None:
+        last = begun["curve"][-1]
+        perplexity = math.exp(last["validation_loss"])
+        told = {
+            "en": f"stopped; held-out text after {last['epoch']} epochs: {perplexity:.1f}",
+            "zh": f"已中止；{last['epoch']} 遍之后验证文本 {perplexity:.1f}",
+        }[lang]
+        return [*begin, told, "", "", f"{last['minutes']:.1f}", settings]
     if found is None:
         return [*begin, NOT_YET[lang], "", "", "", settings]
     size = "–" if found["parameters"] is None else f"{found['parameters'] / 1e6:.1f} M"
@@ -270,7 +284,8 @@ def treebank_curves(kept: Cells) -> dict[str, list[dict[str, float]]]:
     """By name, of each measured training on the treebank what it was like after every epoch."""
     found = {}
     for line in SETTINGS["ptb"]:
-        cell = kept.cells.get(next(grid(["ptb"], [line])).key)
+        key = next(grid(["ptb"], [line])).key
+        cell = kept.cells.get(key) or kept.begun.get(key)
         if cell:
             found[line.replace("+", " ")] = cell["curve"]
     return found
@@ -290,7 +305,8 @@ def main(argv: list[str] | None = None) -> None:
         return
     kept = Cells("language_models")
     keep = asked.characters is None
-    fill(kept, list(grid(data, asked.rooms)), lambda cell: measure(cell, asked.characters), asked.budget, keep=keep)
+    todo = list(grid(data, asked.rooms))
+    fill(kept, todo, lambda cell: measure(cell, asked.characters, kept if keep else None), asked.budget, keep=keep)
     print(card("en", kept=kept))
     if keep:
         print(*(path.name for path in language_curves.write(treebank_curves(kept))), file=sys.stderr)

@@ -422,12 +422,22 @@ def test_the_card_of_language_models_says_what_is_not_measured(tmp_path):
     assert language_models.card("en", "lstm", kept) == "not measured yet\n"
     cell = next(language_models.grid(["ptb"], ["lstm+small"]))
     kept.put(
-        cell.key, {"perplexity": 111.125, "bits_per_character": 1.5, "minutes": 3.0, "parameters": 2_500_000, "seed": 0}
+        cell.key,
+        {"perplexity": 111.125, "bits_per_character": 1.5, "minutes": 3.0, "parameters": 2_500_000, "curve": []},
     )
     line = next(line for line in language_models.card("zh", "lstm", kept).splitlines() if "111.12" in line)
     assert "2.5 M" in line
     assert "114.5" in line
     assert "尚未测量" in language_models.card("zh", "lstm", kept)
+    rows = [{"epoch": n, "minutes": 20.0 * n, "validation_loss": 5.0 - 0.1 * n} for n in (1, 2)]
+    kept.begin(next(language_models.grid(["ptb"], ["lstm+medium"])).key, {"curve": rows})
+    kept.begin(cell.key, {"curve": rows})
+    kept = Cells("language_models", tmp_path)
+    line = next(line for line in language_models.card("en", "lstm", kept).splitlines() if "stopped" in line)
+    assert "after 2 epochs: 121.5 |" in line
+    assert "82.7" in line
+    assert language_models.card("en", "lstm", kept).count("stopped") == 1
+    assert language_models.treebank_curves(kept) == {"lstm small": [], "lstm medium": rows}
 
 
 @pytest.mark.parametrize("lang", [0, 1])
