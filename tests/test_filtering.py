@@ -12,6 +12,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -849,6 +850,54 @@ def test_the_histogram(tmp_path):
     tally = filter_file(Exact(), settings(text=None, labels="a"), tmp_path / "a.txt", tmp_path / "k")
     assert tally.histogram == [2, 1, *[0] * 17, 2]
     assert tally.rejected == 1
+
+
+class Speaks:
+    """A language model for which a text costs the bits that it names."""
+
+    id = "generate/speaks"
+    task = staticmethod(lambda: "generate")
+
+    def surprisals(self, X):
+        return [SimpleNamespace(bits_per_character=float(text)) for text in X]
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"max_bits": 30.0}, [0, 1, 2]),
+        ({"max_bits": 20.0}, [0, 1]),
+        ({"min_bits": 25.0}, [2, 3, 4]),
+        ({"min_bits": 0.3, "max_bits": 40.0}, [0, 1, 2, 3]),
+        ({"max_bits": 30.0, "invert": True}, [3, 4]),
+        ({"min_bits": 1e6}, [4]),
+    ],
+)
+def test_limits_in_bits_have_no_ceiling(tmp_path, changes, kept):
+    lines = [b"0.3\n", b"19.9\n", b"25\n", b"35\n", b"1e6\n"]
+    (tmp_path / "a.txt").write_bytes(b"".join(lines))
+    wanted = replace(Settings("0" * 64, ()), **changes)
+    tally = filter_file(Speaks(), wanted, tmp_path / "a.txt", tmp_path / "k")
+    assert (tmp_path / "k").read_bytes() == b"".join(lines[number] for number in kept)
+    assert (tally.histogram[6], tally.histogram[398], tally.histogram[500], tally.histogram[700]) == (1, 1, 1, 1)
+    assert (sum(tally.histogram), tally.histogram[-1], len(tally.histogram)) == (5, 1, 2000)
+    both = Tally.from_plain(tally.to_plain())
+    both.add(Tally())
+    assert both == tally
+
+
+def test_limits_on_the_other_scale_are_refused(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"0.3\n")
+    for model, changes in (
+        (Speaks(), {"labels": (), "min_probability": 0.5}),
+        (Speaks(), {"labels": (), "max_probability": 0.5}),
+        (Speaks(), {"min_probability": 0.0}),
+        (Exact(), {"labels": "a", "min_probability": 0.0, "max_bits": 3.0}),
+    ):
+        wanted = replace(Settings("0" * 64, "a"), **changes)
+        with pytest.raises(UsageError) as caught:
+            filter_file(model, wanted, tmp_path / "a.txt", tmp_path / "k")
+        assert caught.value.code == "other-task"
 
 
 NESTED = [

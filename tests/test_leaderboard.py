@@ -10,6 +10,7 @@ import pytest
 import erya
 from erya import advice, catalog
 from erya.contest_clock import BESIDE, Clock, Turn, in_turn
+from erya.contestants import _no_time
 from erya.errors import DataError, ModelFileError, UsageError
 from erya.tasks import classify
 from erya.text.dataset import Dataset, Part
@@ -211,7 +212,19 @@ def test_a_model_for_which_no_time_is_left_says_so(data):
     assert {row["status"] for row in board.rows} == {"ok"}
     spent = erya.compare(["classify/naive_bayes", "classify/svm"], data, budget=3.0)
     assert [row["status"] for row in spent.rows] == ["skipped", "skipped"]
-    assert "before its turn" in spent.table()
+    assert "a budget of 3 s is too small for it: at least 1" in spent.table()
+
+
+def test_a_budget_is_spent_or_too_small():
+    hand = Hand()
+    clock = Clock(60.0, ["", "neural"], now=hand)
+    assert clock.least("neural") == 21
+    assert clock.turn("") is not None
+    hand.now += 50.0
+    assert clock.turn("neural") is None
+    assert _no_time(clock, "neural") == "the budget was spent before its turn"
+    assert _no_time(Clock(20.0, ["neural"] * 2, now=hand), "neural").startswith("a budget of 20 s is too small")
+    assert Clock(20.0, ["neural"], now=hand).turn("neural") is not None
 
 
 # ---- advice ---------------------------------------------------------------------------------------------------
@@ -247,6 +260,19 @@ def test_advice_takes_the_cheapest_of_equals():
     assert found["recommended"] == "small"
     assert "not significant" in found["sentences"][0]
     assert "50 times" in found["sentences"][1]
+
+
+def test_advice_says_where_the_dearer_model_stands():
+    def second(*rows):
+        return advice.advise(document(list(rows)))["sentences"][1]
+
+    small, middle = row("small", 0.905), row("middle", 0.907, train=14, size=10**6)
+    faster = second(row("lead", 0.91, train=9, size=10**8), small, row("gpt", 0.9, train=14, size=10**6))
+    assert faster == "It trains 9 times faster than lead, which ranks first, but is not significantly better."
+    faster = second(row("lead", 0.91, train=1.5, size=10**8), middle, small)
+    assert faster.endswith("14 times faster than middle, which ranks above it, but not significantly; first is lead.")
+    faster = second(row("small", 0.91), row("gpt", 0.9, train=14, size=10**6))
+    assert faster == "It trains 14 times faster than gpt, which ranks below it."
 
 
 def test_advice_takes_the_best_when_it_is_really_better():

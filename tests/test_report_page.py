@@ -396,6 +396,19 @@ def test_commands_can_be_pasted(rendered, name):
         assert any("--text" in parts and "--label" in parts for parts in sourced)
 
 
+def test_a_comparison_without_a_command_line_tells_its_settings(rendered):
+    document = json.loads(json.dumps(rendered("two")[0]))
+    document["settings"] = {"dim": 20, "tokenizer": "characters", "averaged": True, "rate": None}
+    for row in document["rows"]:
+        row["seeds"] = [4, 5]
+    part = section_of(report_page.render(document), "repeat")
+    assert "--set dim=20 --set tokenizer=characters --set averaged=true --seed 4 --seeds 2" in part
+    document["options"] = [["--text", "my column"], ["--no-header"], ["--seeds", "7"]]
+    part = section_of(report_page.render(document), "repeat")
+    assert "--text &#x27;my column&#x27; --no-header --seeds 7 -o report.html" in part
+    assert "--set dim" not in part
+
+
 def test_trained_file_is_used_not_trained_again(rendered):
     document = json.loads(json.dumps(rendered("single")[0]))
     document["rows"][0] |= {"model": "old models/m.erya", "kind": "artefact", "name": "m.erya"}

@@ -141,7 +141,17 @@ def _advise_on_texts(document: dict[str, Any]) -> dict[str, Any]:
         f"Take {chosen['name']}: {bits:.3f} bits a character, where letters counted one by one need {letters:.2f}.",
         f"推荐 {chosen['name']}：每字符 {bits:.3f} 比特，逐字统计则要 {letters:.2f}。",
     )
-    sentences = [verdict, *_cheaper(best, chosen, equals)]
+    sentences = [verdict]
+    if chosen is not best:
+        fewest = best["scores"]["bits_per_character"]["value"]
+        sentences.append(
+            say(
+                f"{best['name']} ranks first with {fewest:.3f}, but the difference is not significant, and "
+                f"{chosen['name']} is cheaper.",
+                f"{best['name']} 以 {fewest:.3f} 排第一，但差别不显著，而 {chosen['name']} 更省。",
+            )
+        )
+    sentences += _cheaper(best, chosen, equals)
     units = {found["units"] for found in document["texts"].values()}
     if len(units) > 1:
         sentences.append(
@@ -272,17 +282,26 @@ def _verdict(
 
 
 def _cheaper(best: dict[str, Any], chosen: dict[str, Any], equals: list[dict[str, Any]]) -> list[str]:
-    """By how much the choice is cheaper than the dearest model that is no better."""
-    dearest = max(equals, key=lambda row: row["train_seconds"] or 0.0)
-    if dearest is chosen or not chosen["train_seconds"] or not dearest["train_seconds"]:
+    """By how much the choice is cheaper than the leader, else than the dearest model that is no better."""
+    if not chosen["train_seconds"]:
         return []
-    ratio = dearest["train_seconds"] / chosen["train_seconds"]
-    if ratio < 2:
+    ratios = [(row["train_seconds"] or 0.0) / chosen["train_seconds"] for row in equals]
+    place = 0 if equals[0] is best and ratios[0] >= 2 else max(range(len(equals)), key=lambda place: ratios[place])
+    other, ratio = equals[place], ratios[place]
+    if other is chosen or ratio < 2:
         return []
+    name, clause = other["name"], say("which ranks below it", "后者排名在它之下")
+    if other is best:
+        clause = say("which ranks first, but is not significantly better", "后者虽排第一，却没有显著更好")
+    elif place < next(index for index, row in enumerate(equals) if row is chosen):
+        clause = say(
+            f"which ranks above it, but not significantly; first is {best['name']}",
+            f"后者排名虽在它之上，却没有显著更好；第一是 {best['name']}",
+        )
     return [
         say(
-            f"It trains {ratio:.0f} times faster than {dearest['name']}, which is not significantly better.",
-            f"它的训练比 {dearest['name']} 快 {ratio:.0f} 倍，而后者并没有显著更好。",
+            f"It trains {ratio:.0f} times faster than {name}, {clause}.",
+            f"它的训练比 {name} 快 {ratio:.0f} 倍，{clause}。",
         )
     ]
 

@@ -275,6 +275,13 @@ def _missing(path: Path) -> ModelFileError:
             names = [entry.name for entry in itertools.islice(entries, 10_000)]
     except OSError:
         names = []
+    if f"{path.name}.run" in names:
+        return ModelFileError(
+            "model-missing",
+            say(f"the training of {quoted(path.name)} has not ended", f"{quoted(path.name)} 的训练还没有结束"),
+            where=quoted(path, 200),
+            help=f"erya resume {typed(path)}",
+        )
     guess = nearest(path.name, names)
     meant = typed(path.parent / guess) if guess else ""
     return ModelFileError(

@@ -8,6 +8,7 @@ are still to come, so that what one leaves over goes to the others.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -69,6 +70,10 @@ class Clock:
         """Seconds that scoring and comparing will take, of those that are still to be scored and of all pairs."""
         pairs = self.contestants * (self.contestants - 1) / 2
         return AT_THE_END + self.scoring * (PAIR * pairs + max(0, self.contestants - self.scored))
+
+    def least(self, kind: str) -> int:
+        """Seconds of budget that a training of that kind needs, even where nothing was spent before it."""
+        return math.ceil(self.closing() + self._beside(kind) + LEAST)
 
     def turn(self, kind: str, seeds: int = 1) -> Turn | None:
         """The next training's share; None where there is no time left to begin it.

@@ -220,15 +220,24 @@ def _run_apart(
     if kind is not None:
         turn = clock.turn(kind, len(contestant.seeds))
     if turn is None:
-        contestant.status, contestant.error = (
-            "skipped",
-            say("the budget was spent before its turn", "轮到它时预算已用完"),
-        )
+        contestant.status, contestant.error = "skipped", _no_time(clock, kind or "")
         return
     _trained(contestant, trial, settings, folder, turn, watch)
     training = [seconds for result in contestant.results if (seconds := result.get("train_seconds")) is not None]
     if kind is not None and training and len(training) == len(contestant.results):
         clock.took(kind, (time.monotonic() - began) / len(training), sum(training) / len(training))
+
+
+def _no_time(clock: Clock, kind: str) -> str:
+    """Why a contestant has no turn: whatever was done before it, or the budget alone."""
+    least = clock.least(kind)
+    if clock.budget is not None and clock.budget < least:
+        given = f"{clock.budget:.3g}"
+        return say(
+            f"a budget of {given} s is too small for it: at least {least} s, with starting and scoring",
+            f"{given} 秒的预算对它太少：连同启动与评分，至少要 {least} 秒",
+        )
+    return say("the budget was spent before its turn", "轮到它时预算已用完")
 
 
 def _trained(

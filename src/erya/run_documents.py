@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ LARGEST = 1 << 28  # bytes of files that are read whole, to be cut; larger ones 
 LONGEST = 1 << 25  # characters of a document that is scored: each of its units is an object
 TABLES = ("csv", "tsv", "jsonl", "labels")
 PARTS = ("train", "dev", "test")
+SPLIT = {"train": 0.8, "dev": 0.1, "test": 0.1, "seed": 0}  # of model files that do not say theirs
 
 
 def takes_documents(task: str) -> bool:
@@ -123,6 +125,49 @@ def cut_texts(texts: list[str], split: dict[str, Any]) -> Corpus:
         validation=parts.get("dev"),
         test=parts.get("test"),
     )
+
+
+def as_trained(corpus: Corpus, trained_on: dict[str, Any], kind: str = "auto") -> Corpus | None:
+    """The corpus in the parts of a training that read it.
+
+    Args:
+        corpus: as ``read_documents`` gave it, not cut.
+        trained_on: the ``"data"`` of that training.
+        kind: of the documents of files, as that training had it.
+
+    Returns:
+        None where that training read another corpus, or where this cannot be told.
+    """
+    if not trained_on.get("digest"):
+        return None
+    if corpus.digest == trained_on["digest"]:
+        return corpus
+    if corpus.validation is not None or corpus.test is not None:
+        return None
+    split = trained_on.get("split", SPLIT)
+    if split:
+        parts = _cut(corpus.inputs, kind, split, corpus.source, [])
+        if _digest(parts) == trained_on["digest"]:
+            return replace(
+                corpus,
+                inputs=parts["train"],
+                digest=trained_on["digest"],
+                validation=parts.get("dev"),
+                test=parts.get("test"),
+            )
+    return corpus if digest_of(corpus.inputs) == trained_on.get("train_digest") else None
+
+
+def digest_of(inputs: list[Any]) -> str:
+    """The digest of texts or files that are all for training."""
+    return _digest({"train": inputs})
+
+
+def letters(inputs: Sequence[Any], kind: str, test: Sequence[str]) -> float:
+    """Bits per character of test documents under the frequencies of the training's letters, see ``generate.baseline_of_pieces``."""
+    from erya.tasks import generate
+
+    return generate.baseline_of_pieces(documents.pieces(list(inputs), kind), test)
 
 
 # ---- where they are ----------------------------------------------------------------------------------------------------

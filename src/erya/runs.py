@@ -7,7 +7,6 @@ refuses where the bits could differ, and ends with the very file that an uninter
 from __future__ import annotations
 
 import contextlib
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,7 +19,7 @@ from erya.errors import DivergedError, EryaError, Interrupted, ResourceError, Us
 from erya.language import say
 from erya.run_corpus import Corpus
 from erya.run_display import display
-from erya.run_documents import LONGEST, texts_of
+from erya.run_documents import LONGEST, digest_of, letters, takes_documents, texts_of
 from erya.run_folder import RunFolder
 from erya.run_recipe import (
     absolute_paths,
@@ -36,12 +35,10 @@ from erya.run_recipe import (
 from erya.run_report import RunReport
 from erya.scoring import Score
 from erya.text.dataset import Dataset, Part
-from erya.text.documents import pieces
 
 __all__ = ["Trained", "read_data", "read_rows", "resume", "train"]
 
 _DIVERGED = "diverged"
-BASELINE_PIECES = 2000  # of the training that the frequencies of letters are counted on
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +233,8 @@ def _finish(
     data: dict[str, Any] = {"source": name_only(run["how"]["source"]), "digest": run["digest"]}
     if isinstance(dataset, Corpus):
         data |= dataset.facts()
+        if takes_documents(model.task()):  # by which the held-out part is found again
+            data |= {"split": run["how"]["split"], "train_digest": digest_of(dataset.inputs)}
         if dataset.test:
             scored_on, scores, baseline = _documents_scored(model, dataset)
     else:
@@ -269,8 +268,7 @@ def _documents_scored(model: Model, corpus: Corpus) -> tuple[str, dict[str, Scor
     task, kind = tasks.find(model.task()), getattr(model, "documents", "auto")
     test = texts_of(corpus.test or [], kind)
     scores: dict[str, Score] = task.scores([model.surprisals(test)])
-    train = itertools.islice(pieces(corpus.inputs, kind), BASELINE_PIECES)
-    return "test", scores, (task.BASELINE, task.baseline((text for text, _ in train), test))
+    return "test", scores, (task.BASELINE, letters(corpus.inputs, kind, test))
 
 
 def _scored_part(dataset: Dataset) -> tuple[str | None, Part | None]:

@@ -30,6 +30,7 @@ class TokenHeat:
         spans: start and end of each of the T tokens in ``text``, in characters, as a tokenizer's ``spans`` gives them.
         values: (T,) a signed number for each token.
         note: one sentence under the title.
+        meaning: what the strongest colour is so much of; empty: what speaks for an answer, and against it.
     """
 
     title: str
@@ -37,6 +38,7 @@ class TokenHeat:
     spans: Sequence[tuple[int, int]]
     values: Numbers
     note: str = ""
+    meaning: str = ""
 
     def __post_init__(self) -> None:
         _same_length("TokenHeat", spans=self.spans, values=self.values)

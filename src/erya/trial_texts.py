@@ -6,6 +6,7 @@ with the units that it is of, and only whole documents are compared in pairs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,16 @@ from erya.contestants import Contestant, write_json
 from erya.errors import DataError, UsageError
 from erya.language import say
 from erya.run_corpus import Corpus
-from erya.run_documents import LONGEST, read_documents, texts_of
+from erya.run_documents import LONGEST, letters, read_documents, texts_of
 from erya.tasks import generate
 from erya.tasks.generate import Surprisal
-from erya.text.documents import pieces
+from erya.text.tokenizers import HAN
 from erya.trial_pairs import pairs
 
 SPLIT = {"train": 0.8, "dev": 0.1, "test": 0.1, "seed": 0}
 PROMPTS = 2  # beginnings of test documents that everybody continues, besides nothing at all
-BEGINNING = 12  # characters of such a beginning, at most
+BEGINNING = 12  # characters of such a beginning, at most; a first word may be twice as long
 WRITTEN = 60  # units
-BASELINE_PIECES = 2000
 
 
 class Told:
@@ -72,8 +72,7 @@ class TextsTrial:
         self.kind = kind
         self.test = texts_of(corpus.test, kind, LONGEST)
         self.columns = generate.SCORE_NAMES[:2]
-        train = (text for place, (text, _) in zip(range(BASELINE_PIECES), pieces(corpus.inputs, kind), strict=False))
-        self.letters = generate.baseline(train, self.test)
+        self.letters = letters(corpus.inputs, kind, self.test)
         self._told: dict[str, Told] = {}
 
     def refusal(self, id: str) -> str | None:
@@ -108,7 +107,7 @@ class TextsTrial:
         """Nothing, and the beginnings of some test documents."""
         long = [text for text in self.test if len(text) >= 4] or self.test
         chosen = [long[place * len(long) // (PROMPTS + 1)] for place in range(1, PROMPTS + 1)]
-        return ["", *dict.fromkeys(text[: min(BEGINNING, max(1, len(text) // 3))].rstrip() for text in chosen)]
+        return ["", *dict.fromkeys(_beginning(text) for text in chosen)]
 
     def answers(self, job_folder: Path) -> Told:
         """What a contestant's process left there."""
@@ -154,6 +153,16 @@ class TextsTrial:
             },
             "pairs": pairs(scored, generate.paired_test),
         }
+
+
+def _beginning(text: str) -> str:
+    """The first characters, of words with blanks between them only whole ones."""
+    end = min(BEGINNING, max(1, len(text) // 3))
+    around = text[end - 1 : end + 1]
+    if len(around) == 2 and not re.search(rf"[\s{HAN}]", around):  # it would end inside a word
+        blanks = [found.start() for found in re.finditer(r"(?<=\S)\s", text[: 2 * BEGINNING])]
+        end = max((blank for blank in blanks if blank < end), default=min(blanks, default=end))
+    return text[:end].rstrip()
 
 
 def _plain(inputs: list[Any]) -> dict[str, Any]:

@@ -56,3 +56,13 @@ def test_what_is_refused(erya, model, arguments, code):
     assert found.code == code, found.err
     assert not Path(arguments[1]).exists()
     assert "Traceback" not in found.err
+
+
+def test_what_is_proposed_can_be_done(erya, model):
+    found = erya("convert", "kn.erya", "kn.arpa.gz")
+    assert found.code == 2
+    assert "erya convert kn.erya kn.arpa\n" in found.err
+    assert erya("convert", "kn.erya", "kn.arpa").code == 0
+    shown = erya("show", "kn.arpa")
+    assert shown.code == 0, shown.err
+    assert "order=3" in shown.out

@@ -119,3 +119,136 @@ def test_text_lines(erya, trained, tmp_path):
     assert found.code == 0, found.err
     assert (tmp_path / "kept" / "lines.txt").read_bytes() == b"guitar song\n"
     assert json.loads(found.out)["settings"]["invert"] is True
+
+
+# ---- language models: bits a character ---------------------------------------------------------------------------
+
+TEXTS = ["the cat sat", "the dog ran", "the cat ran", "the dog sat on the mat"]
+DEAR = "汉字和词语"  # of characters that the training never showed
+
+
+@pytest.fixture
+def speaks(erya, tmp_path):
+    """A language model ``ng.erya``, and texts that it finds probable and improbable: ``texts.txt``."""
+    (tmp_path / "train.txt").write_text("\n".join(TEXTS * 3) + "\n", encoding="utf-8")
+    (tmp_path / "texts.txt").write_text("\n".join([*TEXTS, DEAR]) + "\n", encoding="utf-8")
+    found = erya("train", "generate/ngram", "train.txt", "-o", "ng.erya")
+    assert found.code == 0, found.err
+    return tmp_path
+
+
+def bits_of(erya, name="texts.txt"):
+    document = erya("filter", "ng.erya", name, "--max-bits", "1", "--sample", "100", "--json").document
+    return {row["text"]: row["bits"] for row in document["nearest"]}
+
+
+def test_no_limit_in_bits_is_too_high(erya, speaks):
+    dear = bits_of(erya)[DEAR]
+    assert dear > 20
+    one = ["--threads", "1"]
+    assert erya("filter", "ng.erya", "texts.txt", "--max-bits", f"{dear - 0.01:.2f}", "-o", "cheap", *one).code == 0
+    assert (speaks / "cheap" / "texts.txt").read_text(encoding="utf-8").splitlines() == TEXTS
+    assert erya("filter", "ng.erya", "texts.txt", "--min-bits", "20.5", "-o", "dear", *one).code == 0
+    assert (speaks / "dear" / "texts.txt").read_text(encoding="utf-8").splitlines() == [DEAR]
+    over = erya("filter", "ng.erya", "texts.txt", "--min-bits", f"{dear + 0.01:.2f}", "--sample", "9", "--json")
+    assert over.document["kept"] == 0
+    all_of_them = erya("filter", "ng.erya", "texts.txt", "--max-bits", "2e6", "--sample", "9", "--json")
+    assert all_of_them.document["kept"] == 5
+
+
+def test_what_to_do_next_with_a_language_model(erya, speaks):
+    found = erya("filter", "ng.erya", "texts.txt", "--max-bits", "20", "-o", "kept", "--threads", "1")
+    assert "erya predict" not in found.err
+    assert "erya evaluate ng.erya kept/texts.txt" in found.err
+    assert 'erya explain ng.erya "…"' in found.err
+    assert erya("evaluate", "ng.erya", "kept/texts.txt").code == 0
+
+
+def test_another_limit_is_refused_in_bits(erya, speaks):
+    def filtered(*limits, lang="en"):
+        return erya("filter", "ng.erya", "texts.txt", *limits, "-o", "kept", "--threads", "1", lang=lang)
+
+    assert filtered("--max-bits", "0.3").code == 0
+    assert "kept was filled with --max-bits 0.3, not 0.4" in filtered("--max-bits", "0.4").err
+    assert "--max-bits 0.3，而不是 30" in filtered("--max-bits", "30", lang="zh").err
+    assert "kept was filled without --min-bits, not with 0.1" in filtered("--min-bits", "0.1", "--max-bits", "0.3").err
+    assert "没有用 --min-bits" in filtered("--min-bits", "0.1", lang="zh").err
+    assert filtered("--max-bits", "4", "--min-bits", "1").code == 2
+    assert erya("filter", "ng.erya", "texts.txt", "--min-bits", "1", "-o", "k2", "--threads", "1").code == 0
+    refused = erya("filter", "ng.erya", "texts.txt", "--max-bits", "1", "-o", "k2", "--threads", "1")
+    assert "filled with --min-bits 1, which is not given now" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ([], "--max-bits or --min-bits is needed"),
+        (["--min-probability", "0.5"], "--max-bits 5"),
+        (["--max-probability", "1"], "--max-bits 5"),
+        (["--label", "food"], "--max-bits 5"),
+        (["--max-bits", "-1"], "from 0 up"),
+        (["--min-bits", "3", "--max-bits", "2"], "--min-bits 2 --max-bits 3"),
+        (["--max-bits", "inf"], "not a number"),
+    ],
+)
+def test_wrong_limits_of_a_language_model(erya, speaks, options, named):
+    (speaks / "kept").mkdir()
+    before = sorted(speaks.rglob("*"))
+    found = erya("filter", "ng.erya", "texts.txt", *options, "-o", "kept", "--restart")
+    assert found.code == 2
+    assert named in found.err
+    assert sorted(speaks.rglob("*")) == before
+
+
+def test_bits_of_a_classifier_are_refused(erya, shards):
+    found = erya("filter", "m.erya", "in", "--max-bits", "3", "-o", "kept")
+    assert found.code == 2
+    assert "--label good --min-probability 0.9" in found.err
+
+
+def test_the_histogram_of_bits_helps_to_choose(erya, speaks):
+    (speaks / "near.txt").write_text("\n".join(TEXTS) + "\n", encoding="utf-8")
+    bits = sorted(bits_of(erya, "near.txt").values())
+    assert 0 < bits[-1] - bits[0] < 1
+    limit = f"{bits[1] + 0.001:.3f}"
+    found = erya("filter", "ng.erya", "near.txt", "--max-bits", limit, "--sample", "9")
+    start = found.lines.index("bits a character") + 1
+    rows = found.lines[start : found.lines.index("", start)]
+    assert sum("█" in row for row in rows) > 1
+    assert len(rows) <= 20
+    assert sum(f"← max {limit}" in row for row in rows) == 1
+    chinese = erya(
+        "filter", "ng.erya", "near.txt", "--max-bits", "77", "--min-bits", "0", "--sample", "9", lang="zh"
+    ).out
+    assert "← 上限 77" in chinese
+    assert "← 下限 0" in chinese
+    assert "max" not in chinese
+
+
+def test_the_limits_of_a_classifier_in_chinese(erya, shards):
+    found = erya("filter", "m.erya", "in", *OPTIONS[:4], "--sample", "9", lang="zh")
+    assert "← 下限 0.6" in found.out
+
+
+def test_bars_of_bits():
+    from erya.cli.filter import bars_of_bits
+
+    def histogram(**counts):
+        steps = [0] * 2000
+        for step, count in counts.items():
+            steps[int(step[1:])] = count
+        return steps
+
+    assert bars_of_bits(histogram(s3=2)) == [(0.15, 0.2, 2)]
+    assert bars_of_bits(histogram(s0=1, s19=5))[-1] == (0.95, 1.0, 5)
+    outlier = bars_of_bits(histogram(s20=500, s30=499, s800=1))
+    assert outlier[0] == (1.0, 1.05, 500)
+    assert outlier[-1] == (1.95, float("inf"), 1)
+    wide = bars_of_bits(histogram(s7=50, s700=50))
+    assert wide[0][0] == 0
+    assert wide[-1] == (34.0, 36.0, 50)
+    assert bars_of_bits(histogram(s0=1, s1999=9))[-1][1] == float("inf")
+    for last in (1, 18, 19, 20, 39, 40, 99, 100, 1999):
+        rows = bars_of_bits(histogram(s0=1, **{f"s{last}": 1}))
+        assert len(rows) <= 20
+        assert sum(count for _, _, count in rows) == 2

@@ -8,6 +8,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from erya import trial_texts
 from erya.errors import DataError
 from erya.tasks import generate
 from erya.tasks.generate import Surprisal
@@ -108,6 +109,13 @@ def test_letters_counted_one_by_one():
     assert strange == pytest.approx((-math.log2(1 / total) + math.log2(0x110000) - math.log2(3 / total)) / 2)
 
 
+def test_letters_of_pieces():
+    whole = generate.baseline(["abcabc", "b"], ["cab"])
+    pieces = [("abc", False), ("abc", True), ("b", True)]
+    assert generate.baseline_of_pieces(pieces, ["cab"]) == whole
+    assert generate.baseline_of_pieces(pieces, ["cab"], most=6) == generate.baseline(["abcabc"], ["cab"])
+
+
 def test_the_toy_language():
     texts = generate.toy(3)
     assert texts == generate.toy(3) != generate.toy(4)
@@ -115,3 +123,21 @@ def test_the_toy_language():
     verbs = Counter((text.split()[1], text.split()[2]) for text in texts if " " in text)
     assert all((noun.endswith("s")) != verb.endswith("s") for noun, verb in verbs)
     assert 3 < generate.baseline(texts, generate.toy(4)) < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "beginning"),
+    [
+        ("a child walks to the garden and sings", "a child"),
+        ("every morning she reads in the garden", "every"),
+        ("the old man sings over the hill and far", "the old man"),
+        ("hello world", "hello"),
+        ("Supercalifragilisticexpialidocious is one word of them", "Supercalifra"),
+        ("pneumonoultramicroscopic", "pneumono"),
+        ("窗前明月光，疑是地上霜。举头望明月，低头思故乡。窗前明月光，疑是地上霜。", "窗前明月光，疑是地上霜。"),
+        ("第一章 风雪惊变钱塘江浩浩江水日日夜夜无穷无休的从临安牛家村边绕过", "第一章 风雪惊变钱塘江"),
+        ("ab", "a"),
+    ],
+)
+def test_beginnings_that_are_gone_on_with_are_of_whole_words(text, beginning):
+    assert trial_texts._beginning(text) == beginning

@@ -63,8 +63,8 @@ def check(
         option(
             "--task",
             "TASK",
-            "what the data is for: classify (default), tag, vectors",
-            "数据的用途：classify（默认）、tag、vectors",
+            "what the data is for: classify (default), tag, vectors, generate",
+            "数据的用途：classify（默认）、tag、vectors、generate",
         ),
     ] = None,
 ) -> None:
@@ -84,10 +84,13 @@ def check(
         _check_vectors(what, manner)
     elif task is not None and takes_corpus(tasks.find(task).__name__.rpartition(".")[2]):
         from erya.cli.corpus_check import check_corpus
+        from erya.cli.text_check import check_text
+        from erya.run_documents import takes_documents
 
-        corpus = runs.read_data(how_to_read(what, task, columns, None))
+        whole = not takes_documents(task)
+        corpus = runs.read_data(how_to_read(what, task, columns, None if whole else parts))
         assert isinstance(corpus, Corpus)
-        check_corpus(what, corpus, manner)
+        (check_corpus if whole else check_text)(what, corpus, manner)
     else:
         _check_data(what, task or "classify", columns, parts, manner)
 

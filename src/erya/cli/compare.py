@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from erya.leaderboard import Board
 
 REPORT = "report.html"
+AS_ELSEWHERE = ("threads",)  # options of this machine: answers are the same with others
 MARKS = (b'content="Erya"', b'class="report"')  # in every report of ours
 
 
@@ -80,8 +82,8 @@ def compare(
         option(
             "--task",
             "TASK",
-            "classify, tag, vectors; default: that of the models, else classify",
-            "classify、tag、vectors；默认取模型所属任务，否则 classify",
+            "classify, tag, vectors, generate; default: that of the models, else classify",
+            "classify、tag、vectors、generate；默认取模型所属任务，否则 classify",
         ),
     ] = None,
     similarity: Annotated[
@@ -154,6 +156,8 @@ def compare(
             settings=settings,
             watch=watcher.watch,
         )
+    own = {"--task": task, "--similarity": similarity, "--seeds": seeds, "--budget": budget}
+    board.document["options"] = _given(own, columns, parts, fitting)
     if manner.json:
         if path is not None:
             board.save(path)
@@ -166,6 +170,23 @@ def compare(
         manner.talk(output.fact(say("report", "报告"), f"{path}  {output.size(path.stat().st_size)}"))
     _show_next(board, data, manner)
     _end(board)
+
+
+def _given(own: dict[str, str | list[str] | None], *groups: Any) -> list[list[str]]:
+    """What was given of all options that answers depend on, flag and value: the report says how to repeat the comparison."""
+    found: dict[str, Any] = {}
+    for group in groups:
+        hints = get_type_hints(type(group), include_extras=True)
+        for field in fields(group):
+            (info,) = hints[field.name].__metadata__
+            if field.name not in AS_ELSEWHERE:
+                flags = [name for name in (info.default, *info.param_decls) if isinstance(name, str)]
+                found[max(flags, key=len)] = getattr(group, field.name)
+    pairs: list[list[str]] = []
+    for flag, value in {**found, **own}.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        pairs += [[flag] if one is True else [flag, str(one)] for one in values if one not in (None, False)]
+    return pairs
 
 
 def _end(board: Board) -> None:

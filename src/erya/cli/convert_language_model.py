@@ -131,7 +131,7 @@ def _format(target: str, to: str | None, source: str) -> str:
                 f"a language model is written as .erya, .arpa or a folder/, not as {quoted(to or path.name)}",
                 f"语言模型可写成 .erya、.arpa 或文件夹/，不能写成 {quoted(to or path.name)}",
             ),
-            help=f"erya convert {shown_path(source)} {typed(path.with_suffix('.arpa'))}",
+            help=f"erya convert {shown_path(source)} {_proposed(path, source)}",
         )
     if format == "huggingface":
         return format
@@ -142,3 +142,14 @@ def _format(target: str, to: str | None, source: str) -> str:
             help=f"erya convert {shown_path(source)} {typed(path.with_suffix('.' + format))}",
         )
     return str(format)
+
+
+def _proposed(path: Path, source: str) -> str:
+    """A name by which the model can be written."""
+    from erya import artefact
+
+    plain = path.with_name(path.name.partition(".")[0] or "m")
+    held = artefact.load(Path(source)).model if Path(source).suffix == ".erya" else ""
+    if held == "generate/gpt":
+        return f"{typed(plain)}/"
+    return typed(plain.with_suffix(".arpa" if held == "generate/ngram" else ".erya"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -28,6 +30,10 @@ PLAIN_SECONDS = 10.0
 DRAWN_SECONDS = 0.2
 MOST_FILES = 20  # in the table
 BAR = 40  # characters of the longest bar
+MOST_BARS = 20
+USUAL = 0.99  # of the rows: those that cost more do not make the bars coarser
+
+Bar = tuple[float, float, int]  # from where to where, and how many rows
 
 
 def register(app: typer.Typer) -> None:
@@ -169,10 +175,35 @@ class Choosing:
     ] = None
     invert: Annotated[bool, option("--invert", "", "keep the other rows instead", "改为保留其余的行")] = False
 
-    def limits(self) -> tuple[float, float]:
-        """From which p to which. Raises UsageError."""
+    def limits(self, task: str | None) -> dict[str, float | None]:
+        """From which p to which, or from how many bits to how many, as ``Settings`` has them. Raises UsageError."""
+        from erya.filtering.settings import other_scale
+
+        of_labels = bool(self.label) or self.min_probability is not None or self.max_probability is not None
         if self.max_bits is not None or self.min_bits is not None:
+            if task == "classify":
+                raise other_scale(task)
+            if of_labels:
+                raise UsageError(
+                    "options-conflict",
+                    say(
+                        "bits are of language models, labels and probabilities of classifiers",
+                        "比特数用于语言模型，标签与概率用于分类模型",
+                    ),
+                    help="--max-bits 5",
+                )
             return self._bits()
+        if task == "generate":
+            if of_labels:
+                raise other_scale(task)
+            raise UsageError(
+                "missing-option",
+                say(
+                    "of a language model --max-bits or --min-bits is needed, in bits a character",
+                    "语言模型需要 --max-bits 或 --min-bits，单位为每字符比特",
+                ),
+                help="--max-bits 5",
+            )
         if self.min_probability is None and self.max_probability is None:
             raise UsageError(
                 "missing-option",
@@ -193,24 +224,12 @@ class Choosing:
                 ),
                 help=f"--min-probability {most} --max-probability {least}",
             )
-        return least, most
+        return {"min_probability": least, "max_probability": most}
 
-    def _bits(self) -> tuple[float, float]:
-        """The same from bits a character: few bits are a high p."""
-        from erya.filtering.settings import MOST_BITS, unsurprising
-
-        if self.label or self.min_probability is not None or self.max_probability is not None:
-            raise UsageError(
-                "options-conflict",
-                say(
-                    "bits are of language models, labels and probabilities of classifiers",
-                    "比特数用于语言模型，标签与概率用于分类模型",
-                ),
-                help="--max-bits 5",
-            )
-        least = 0.0 if self.min_bits is None else number("--min-bits", self.min_bits)
-        most = MOST_BITS if self.max_bits is None else number("--max-bits", self.max_bits)
-        if not 0 <= least <= most:
+    def _bits(self) -> dict[str, float | None]:
+        least = None if self.min_bits is None else _bits_of("--min-bits", self.min_bits)
+        most = None if self.max_bits is None else _bits_of("--max-bits", self.max_bits)
+        if least is not None and most is not None and least > most:
             raise UsageError(
                 "bad-value",
                 say(
@@ -219,7 +238,22 @@ class Choosing:
                 ),
                 help=f"--min-bits {most:g} --max-bits {least:g}",
             )
-        return unsurprising(most), unsurprising(least)
+        return {"min_bits": least, "max_bits": most}
+
+
+def _bits_of(name: str, text: str) -> float:
+    """A number from 0 up. Raises UsageError."""
+    bits = number(name, text)
+    if bits < 0:
+        raise UsageError(
+            "bad-value",
+            say(
+                f"{name} {quoted(text, 40)}: a number from 0 up is needed",
+                f"{name} {quoted(text, 40)}：需要不小于 0 的数",
+            ),
+            help=f"{name} 5",
+        )
+    return bits
 
 
 def filter(
@@ -276,20 +310,20 @@ def filter(
     from erya import machine
     from erya.filtering import Settings, digest_of
 
-    limits = choosing.limits()
     count = None if sample is None else whole("--sample", sample, default=1000, least=1)
     _check_ways(files, out, count, restart, manner)
     processes = machine.threads() if threads is None else whole("--threads", threads, default=1, least=1)
     path = _model(model)
+    limits: dict[str, Any] = choosing.limits(_task(path))
     settings = Settings(
         digest_of(path),
         tuple(choosing.label or ()),
-        *limits,
-        choosing.invert,
-        reading.text,
-        reading.text2,
-        reading.encoding,
-        reading.format,
+        invert=choosing.invert,
+        text=reading.text,
+        text2=reading.text2,
+        encoding=reading.encoding,
+        format=reading.format,
+        **limits,
     )
     if count is not None:
         _look(model, path, settings, files, count, manner)
@@ -362,8 +396,11 @@ def _to_folder(
     for line in [*_lines(outcome, quoted(folder, 200)), *_table(outcome), *_picture(outcome.total, settings)]:
         output.write(line)
     if outcome.total.kept and path.suffix == ".erya":
-        first = next(name for name, tally in outcome.shards.items() if tally.kept)
-        manner.next(f"erya predict {shown_path(model)} {shown_path(folder / first)} --top 2")
+        first = shown_path(folder / next(name for name, tally in outcome.shards.items() if tally.kept))
+        if settings.labels:
+            manner.next(f"erya predict {shown_path(model)} {first} --top 2")
+        else:
+            manner.next(f"erya evaluate {shown_path(model)} {first}", f'erya explain {shown_path(model)} "…"')
 
 
 def _pipe(path: Path, wanted: Settings, files: list[str], processes: int, bad_rows: str, manner: Manner) -> None:
@@ -424,7 +461,10 @@ def _look(model: str, path: Path, wanted: Settings, files: list[str], count: int
                 "files_beginning_only": found.beginnings,
                 "seconds": found.seconds,
                 "gigabytes_per_hour_of_one_process": found.gigabytes_per_hour,
-                "nearest": [{"p": p, "kept": kept, "text": text} for p, kept, text in found.nearest],
+                "nearest": [
+                    {"p" if settings.labels else "bits": score, "kept": kept, "text": text}
+                    for score, kept, text in found.nearest
+                ],
             }
         )
         return
@@ -440,6 +480,15 @@ def _model(name: str) -> Path:
     if not path.is_file():
         catalog.load(path)
     return path
+
+
+def _task(path: Path) -> str | None:
+    """What the model is for; None: those who open it will say what is wrong with it."""
+    from erya import artefact, catalog
+
+    if catalog.is_artefact(path):
+        return artefact.load(path).model.partition("/")[0]
+    return catalog.foreign_task(path)
 
 
 # ---- what came of it -------------------------------------------------------------------------------------------
@@ -495,39 +544,73 @@ def _share(tally: Tally) -> str:
 
 
 def _picture(total: Tally, settings: Settings) -> list[str]:
-    """How many rows have which p, and which of them stay."""
-    most = max(total.histogram)
-    if not most:
+    """How many rows have which p, or how many bits a character, and which of them stay."""
+    if not any(total.histogram):
         return []
-    bins, lines = len(total.histogram), [""]
-    digits = len(f"{most:,}")
+    rows = bars(total.histogram) if settings.labels else bars_of_bits(total.histogram)
     label = " | ".join(quoted(name, 40) for name in settings.labels)
-    lines.append(f"p({label})" if settings.labels else say("bits a character", "每字符比特"))
-    for place, count in enumerate(total.histogram):
-        low, high = place / bins, (place + 1) / bins
-        bar = "█" * round(count / most * BAR) or ("▏" if count else "")
-        ends = f"{low:.2f}–{high:.2f}" if settings.labels else f"{_score(high, settings):>5}–{_score(low, settings):<5}"
-        lines.append(f"{ends}  {count:>{digits},}  {bar}{_limit(low, high, settings)}".rstrip())
-    return lines
+    ends = [f"{low:.2f}–{high:.2f}" if math.isfinite(high) else f"≥ {low:.2f}" for low, high, _ in rows]
+    width, most = max(map(len, ends)), max(count for _, _, count in rows)
+    digits = len(f"{most:,}")
+    drawn = [
+        f"{name:>{width}}  {count:>{digits},}  " + ("█" * round(count / most * BAR) or ("▏" if count else ""))
+        for name, (_, _, count) in zip(ends, rows, strict=True)
+    ]
+    drawn = ["", *drawn, ""]  # before and behind: limits that lie where no rows are
+    for sign, place in _limits(rows, settings):
+        drawn[place + 1] = f"{drawn[place + 1]:<{width + digits + 4}}  ← {sign}"
+    head = f"p({label})" if settings.labels else say("bits a character", "每字符比特")
+    return ["", head, *[line.rstrip() for line in drawn if line]]
 
 
-def _score(p: float, settings: Settings) -> str:
+def bars(histogram: list[int]) -> list[Bar]:
+    """The rows of a histogram of p."""
+    bins = len(histogram)
+    return [(place / bins, (place + 1) / bins, count) for place, count in enumerate(histogram)]
+
+
+def bars_of_bits(histogram: list[int]) -> list[Bar]:
+    """At most 20 rows, as fine as what was seen allows; a few rows of text that cost much more than all others share the last."""
+    from erya.filtering.counts import BINS, MOST_BITS
+
+    seen = [step for step, count in enumerate(histogram) if count]
+    running = list(itertools.accumulate(histogram))
+    usual = next(step for step, count in enumerate(running) if count >= USUAL * running[-1])
+    for wide in (1, 2, 5, *(10 * 2**power for power in range(20))):
+        first = seen[0] // wide
+        if seen[-1] // wide - first < MOST_BARS or usual // wide - first < MOST_BARS - 1:
+            break
+    last = min(seen[-1] // wide, first + MOST_BARS - 1)
+    found: list[Bar] = []
+    for row in range(first, last + 1):
+        open_ended = row == last and (seen[-1] >= (last + 1) * wide or seen[-1] == BINS * MOST_BITS - 1)
+        end = len(histogram) if open_ended else (row + 1) * wide
+        high = math.inf if open_ended else (row + 1) * wide / BINS
+        found.append((row * wide / BINS, high, sum(histogram[row * wide : end])))
+    return found
+
+
+def _score(score: float, settings: Settings) -> str:
     """A probability; of language models bits a character."""
-    from erya.filtering.settings import bits_of
-
-    return f"{p:.4f}" if settings.labels else f"{bits_of(p):.2f}"
+    return f"{score:.4f}" if settings.labels else f"{score:.2f}"
 
 
-def _limit(low: float, high: float, settings: Settings) -> str:
-    """The limits that lie in a bin of the histogram."""
-    shown = ""
-    for name, value, idle in (("min", settings.min_probability, 0.0), ("max", settings.max_probability, 1.0)):
-        if value != idle and (low <= value < high or (value == high == 1.0)):
-            if settings.labels:
-                shown += f"  ← {name} {value:g}"
-            else:
-                shown += f"  ← {'max' if name == 'min' else 'min'} {_score(value, settings)}"
-    return shown
+def _limits(rows: list[Bar], settings: Settings) -> list[tuple[str, int]]:
+    """The limits, and in which row of the histogram each lies: −1 before the first, their number behind the last."""
+    least, most = settings.min_bits, settings.max_bits
+    if settings.labels:
+        least = settings.min_probability if settings.min_probability != 0.0 else None
+        most = settings.max_probability if settings.max_probability != 1.0 else None
+    found = []
+    if least is not None:
+        place = sum(low <= least for low, _, _ in rows) - 1
+        if least > rows[-1][1]:
+            place = len(rows)
+        found.append((say(f"min {least:g}", f"下限 {least:g}"), place))
+    if most is not None:
+        place = sum(high < most for _, high, _ in rows) if most >= rows[0][0] else -1
+        found.append((say(f"max {most:g}", f"上限 {most:g}"), place))
+    return found
 
 
 def _sample_lines(found: Sampled, settings: Settings) -> list[str]:

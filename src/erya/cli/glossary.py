@@ -192,6 +192,7 @@ def _of_texts() -> dict[str, str]:
         "decay_after": say("epochs before rate_decay begins", "多少遍之后开始 rate_decay"),
         "beta2": say("how much of the mean square gradient Adam keeps", "Adam 对梯度平方均值的保留比例"),
         "order": say("n: longest run of units that is counted", "n：计数的最长单元串"),
+        "k": say("what add_k adds to every count", "add_k 给每个计数加多少"),
         "prune": say("for each order, counts up to this are dropped", "各阶计数不超过此值的丢弃"),
         "direct": say("connections past the hidden layer", "绕过隐藏层的直接连接"),
         "smoothing": say("kneser_ney, add_k or mle", "kneser_ney、add_k 或 mle"),

@@ -12,6 +12,7 @@ from erya.cli import output
 from erya.cli.check import file_facts, model_facts
 from erya.cli.flat import flat
 from erya.cli.frame import add
+from erya.cli.language_model_check import language_facts, size_on_disk
 from erya.cli.options import Columns, Manner, argument, option
 from erya.cli.reading import opened, shown_path
 from erya.cli.targets import PAGE, check_output
@@ -268,8 +269,11 @@ def _overview(path: str, model: Any, content: Any, manner: Manner) -> None:
         )
         return
     output.write(output.styled(model.id, "bold"))
-    size = Path(path).stat().st_size
-    facts = file_facts(model, size) if content is None else model_facts(content, size)
+    size = size_on_disk(Path(path))
+    if content is not None:
+        facts = model_facts(content, size)
+    else:
+        facts = language_facts(model, size) if model.task() == "generate" else file_facts(model, size)
     for line in output.label_column([fact for fact in facts[1:] if fact[1]]):
         output.write(line)
     output.write()
@@ -305,6 +309,12 @@ def _known_label(model: Any, label: str | None) -> Any:
     """The model's own label (a number, perhaps) that the user typed. Raises UsageError with the nearest."""
     if label is None:
         return None
+    if model.task() == "generate":
+        raise UsageError(
+            "other-task",
+            say("a language model has no labels; --label is for classifiers", "语言模型没有标签；--label 用于分类模型"),
+            help="erya explain MODEL TEXT",
+        )
     known = {str(one): one for one in model.classes_.tolist()}
     if label in known:
         return known[label]

@@ -140,7 +140,7 @@ def about(
             **_brief(card, task),
             "authors": list(card.authors),
             "paper": card.paper,
-            "parents": [{"model": parent.model, "fixed": card.said(parent.fixed)} for parent in card.parents],
+            "parents": [{"model": name, "fixed": card.said(fixed)} for name, fixed in _parents(card, task)],
             "settings": [
                 {"name": name, "default": value, "takes": takes, "meaning": text}
                 for name, value, takes, text in settings
@@ -166,7 +166,7 @@ def about(
     for name, values in presets.items():
         chosen_values = "  ".join(f"{key}={shown(value)}" for key, value in values.items())
         output.write(f"  {name.ljust(longest)}  {chosen_values or say('the defaults above', '即以上默认值')}")
-    out = "m.erya" if _some_data(task).startswith("sample:") else "v.erya"
+    out = "v.erya" if task == "vectors" else "m.erya"
     manner.next(f"erya train {model} {_some_data(task)} -o {out}", f"erya learn {model}")
 
 
@@ -222,11 +222,23 @@ def _write_card(card: Card, model: str) -> None:
         (say("needs", "依赖"), _needs(card)),
     ]
     lines += [
-        (say("grew from", "来自") if not index else "", f"{parent.model} – {card.said(parent.fixed)}")
-        for index, parent in enumerate(card.parents)
+        (say("grew from", "来自") if not index else "", f"{name} – {card.said(fixed)}")
+        for index, (name, fixed) in enumerate(_parents(card, model.split("/")[0]))
     ]
     for line in output.label_column([(name, text) for name, text in lines if text]):
         output.write(line)
+
+
+def _parents(card: Card, task: str) -> list[tuple[str, dict[str, str]]]:
+    """What a model grew from, of its own task where its room has several: what classifiers grew from is no news of what writes."""
+    own = [(parent.model, parent.fixed) for parent in card.parents]
+    if len(card.tasks) == 1:
+        return own
+    from erya import catalog
+
+    there = set(catalog.ids())
+    moved = [(f"{task}/{name.split('/')[1]}", fixed) for name, fixed in own]
+    return [one for one in moved if one[0] in there] or own
 
 
 def _needs(card: Card) -> str:

@@ -16,34 +16,46 @@ if TYPE_CHECKING:
     from erya.run_corpus import Corpus
 
 HARDEST = 8  # documents, and units, in sight
+ENDLESS = 1e15  # a perplexity that only the impossible has
 
 Document = dict[str, Any]
 
 
 def evaluate(path: str, model: Any, corpus: Corpus, manner: Manner) -> None:
-    """Score a language model on the test part, or on all of a file that has no parts.
+    """Score a language model on the test part, or on all of a file that has no parts; of the text that the model was trained on,
+    on the test part of that training.
 
     Raises:
         DataError: no text.
     """
-    from erya.run_documents import LONGEST, texts_of
+    from erya.run_documents import LONGEST, as_trained, letters, texts_of
     from erya.tasks import generate
 
-    part = "test" if corpus.test else "all"
-    texts = texts_of(corpus.test or corpus.inputs, getattr(model, "documents", "auto"), LONGEST)
+    kind = getattr(model, "documents", "auto")
+    known = [again for data in trained_on(path) if (again := as_trained(corpus, data, kind)) is not None]
+    same = known[0] if len({again.digest for again in known}) == 1 else None
+    test = corpus.test or (same.test if same is not None else None)
+    notes = [] if test or not known else [learned_note()]
+    texts = texts_of(test or corpus.inputs, kind, LONGEST)
     found = model.surprisals(texts)
     scores = {name: score.to_plain() for name, score in generate.scores([found]).items()}
     rows = generate.counted(found)
+    facts = corpus_facts(corpus)
     document: Document = {
         "schema": "erya.evaluate/1",
         "model": model.id,
         "path": path,
-        "data": {**corpus_facts(corpus), "part": part},
+        "data": {**facts, "notes": [*facts["notes"], *notes], "part": "test" if test else "all"},
         "documents": len(texts),
         "characters": int(sum(one.characters for one in found)),
-        "units": {"kind": model.units_.name, "count": int(rows.units.sum()), "unknown": int(rows.unknown.sum())},
+        "units": {
+            "kind": model.units_.name,
+            "count": int(rows.units.sum()),
+            "unknown": int(rows.unknown.sum()),
+            "impossible": int(sum((one.bits >= generate.IMPOSSIBLE).sum() for one in found)),
+        },
         "scores": scores,
-        "letters": generate.baseline(texts, texts),
+        "letters": None if same is None else letters(same.inputs, kind, texts),
         "unknown": _unknown(found),
         "hardest": _hardest(texts, found),
     }
@@ -52,9 +64,29 @@ def evaluate(path: str, model: Any, corpus: Corpus, manner: Manner) -> None:
         return
     manner.talk(output.fact(say("data", "数据"), corpus_line(corpus)))
     tell_notes(corpus.reading, manner)
+    for note in notes:
+        manner.talk(output.fact(say("note", "注意"), note))
     for line in _lines(document):
         output.write(line)
     manner.next(f'erya explain {shown_path(path)} "…"', f"erya predict {shown_path(path)} --input …")
+
+
+def trained_on(path: str) -> list[dict[str, Any]]:
+    """What the training of a model file said of its data; of a mixture, those of its models. Foreign files say nothing."""
+    from erya import artefact, catalog
+
+    if catalog.foreign_task(path):
+        return []
+    training = artefact.load(path).training
+    return [data for data in (training.get("data"), *(training.get("inside") or [])) if data]
+
+
+def learned_note() -> str:
+    """What is said where a model is scored on its training."""
+    return say(
+        "the model was trained on this text, with no test part held out: the scores are too good",
+        "模型就是用这份文本训练的，没有留出测试部分：分数过于乐观",
+    )
 
 
 def _unknown(found: list[Any]) -> list[list[Any]]:
@@ -74,22 +106,33 @@ def _hardest(texts: list[str], found: list[Any]) -> list[Document]:
     ]
 
 
+def _number(value: float) -> str:
+    """A score; where a model finds something impossible its perplexity has no end."""
+    return f"{value:.4f}" if value < ENDLESS else "∞"
+
+
 def _lines(document: Document) -> list[str]:
     units = document["units"]
     kinds = {"characters": say("characters", "字符"), "words": say("words", "词"), "whitespace": say("words", "词")}
     kind = kinds.get(units["kind"], units["kind"])
+    part = {"test": say("test part", "测试部分"), "all": say("all of the data", "全部数据")}[document["data"]["part"]]
     lines = [
         say(
-            f"{document['documents']:,} documents, {document['characters']:,} characters, {units['count']:,} units ({kind}, ends counted)",
-            f"{document['documents']:,} 篇文档，{document['characters']:,} 个字符，{units['count']:,} 个单元（{kind}，含结尾）",
+            f"{document['documents']:,} documents, {part}: {document['characters']:,} characters, {units['count']:,} units "
+            f"({kind}, ends counted)",
+            f"{document['documents']:,} 篇文档，{part}：{document['characters']:,} 个字符，{units['count']:,} 个单元（{kind}，含结尾）",
         ),
         "",
     ]
     table = [
-        (score_name(name), f"{score['value']:.4f}", f"[{score['low']:.4f}, {score['high']:.4f}]")
+        (score_name(name), _number(score["value"]), f"[{_number(score['low'])}, {_number(score['high'])}]")
         for name, score in document["scores"].items()
     ]
-    table.append((say("letters one by one", "逐字统计"), f"{document['letters']:.4f}", ""))
+    if units["impossible"]:
+        share = units["impossible"] / units["count"]
+        table.append((say("impossible units", "不可能的单元"), f"{share:.4f}", say("probability 0", "概率为 0")))
+    if document["letters"] is not None:  # else the training, whose letters they are, is not at hand
+        table.append((say("letters one by one", "逐字统计"), f"{document['letters']:.4f}", ""))
     lines += output.table(table)
     if document["unknown"]:
         told = "  ".join(f"{unit.strip() or repr(unit)} {count:,}" for unit, count in document["unknown"])

@@ -56,11 +56,12 @@ def padded(values: Sequence[float], share: float = 0.08, least: float = 0.0) -> 
     return low - extra, high + extra
 
 
-def interval_bar(low: float, value: float, high: float, scale: Scale, *, color: str) -> str:
-    """One interval as a bar with a dot, for a table cell."""
-    canvas = svg.Canvas(
-        scale.start + scale.end, 22, f"{percent(value)} [{percent(low)}, {percent(high)}]"
-    )  # equal margins
+def interval_bar(
+    low: float, value: float, high: float, scale: Scale, *, color: str, written: Callable[[float], str] = percent
+) -> str:
+    """One interval as a bar with a dot, for a table cell; ``written`` says a value in the score's own unit."""
+    title = f"{written(value)} [{written(low)}, {written(high)}]"
+    canvas = svg.Canvas(scale.start + scale.end, 22, title)  # equal margins
     canvas.add(svg.line(scale.start, 11, scale.end, 11, "hair"))
     left, right = scale(low), scale(high)
     canvas.add(

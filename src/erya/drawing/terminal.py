@@ -76,16 +76,16 @@ def _token_heat(view: TokenHeat, width: int, color: bool) -> list[str]:
             lines.append("".join(text for text, _ in row).rstrip())
             marks = "".join(_mark(value, largest) * cell_len(text) for text, value in row)
             lines.append(marks.rstrip())
-    return [*lines, _dim(_heat_legend(largest, color, bool((values < 0).any())), color)]
+    return [*lines, _dim(_heat_legend(largest, color, view.meaning, signed=bool((values < 0).any())), color)]
 
 
-def _heat_legend(largest: float, color: bool, signed: bool) -> str:
+def _heat_legend(largest: float, color: bool, meaning: str, *, signed: bool) -> str:
     if color:
         speaks = _painted(f" +{number(largest)} ", largest, largest)
         against = _painted(f" -{number(largest)} ", -largest, largest)
     else:
         speaks, against = f"▂▄▆█ +{number(largest)}", f"░▒▓ -{number(largest)}"
-    words = f"{speaks} {say('for', '支持')}"
+    words = f"{speaks} {meaning or say('for', '支持')}"
     return f"{words}   {against} {say('against', '反对')}" if signed else words
 
 

@@ -75,7 +75,7 @@ def _token_heat(view: TokenHeat, say: Say) -> str:
         pieces.append(f'<mark class="{look}{against}" title="{tip}">{shown(view.text[start:end])}</mark>')
         reached = end
     pieces.append(shown(view.text[reached:]))
-    legend = _ramp(largest, bool((values < 0).any()), (say("against", "反对"), say("for", "支持")))
+    legend = _ramp(largest, bool((values < 0).any()), (say("against", "反对"), view.meaning or say("for", "支持")))
     drawing = f'<p class="heattext" dir="auto">{"".join(pieces)}</p>{legend}'
     beside = details(say("numbers", "数值"), table([say("token", "词元"), say("value", "值")], rows))
     return figure(drawing, beside=beside)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from erya.text.dataset import Reject
 
-BINS = 20  # of the histogram of p
+BINS = 20  # of the histogram of p, and of that of bits a character for each bit
+MOST_BITS = 100  # what costs more is counted in the histogram's last bin
 _MOST_REASONS = 50  # different ones that are counted apart
 _COUNTS = ("rows", "kept", "dropped", "rejected", "bad", "copied", "bytes", "kept_bytes")
 
@@ -26,7 +28,8 @@ class Tally:
         bytes: of the file, unpacked.
         kept_bytes: of what was written, before packing.
         reasons: how many rows were rejected for which reason.
-        histogram: how many of the scored rows have a p in each of ``BINS`` equal parts of 0 … 1.
+        histogram: how many of the scored rows have a p in each of ``BINS`` equal parts of 0 … 1. Of language models: how many have
+            so many bits a character, in steps of 1/``BINS`` from 0 to the most that were seen, at most ``MOST_BITS``.
     """
 
     rows: int = 0
@@ -46,7 +49,7 @@ class Tally:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for reason, count in other.reasons.items():
             self._because(reason, count)
-        self.histogram = [mine + its for mine, its in zip(self.histogram, other.histogram, strict=True)]
+        self._count_in(other.histogram)
 
     def reject(self, reject: Reject) -> None:
         """Count a row that could not be scored."""
@@ -54,11 +57,14 @@ class Tally:
         self.bad += not reject.harmless
         self._because(reject.summary or reject.reason, 1)
 
-    def score(self, sure: NDArray[np.floating[Any]]) -> None:
-        """Count (N,) probabilities into the histogram."""
-        places = np.clip((sure * BINS).astype(np.int64), 0, BINS - 1)
-        found = np.bincount(places, minlength=BINS).tolist()
-        self.histogram = [mine + its for mine, its in zip(self.histogram, found, strict=True)]
+    def score(self, scores: NDArray[np.floating[Any]], *, bits: bool = False) -> None:
+        """Count (N,) probabilities, or bits a character, into the histogram."""
+        places = np.clip((scores * BINS).astype(np.int64), 0, BINS * (MOST_BITS if bits else 1) - 1)
+        self._count_in(np.bincount(places, minlength=BINS).tolist())
+
+    def _count_in(self, histogram: list[int]) -> None:
+        pairs = zip_longest(self.histogram, histogram, fillvalue=0)
+        self.histogram = [mine + its for mine, its in pairs]
 
     def _because(self, reason: str, count: int) -> None:
         known = reason if reason in self.reasons or len(self.reasons) < _MOST_REASONS else "…"
@@ -72,7 +78,7 @@ class Tally:
         """The inverse of ``to_plain``. Raises ValueError where the numbers make no sense."""
         if not isinstance(data, dict) or set(data) != set(cls().to_plain()) or not isinstance(data["reasons"], dict):
             raise ValueError("this is no tally")
-        if not isinstance(data["histogram"], list) or len(data["histogram"]) != BINS:
+        if not isinstance(data["histogram"], list) or not BINS <= len(data["histogram"]) <= BINS * MOST_BITS:
             raise ValueError("this is no histogram")
         tally = cls(**data)
         counts = [*(data[name] for name in _COUNTS), *tally.reasons.values(), *tally.histogram]

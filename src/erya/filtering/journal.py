@@ -273,19 +273,29 @@ class Journal:
     # ---- errors -----------------------------------------------------------------------------------------------
 
     def _other(self, name: str, old: Any, new: Any) -> UsageError:
+        option = f"--{name.replace('_', '-')}"
         what = {
             "digest": say("another model", "另一个模型"),
             "labels": say(f"the label {_listed(old)}", f"标签 {_listed(old)}"),
-            "min_probability": f"--min-probability {old}",
-            "max_probability": f"--max-probability {old}",
             "invert": say("the other side of the threshold (--invert)", "阈值的另一侧（--invert）"),
-        }.get(name, f"--{name.replace('_', '-')} {quoted(old, 40)}")
-        shown = _listed(new) if name == "labels" else quoted(new, 40)
-        now = "" if name in ("digest", "invert") else say(f", not {shown}", f"，而不是 {shown}")
+        }.get(name, f"{option} {_number(old)}")
+        shown = _listed(new) if name == "labels" else _number(new)
         folder = quoted(self.folder)
+        if name in ("digest", "invert"):
+            now = ""
+        elif new is None:
+            now = say(", which is not given now", "，而现在没有给出")
+        else:
+            now = say(f", not {shown}", f"，而不是 {shown}")
+        message = say(f"{folder} was filled with {what}{now}", f"{folder} 中的结果用的是{what}{now}")
+        if old is None:
+            message = say(
+                f"{folder} was filled without {option}, not with {shown}",
+                f"{folder} 中的结果没有用 {option}，而现在是 {shown}",
+            )
         return UsageError(
             "filter-other",
-            say(f"{folder} was filled with {what}{now}", f"{folder} 中的结果用的是{what}{now}"),
+            message,
             where=quoted(self.path, 200),
             help=say(
                 "choose another folder: -o other/, or throw those results away: --restart",
@@ -324,6 +334,11 @@ def _done(row: dict[str, Any]) -> Done:
 
 def _listed(labels: Any) -> str:
     return ", ".join(f"'{quoted(label, 40)}'" for label in labels) if isinstance(labels, list) else quoted(labels, 40)
+
+
+def _number(value: Any) -> str:
+    """A setting as it is typed: 30 rather than 30.0."""
+    return f"{value:.15g}" if isinstance(value, float) else quoted(value, 40)
 
 
 def _lock(descriptor: int) -> None:

@@ -13,7 +13,7 @@ from erya.atomic import atomic_write
 from erya.filtering.counts import Tally
 from erya.filtering.layout import Layout, PieceRows, RowLine, layout_of
 from erya.filtering.pieces import Piece, line_ends, pack, pieces_of
-from erya.filtering.settings import Settings, columns_of, unsurprising
+from erya.filtering.settings import Settings, check_limits, columns_of
 from erya.text.complaints import stopped
 from erya.text.dataset import Reject
 from erya.text.files import LINE_LIMIT, blocks, packing
@@ -84,12 +84,14 @@ class PieceFilter:
         line_limit: bytes of the longest line.
 
     Raises:
-        UsageError: the model has no such label.
+        UsageError: the model has no such label, or no such limits.
     """
 
     def __init__(self, model: Any, settings: Settings, bad_rows: str, *, line_limit: int = LINE_LIMIT) -> None:
         self.model, self.settings, self.bad_rows, self.line_limit = model, settings, bad_rows, line_limit
         self.columns = columns_of(model, settings.labels)
+        check_limits(model, settings)
+        self.in_bits = model.task() == "generate"
 
     def kept_of(
         self, layout: Layout, piece: Piece, tally: Tally, *, told: Told, lines_before: Callable[[], int]
@@ -119,10 +121,10 @@ class PieceFilter:
         tally.bytes = bytes_before + piece.end - piece.start
         return b"".join(kept)
 
-    def probabilities(self, documents: list[Any]) -> NDArray[np.floating[Any]]:
-        """(N,) for each document the largest of the labels' probabilities; of a language model how little it is surprised."""
-        if self.model.task() == "generate":
-            return np.array([unsurprising(one.bits_per_character) for one in self.model.surprisals(documents)])
+    def scores(self, documents: list[Any]) -> NDArray[np.floating[Any]]:
+        """(N,) for each document the largest of the labels' probabilities; of a language model its bits a character."""
+        if self.in_bits:
+            return np.array([one.bits_per_character for one in self.model.surprisals(documents)], dtype=np.float64)
         if hasattr(self.model, "probability_of"):  # some labels asked for among very many
             sure = self.model.probability_of(self.columns[0], documents)
             for column in self.columns[1:]:
@@ -131,9 +133,13 @@ class PieceFilter:
             sure = self.model.predict_proba(documents)[:, self.columns].max(axis=1)
         return np.asarray(sure)
 
-    def passes(self, sure: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-        """(N,) whether rows with these probabilities are kept."""
-        between = (sure >= self.settings.min_probability) & (sure <= self.settings.max_probability)
+    def passes(self, scores: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+        """(N,) whether rows with these scores are kept."""
+        least, most = self.settings.min_probability, self.settings.max_probability
+        if self.in_bits:
+            least = 0.0 if self.settings.min_bits is None else self.settings.min_bits
+            most = np.inf if self.settings.max_bits is None else self.settings.max_bits
+        between = (scores >= least) & (scores <= most)
         return np.asarray(between != self.settings.invert)
 
     def _kept(self, batch: list[RowLine], tally: Tally, opened: Opened, lines_before: Callable[[], int]) -> list[bytes]:
@@ -141,9 +147,9 @@ class PieceFilter:
         documents = [item for item, _ in batch if type(item) is not Reject]
         passed: list[bool] = []
         if documents:
-            sure = self.probabilities(documents)
-            tally.score(sure)
-            passed = self.passes(sure).tolist()
+            scores = self.scores(documents)
+            tally.score(scores, bits=self.in_bits)
+            passed = self.passes(scores).tolist()
         staying = sum(passed)
         tally.rows += len(documents)
         tally.kept += staying

@@ -35,7 +35,8 @@ class Sampled:
         shards: how many were looked at.
         beginnings: of how many only the beginning was seen, because they are packed.
         total_bytes: of all shards, as they lie on the disk.
-        nearest: ``(p, kept, text)`` of rows around the limits, by p, the largest first.
+        nearest: ``(p, kept, text)`` of rows around the limits, by p, the largest first; of language models
+            ``(bits, kept, text)``, the fewest first.
     """
 
     tally: Tally = field(default_factory=Tally)
@@ -65,7 +66,7 @@ def sampled(model: Path, settings: Settings, shards: Sequence[Shard], count: int
         UsageError: the model has no such label.
     """
     filter = PieceFilter(open_classifier(model), settings, "skip")
-    filter.probabilities(["warm" if settings.text2 is None else ("warm", "up")])  # what only the first call costs
+    filter.scores(["warm" if settings.text2 is None else ("warm", "up")])  # what only the first call costs
     step = max(1.0, len(shards) / _SHARDS)
     chosen = [shards[int(place * step)] for place in range(min(len(shards), _SHARDS))]
     found = Sampled(shards=len(chosen), total_bytes=sum(shard.source.stat().st_size for shard in shards))
@@ -77,7 +78,7 @@ def sampled(model: Path, settings: Settings, shards: Sequence[Shard], count: int
         started = time.monotonic()
         scored += _scored(filter, layout, _rows(shard.source, layout, wanted), found.tally)
         found.seconds += time.monotonic() - started
-    found.nearest = _nearest(scored, settings)
+    found.nearest = _nearest(scored, settings, filter.in_bits)
     return found
 
 
@@ -121,7 +122,7 @@ def _stretch(source: Path, place: int) -> Piece:
 def _scored(
     filter: PieceFilter, layout: Layout, rows: list[tuple[Any, bytes]], tally: Tally
 ) -> list[tuple[float, bool, str]]:
-    """Count rows, and give those that have a text: ``(p, kept, text)``."""
+    """Count rows, and give those that have a text: ``(score, kept, text)``."""
     found: list[tuple[float, bool, str]] = []
     for batch in batched(rows):
         good = [(item, raw) for item, raw in batch if not isinstance(item, Reject)]
@@ -129,25 +130,28 @@ def _scored(
             if isinstance(item, Reject):
                 tally.reject(item)
         if good:
-            sure = filter.probabilities([item for item, _ in good])
-            passed = filter.passes(sure).tolist()
-            tally.score(sure)
+            scores = filter.scores([item for item, _ in good])
+            passed = filter.passes(scores).tolist()
+            tally.score(scores, bits=filter.in_bits)
             tally.kept += sum(passed)
             tally.dropped += len(good) - sum(passed)
             tally.kept_bytes += sum(len(raw) for (_, raw), stays in zip(good, passed, strict=True) if stays)
             texts = [item if isinstance(item, str) else " ↔ ".join(item) for item, _ in good]
-            found += zip(sure.tolist(), passed, texts, strict=True)
+            found += zip(scores.tolist(), passed, texts, strict=True)
         tally.rows += len(batch)
         tally.bytes += sum(len(raw) for _, raw in batch)
     return found
 
 
-def _nearest(scored: list[tuple[float, bool, str]], settings: Settings) -> list[tuple[float, bool, str]]:
+def _nearest(scored: list[tuple[float, bool, str]], settings: Settings, bits: bool) -> list[tuple[float, bool, str]]:
     """The kept and the dropped rows that are nearest to a limit: there a threshold shows whether it is the right one."""
-    limits = [limit for limit in (settings.min_probability, settings.max_probability) if 0 < limit < 1] or [0.5]
+    if bits:
+        limits = [limit for limit in (settings.min_bits, settings.max_bits) if limit is not None] or [0.0]
+    else:
+        limits = [limit for limit in (settings.min_probability, settings.max_probability) if 0 < limit < 1] or [0.5]
     chosen: list[tuple[float, bool, str]] = []
     for stays in (True, False):
         side = [row for row in scored if row[1] is stays]
         side.sort(key=lambda row: min(abs(row[0] - limit) for limit in limits))
         chosen += side[:_SHOWN]
-    return sorted(chosen, key=lambda row: -row[0])
+    return sorted(chosen, key=lambda row: row[0] if bits else -row[0])

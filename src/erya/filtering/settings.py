@@ -19,9 +19,11 @@ class Settings:
     Attributes:
         digest: SHA-256 of the model file.
         labels: some of the model's classes; p is the largest of their probabilities. One may be given as a string. Of a language
-            model none: p is how little the text surprises it, see ``unsurprising``.
+            model none.
         min_probability: a row is kept from this p up …
         max_probability: … and down from this p.
+        min_bits: of language models: a row is kept from so many bits a character up; None: from 0 …
+        max_bits: … and down from so many; None: however many.
         invert: keep the other rows instead.
         text: the JSON field with the text, ``outer.inner`` where objects lie in objects; None: one text a line.
         text2: the field of the second text, for models of pairs.
@@ -38,6 +40,8 @@ class Settings:
     text2: str | None = None
     encoding: str | None = None
     format: str | None = None
+    min_bits: float | None = None
+    max_bits: float | None = None
 
     def __post_init__(self) -> None:
         given: Any = self.labels
@@ -56,17 +60,33 @@ def digest_of(path: Path) -> str:
         raise unreadable(path, error) from error
 
 
-MOST_BITS = 20.0  # a character: more surprise than this is as good as endless
+def check_limits(model: Any, settings: Settings) -> None:
+    """Refuse limits on a scale that the model does not have. Raises UsageError."""
+    probabilities = settings.min_probability != 0.0 or settings.max_probability != 1.0
+    bits = settings.min_bits is not None or settings.max_bits is not None
+    if (probabilities and model.task() == "generate") or (bits and model.task() == "classify"):
+        raise other_scale(model.task())
 
 
-def unsurprising(bits: float) -> float:
-    """Bits a character as a number from 0 (20 or more) to 1 (none), so that filters of both kinds have one scale."""
-    return 1.0 - min(max(bits, 0.0), MOST_BITS) / MOST_BITS
-
-
-def bits_of(p: float) -> float:
-    """The inverse of ``unsurprising``."""
-    return MOST_BITS * (1.0 - p)
+def other_scale(task: str) -> UsageError:
+    """Probabilities for a language model, or bits for a classifier."""
+    if task == "generate":
+        return UsageError(
+            "other-task",
+            say(
+                "a language model has no labels and no probabilities of them: rows are kept by bits a character",
+                "语言模型没有标签，也没有标签的概率：按每字符比特数筛选",
+            ),
+            help="--max-bits 5",
+        )
+    return UsageError(
+        "other-task",
+        say(
+            "bits a character are of language models: of a classifier rows are kept by the probability of a label",
+            "每字符比特数用于语言模型：分类模型按标签的概率筛选",
+        ),
+        help="--label good --min-probability 0.9",
+    )
 
 
 def columns_of(model: Any, labels: tuple[str, ...]) -> list[int]:
@@ -78,14 +98,7 @@ def columns_of(model: Any, labels: tuple[str, ...]) -> list[int]:
     if model.task() == "generate" and not labels:
         return []
     if model.task() == "generate":
-        raise UsageError(
-            "other-task",
-            say(
-                "a language model has no labels: rows are kept by bits a character",
-                "语言模型没有标签：按每字符比特数筛选",
-            ),
-            help="--max-bits 5",
-        )
+        raise other_scale("generate")
     if model.task() == "classify" and not labels:
         raise UsageError(
             "missing-option",

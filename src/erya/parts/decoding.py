@@ -1,6 +1,6 @@
 """From probabilities of the next unit to a text: greedy, sampled, or by beams. Knows no model; asks it for one step after another.
 
-Greedy takes the most probable unit each time. Sampling draws; a temperature below 1 makes it bolder, above 1 wilder; ``top_k`` draws of the
+Greedy takes the most probable unit each time. Sampling draws; a temperature below 1 makes it safer, above 1 wilder; ``top_k`` draws of the
 k most probable units (Fan, Lewis & Dauphin 2018), ``top_p`` of the fewest that have so much probability together (Holtzman et al. 2020).
 Beams keep the best beginnings at every length (Sutskever, Vinyals & Le 2014; scores divided by a power of the length: Wu et al. 2016).
 """
@@ -18,6 +18,7 @@ from erya.errors import UsageError
 from erya.language import say
 
 Floats = NDArray[np.float64]
+MOST_BEAMS = 1000
 Allowed = Callable[[list[int]], NDArray[np.bool_] | None]  # of the ids so far: which units may come next; None: any
 
 
@@ -57,8 +58,8 @@ class Manner:
             raise _bad(say("top_k is at least 1", "top_k 至少为 1"), "top_k=40")
         if not 0 < self.top_p <= 1:
             raise _bad(say("top_p lies above 0 and is at most 1", "top_p 须大于 0、不大于 1"), "top_p=0.9")
-        if self.beams < 1:
-            raise _bad(say("beams is at least 1", "beams 至少为 1"), "beams=4")
+        if not 1 <= self.beams <= MOST_BEAMS:
+            raise _bad(say(f"beams is 1 to {MOST_BEAMS}", f"beams 须在 1 与 {MOST_BEAMS} 之间"), "beams=4")
 
 
 def _bad(sentence: str, example: str) -> UsageError:

@@ -259,8 +259,14 @@ class LanguageModel(Model):
         return text + between + new
 
     def next_units(self, text: str, most: int = 10) -> list[tuple[str, float]]:
-        """The most probable units behind a text, with their probabilities; ``""`` is the end."""
+        """The most probable units behind a text, with their probabilities; ``""`` is the end.
+
+        Raises:
+            UsageError: ``text`` is no text, or ``most`` is below 1.
+        """
         self._check_fitted()
+        settings.whole("most", most)
+        (text,) = self._texts([text])
         _, rows = self._decoder().start([self._prefix(text)])
         order = np.argsort(-rows[0], kind="stable")[:most]
         names = ["" if number == BORDER else self.vocabulary_.units[number] for number in order.tolist()]
@@ -287,7 +293,9 @@ class LanguageModel(Model):
             f"每字符 {told.bits_per_character:.2f} 比特，每单元困惑度 {told.perplexity:.1f}，未知 {unknown} 个；"
             f"结尾 {told.bits[-1]:.1f} 比特",
         )
-        heat = TokenHeat(say("Surprisal in bits", "惊异度（比特）"), x, self.units_.spans(x), bits, note)
+        heat = TokenHeat(
+            say("Surprisal in bits", "惊异度（比特）"), x, self.units_.spans(x), bits, note, meaning=say("bits", "比特")
+        )
         return Trace(self.id, x, {"bits": told.bits, "spelling": told.spelling}, [heat])
 
     # ---- what is saved ------------------------------------------------------------------------------------------------

@@ -122,7 +122,13 @@ def _pictures(
 ) -> list[View]:
     units = [model.vocabulary_.units[number] for number in ids.tolist()]
     read = [say("(start)", "（开头）"), *units]
-    heat = TokenHeat(say("Surprisal in bits", "惊异度（比特）"), x, model.units_.spans(x), arrays["bits"][:-1])
+    heat = TokenHeat(
+        say("Surprisal in bits", "惊异度（比特）"),
+        x,
+        model.units_.spans(x),
+        arrays["bits"][:-1],
+        meaning=say("bits", "比特"),
+    )
     views: list[View] = [heat, candidates_table(model, [*units, say("(end)", "（结尾）")], arrays)]
     for layer in range(1, layers + 1):
         prefix, called = ("", "") if layer == 1 else (f"layer{layer}_", say(f", layer {layer}", f"，第 {layer} 层"))

@@ -58,7 +58,7 @@ def _steps(facts: Facts) -> list[tuple[str, str]]:
             "Differences are small: repeat with several seeds before you trust them.",
             "差别很小：多换几个随机种子，再下结论。",
         )
-        steps.append((words, f"erya compare {source}{columns} --seeds 3 -o report.html"))
+        steps.append((words, _comparison(facts, seeds=3)))
     return steps
 
 
@@ -157,14 +157,7 @@ def environment(facts: Facts, words: list[tuple[str, str]] | None = None) -> str
         (say("System", "系统"), str(found.get("platform") or "")),
         (say("Whole comparison", "总用时"), seconds(facts.document.get("seconds"))),
     ]
-    models = " ".join(shlex.quote(str(row["model"])) for row in facts.rows)
-    source = shlex.quote(str(facts.document["data"]["source"]))
-    seeds = max((len(row.get("seeds") or []) for row in facts.rows), default=1)
-    sets = "".join(
-        f" --similarity {shlex.quote(name)}" for name in facts.document["data"].get("similarity_files") or []
-    )
-    options = f"{_columns(facts.document['data'])}{sets}"
-    command = f"erya compare {source} {models}{options} --seeds {max(1, seeds)} -o report.html"
+    command = _comparison(facts)
     lines = [
         [
             facts.names[row["model"]],
@@ -186,6 +179,39 @@ def environment(facts: Facts, words: list[tuple[str, str]] | None = None) -> str
     )
     lead = say("Same versions, same seeds, same data: same answers.", "版本、种子、数据相同，结果就相同。")
     return section("repeat", say("How to repeat this", "如何重现"), lead, body)
+
+
+def _comparison(facts: Facts, seeds: int | None = None) -> str:
+    """The command of this comparison, with every option that its answers depend on.
+
+    Args:
+        seeds: how often each model is to be trained; None: as often as it was.
+    """
+    document = facts.document
+    pieces = ["erya", "compare", str(document["data"]["source"]), *(str(row["model"]) for row in facts.rows)]
+    command, options = " ".join(map(shlex.quote, pieces)), document.get("options")
+    if options is None:
+        command += _told_options(facts)
+    else:  # what the command line was given
+        command += "".join(f" {shlex.quote(piece)}" for option in options if option[0] != "--seeds" for piece in option)
+    if seeds is None:
+        given = [int(option[1]) for option in options or [] if option[0] == "--seeds"]
+        seeds = given[0] if given else max((len(row.get("seeds") or []) for row in facts.rows), default=1)
+    return f"{command} --seeds {max(1, seeds)} -o report.html"
+
+
+def _told_options(facts: Facts) -> str:
+    """The options of a comparison that no command line began, as far as its document knows them."""
+    found = facts.document["data"]
+    sets = "".join(f" --similarity {shlex.quote(name)}" for name in found.get("similarity_files") or [])
+    from_sample = str(found["source"]).startswith("sample:")
+    settings = "".join(
+        f" --set {shlex.quote(f'{name}={str(value).lower() if isinstance(value, bool) else value}')}"
+        for name, value in (facts.document.get("settings") or {}).items()
+        if isinstance(value, str | int | float) and not (from_sample and name == "tokenizer")
+    )
+    first = min((min(row["seeds"]) for row in facts.rows if row.get("seeds")), default=0)
+    return f"{_columns(found)}{sets}{settings}{f' --seed {first}' if first else ''}"
 
 
 def _plain_settings(settings: dict[str, Any] | None) -> str:

@@ -127,7 +127,7 @@ def _line(facts: Facts, row: Row, scale: plots.Scale, width: int) -> list[Cell]:
         return [name, Cell(data(row.get("error") or "–")), *[Cell("–", "num")] * (width - 2)]
     score = facts.score(row)
     color = plots.color_of(facts.colors[row["model"]])
-    bar = plots.interval_bar(score["low"], score["value"], score["high"], scale, color=color)
+    bar = plots.interval_bar(score["low"], score["value"], score["high"], scale, color=color, written="{:.3f}".format)
     speed = row.get("predictions_per_second")
     costs = [
         f"{row['scores']['perplexity']['value']:,.1f}",

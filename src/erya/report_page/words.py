@@ -167,7 +167,9 @@ def _scored(facts: Facts, row: Row, name: str, column: str, scale: plots.Scale) 
     if score is None:
         return f'<td class="accuracy" data-label="{shown(column)}">–</td>'
     color = plots.color_of(facts.colors[row["model"]])
-    bar = plots.interval_bar(score["low"], score["value"], score["high"], scale, color=color)
+    bar = plots.interval_bar(
+        score["low"], score["value"], score["high"], scale, color=color, written=lambda value: _written(name, value)
+    )
     return (
         f'<td class="accuracy" data-label="{shown(column)}"><span class="bar">{bar}</span>'
         f'<span class="value">{_written(name, score["value"])}</span> <span class="soft">[{_interval(name, score)}]</span></td>'

@@ -34,6 +34,7 @@ LOWER_IS_BETTER = ("bits_per_character", "perplexity", "unknown")
 CODE_POINTS = 0x110000
 IMPOSSIBLE = 1e6  # bits of what a model gives no probability at all: sums, means and JSON want numbers
 WORST = 1e300  # perplexity
+LETTERS = 20_000_000  # characters of the training that the baseline counts, in a few seconds
 BLOCK = 1000  # units: longer documents are scored in blocks, so that one book has an interval too
 
 
@@ -197,14 +198,27 @@ def _by_document(found: Sequence[Surprisal]) -> NDArray[np.float64]:
 
 
 def baseline(train: Iterable[str], test: Iterable[str]) -> float:
+    """As ``baseline_of_pieces``, of documents that are whole."""
+    return baseline_of_pieces(((text, True) for text in train), test)
+
+
+def baseline_of_pieces(train: Iterable[tuple[str, bool]], test: Iterable[str], *, most: int = LETTERS) -> float:
     """Bits per character of letters counted one by one: the training's frequencies and one more of each, ends counted, a
     character that it never showed any code point.
+
+    Args:
+        train: pieces of documents, each with whether it is its document's last.
+        test: whole documents.
+        most: no further piece is read behind so many characters.
     """
     counts: Counter[str] = Counter()
-    ends = 0
-    for text in train:
+    ends = seen = 0
+    for text, last in train:
         counts.update(text)
-        ends += 1
+        ends += last
+        seen += len(text)
+        if seen >= most:
+            break
     total = sum(counts.values()) + ends + len(counts) + 2
     bits, characters = 0.0, 0
     for text in test:

@@ -52,7 +52,14 @@ def trace(model: estimator.GPT, x: Any) -> Trace:
     heat[cut:] = arrays["bits"][:-1]
     note = say(f"the first {cut} units are not read", f"未读最前面的 {cut} 个单元") if cut else ""
     views: list[View] = [
-        TokenHeat(say("Surprisal in bits", "惊异度（比特）"), x, model.units_.spans(x), heat, note),
+        TokenHeat(
+            say("Surprisal in bits", "惊异度（比特）"),
+            x,
+            model.units_.spans(x),
+            heat,
+            note,
+            meaning=say("bits", "比特"),
+        ),
         candidates_table(model, [*units, say("(end)", "（结尾）")][cut:], arrays),
     ]
     return Trace(model.id, x, arrays, [*views, *heads(shown, weights)])

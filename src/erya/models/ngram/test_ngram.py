@@ -344,3 +344,9 @@ def test_a_tree_that_makes_no_sense_is_refused(toy):
     for spoiled in damaged(arrays):
         with pytest.raises(ValueError, match=r"\w"):
             tree.Tree.from_arrays(spoiled, units)
+
+
+@pytest.mark.parametrize("wrong", [(5, 3), ("the", 0)])
+def test_what_may_come_next_of_no_text(toy, wrong):
+    with pytest.raises(UsageError):
+        toy.next_units(*wrong)

@@ -15,6 +15,8 @@ from erya.models.ngram.smoothing import Smoothed
 from erya.state import Arrays
 
 Floats = NDArray[np.float64]
+LOGARITHMS = ("log_probability", "log_back_off")
+NEVER = -1e30  # a logarithm of 0 in a file
 
 
 @dataclass(slots=True)
@@ -105,14 +107,14 @@ class Tree:
         return [node, *reversed(found)]
 
     def arrays(self) -> Arrays:
-        """For ``State``."""
+        """For ``State``, which holds no infinity: what is impossible is ``NEVER`` there."""
         return {
             "sizes": self.sizes,
             "word": self.word,
             "suffix": self.suffix,
             "begin": self.begin,
-            "log_probability": self.log_probability,
-            "log_back_off": self.log_back_off,
+            "log_probability": _stored(self.log_probability),
+            "log_back_off": _stored(self.log_back_off),
         }
 
     @classmethod
@@ -124,7 +126,15 @@ class Tree:
         """
         tree = cls(*(arrays[name] for name in cls.__slots__))
         _check(tree, units)
+        for name in LOGARITHMS:
+            values = getattr(tree, name)
+            if (values <= NEVER).any():
+                setattr(tree, name, np.where(values <= NEVER, -np.inf, values))
         return tree
+
+
+def _stored(logarithms: Floats) -> Floats:
+    return np.maximum(logarithms, NEVER) if (logarithms < NEVER).any() else logarithms
 
 
 def _check(tree: Tree, units: int) -> None:
@@ -163,7 +173,7 @@ def _check(tree: Tree, units: int) -> None:
     rises[borders[(borders > 0) & (borders < total)] - 1] = True
     if not rises[units - 1 :].all():
         raise ValueError("the children of an n-gram are out of order")
-    for name in ("log_probability", "log_back_off"):
+    for name in LOGARITHMS:
         values = getattr(tree, name)
         if np.isnan(values).any() or (values == np.inf).any():
             raise ValueError(f"{name} holds what is no number")
