@@ -36,6 +36,7 @@ def alone(drawing: str) -> str:
     rules = (
         f"svg{{{light}}}@media (prefers-color-scheme:dark){{svg{{{dark}}}}}"
         ".paper{fill:var(--sheet)}.grid{stroke:var(--rule)}.series{fill:none;stroke-width:2.25;stroke-linejoin:round}"
+        ".solid{fill:var(--c)}"
         ".t{font:12px system-ui,sans-serif;fill:var(--ink)}.soft{fill:var(--soft)}"
     )
     return drawing.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1).replace(
