@@ -8,7 +8,7 @@ one book, and a random choice would put pages of it on both sides. One document 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ LARGEST = 1 << 28  # bytes of files that are read whole, to be cut; larger ones 
 LONGEST = 1 << 25  # characters of a document that is scored: each of its units is an object
 TABLES = ("csv", "tsv", "jsonl", "labels")
 PARTS = ("train", "dev", "test")
-SPLIT = {"train": 0.8, "dev": 0.1, "test": 0.1, "seed": 0}  # of model files that do not say theirs
+SPLIT = {"train": 0.8, "dev": 0.1, "test": 0.1, "seed": 0}  # where nobody says another
 
 
 def takes_documents(task: str) -> bool:
@@ -89,9 +89,13 @@ def texts_of(inputs: Sequence[Any], kind: str, longest: int | None = None) -> li
     Raises:
         DataError: one is longer.
     """
+    return list(whole_documents(inputs, kind, longest))
+
+
+def whole_documents(inputs: Sequence[Any], kind: str, longest: int | None = None) -> Iterator[str]:
+    """As ``texts_of``, one after the other."""
     held: list[str] = []
-    found: list[str] = []
-    characters = 0
+    number, characters = 1, 0
     for text, ends in documents.pieces(list(inputs), kind):
         held.append(text)
         characters = len(text) + (characters if len(held) > 1 else 0)
@@ -99,8 +103,8 @@ def texts_of(inputs: Sequence[Any], kind: str, longest: int | None = None) -> li
             raise DataError(
                 "text-too-long",
                 say(
-                    f"document {len(found) + 1:,} has more than {longest:,} characters: every unit of it would be held at once",
-                    f"第 {len(found) + 1:,} 篇文档超过 {longest:,} 个字符：其中每个单元都要同时留在内存里",
+                    f"document {number:,} has more than {longest:,} characters: every unit of it would be held at once",
+                    f"第 {number:,} 篇文档超过 {longest:,} 个字符：其中每个单元都要同时留在内存里",
                 ),
                 help=say(
                     "score a part of it: head -c 30M FILE > part.txt; a text of that length can be learned from",
@@ -108,9 +112,8 @@ def texts_of(inputs: Sequence[Any], kind: str, longest: int | None = None) -> li
                 ),
             )
         if ends:
-            found.append("".join(held))
-            held = []
-    return found
+            yield "".join(held)
+            held, number = [], number + 1
 
 
 def cut_texts(texts: list[str], split: dict[str, Any]) -> Corpus:

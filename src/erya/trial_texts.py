@@ -18,13 +18,12 @@ from erya.contestants import Contestant, write_json
 from erya.errors import DataError, UsageError
 from erya.language import say
 from erya.run_corpus import Corpus
-from erya.run_documents import LONGEST, letters, read_documents, texts_of
+from erya.run_documents import LONGEST, SPLIT, letters, read_documents, texts_of
 from erya.tasks import generate
 from erya.tasks.generate import Surprisal
 from erya.text.tokenizers import HAN
 from erya.trial_pairs import pairs
 
-SPLIT = {"train": 0.8, "dev": 0.1, "test": 0.1, "seed": 0}
 PROMPTS = 2  # beginnings of test documents that everybody continues, besides nothing at all
 BEGINNING = 12  # characters of such a beginning, at most; a first word may be twice as long
 WRITTEN = 60  # units

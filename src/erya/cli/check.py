@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LABELS_SHOWN = 20
 BAR = 24  # cells of the longest bar
+MARKS = {"error": ("✗", "red"), "warning": ("!", "yellow"), "note": ("·", "dim")}
 
 
 def register(app: typer.Typer) -> None:
@@ -124,7 +125,7 @@ def _check_data(source: str, task: str, columns: Columns, parts: Parts, manner: 
         *_part_lines(found["parts"]),
         *_label_lines(found["labels"], found["parts"]),
         "",
-        *_problem_lines(found["problems"]),
+        *problem_lines(sorted(found["problems"], key=lambda problem: list(MARKS).index(problem["severity"]))),
     ]:
         output.write(line)
     for reject in dataset.reading.rejects[:5] if not manner.verbose else dataset.reading.rejects:
@@ -182,14 +183,14 @@ def _label_lines(labels: dict[str, int] | None, parts: dict[str, Any]) -> list[s
     return lines
 
 
-def _problem_lines(problems: list[dict[str, Any]]) -> list[str]:
+def problem_lines(problems: list[dict[str, Any]]) -> list[str]:
+    """What was found, in the order given, with its help; the same for rows and for running text."""
     if not problems:
         return [output.styled(say("✓ nothing to worry about", "✓ 没有发现问题"), "green")]
-    marks = {"error": ("✗", "red"), "warning": ("!", "yellow"), "note": ("·", "dim")}
     lines = []
-    for problem in sorted(problems, key=lambda problem: list(marks).index(problem["severity"])):
-        mark, colour = marks[problem["severity"]]
-        rows = say("  rows ", "  行 ") + ", ".join(map(str, problem["rows"])) + " …" if problem["rows"] else ""
+    for problem in problems:
+        mark, colour = MARKS[problem["severity"]]
+        rows = say("  rows ", "  行 ") + ", ".join(map(str, problem["rows"])) + " …" if problem.get("rows") else ""
         lines.append(f"{output.styled(mark, colour)} {problem['message']}{rows}")
         if problem["help"]:
             lines.append(output.styled(f"  {problem['help']}", "dim"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from erya.cli import output
+from erya.cli.language_model_check import size_on_disk
 from erya.cli.reading import opened, shown_path
 from erya.cli.targets import MODEL_FILE, Kind, check_output
 from erya.errors import UsageError, quoted, typed
@@ -70,7 +71,7 @@ def convert(manner: Manner, source: str, target: str, to: str | None, asked: dic
         lost, beside = _write_arpa(path, model)
     else:
         lost = _write_folder(path, model)
-    size = sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else path.stat().st_size
+    size = size_on_disk(path)
     if manner.json:
         document: dict[str, Any] = {
             "schema": "erya.convert/1",

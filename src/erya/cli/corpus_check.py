@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from erya.cli import output
+from erya.cli.check import problem_lines
 from erya.cli.reading import corpus_facts, corpus_line, shown_path, tell_notes
 from erya.cli.words import listed
 from erya.errors import quoted
@@ -57,13 +58,8 @@ def check_corpus(source: str, corpus: Corpus, manner: Manner) -> None:
     for line in output.label_column(_lines(facts)):
         output.write(line)
     output.write()
-    marks = {"warning": ("!", "yellow"), "note": ("·", "dim")}
-    for problem in problems:
-        mark, colour = marks[problem["severity"]]
-        output.write(f"{output.styled(mark, colour)} {problem['message']}")
-        output.write(output.styled(f"  {problem['help']}", "dim"))
-    if not problems:
-        output.write(output.styled(say("✓ nothing to worry about", "✓ 没有发现问题"), "green"))
+    for line in problem_lines(problems):
+        output.write(line)
     name = shown_path(source)
     manner.next(f"erya train vectors/word2vec {name} -o v.erya", f"erya compare {name} vectors")
 

@@ -133,7 +133,7 @@ def evaluate(
         from erya.run_documents import read_documents
 
         how = how_to_read(_one(data), loaded.task(), columns, None)
-        text_scores.evaluate(model, loaded, read_documents(how["source"], how["read"]), manner)
+        text_scores.evaluate(model, loaded, content, read_documents(how["source"], how["read"]), manner)
         return
     _evaluate_rows(model, loaded, content, _one(data), columns, strict, page, manner)
 

@@ -11,7 +11,7 @@ from erya.cli import output
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.options import Columns, Manner, argument, option
-from erya.cli.reading import how_to_read, shown_path
+from erya.cli.reading import how_to_read, opened, shown_path
 from erya.cli.targets import MODEL_FILE, check_output
 from erya.cli.values import number
 from erya.errors import UsageError
@@ -55,7 +55,6 @@ def mix(
     weights: Annotated[str | None, option("--weights", "A,B,…", "known weights instead", "直接给出权重")] = None,
 ) -> None:
     """Mix language models."""
-    from erya import catalog
     from erya.cli.text_scores import trained_on
     from erya.mixture import Mixture
     from erya.run_documents import LONGEST, read_documents, texts_of
@@ -70,8 +69,8 @@ def mix(
             help="--on dev.txt",
         )
     check_output(Path(out), MODEL_FILE, [*models, on])
-    loaded = [catalog.load(path) for path in models]
-    trainings = [trained_on(path) for path in models]
+    read = [opened(path) for path in models]
+    loaded, trainings = [model for model, _ in read], [trained_on(content) for _, content in read]
     texts: list[str] = []
     part, notes = None, _twice(models, loaded)
     if on is not None:

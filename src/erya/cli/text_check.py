@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from erya.cli import output
+from erya.cli.check import problem_lines
 from erya.cli.reading import corpus_facts, corpus_line, shown_path, tell_notes
 from erya.errors import quoted
 from erya.language import say
@@ -39,28 +39,14 @@ def check_text(source: str, corpus: Corpus, manner: Manner) -> None:
     for line in output.label_column(_lines(facts)):
         output.write(line)
     output.write()
-    for problem in problems:
-        output.write(f"{output.styled('!', 'yellow')} {problem['message']}")
-        output.write(output.styled(f"  {problem['help']}", "dim"))
-    if not problems:
-        output.write(output.styled(say("✓ nothing to worry about", "✓ 没有发现问题"), "green"))
+    for line in problem_lines(problems):
+        output.write(line)
     name = shown_path(source)
     manner.next(f"erya train generate/ngram {name} -o m.erya", f"erya compare {name} generate")
 
 
-def _documents(inputs: Sequence[Any]) -> Iterator[str]:
-    """Whole documents; the pieces of a long one are put together."""
-    from erya.text.documents import pieces
-
-    held: list[str] = []
-    for piece in pieces(list(inputs)):
-        held.append(piece.text)
-        if piece.ends:
-            yield "".join(held)
-            held = []
-
-
 def _facts(corpus: Corpus) -> dict[str, Any]:
+    from erya.run_documents import whole_documents
     from erya.text.documents import sample_of
     from erya.text.units import make
 
@@ -69,14 +55,14 @@ def _facts(corpus: Corpus) -> dict[str, Any]:
     letters: Counter[str] = Counter()
     units: Counter[str] = Counter()
     count = longest = repeated = empty = 0
-    for text in _documents(corpus.inputs):
+    for text in whole_documents(corpus.inputs, "auto"):
         count, longest, empty = count + 1, max(longest, len(text)), empty + (not text.strip())
         repeated += (key := hash(text)) in seen
         seen.add(key)
         letters.update(text)
         units.update(cutter.cut(text))
     tested = leaked = unknown = total = 0
-    for text in _documents(corpus.test or []):
+    for text in whole_documents(corpus.test or [], "auto"):
         tested, leaked = tested + 1, leaked + (hash(text) in seen)
         cut = cutter.cut(text)
         total, unknown = total + len(cut), unknown + sum(unit not in units for unit in cut)

@@ -12,6 +12,7 @@ from erya.cli.train import score_name
 from erya.language import say
 
 if TYPE_CHECKING:
+    from erya.artefact import Content
     from erya.cli.options import Manner
     from erya.run_corpus import Corpus
 
@@ -21,7 +22,7 @@ ENDLESS = 1e15  # a perplexity that only the impossible has
 Document = dict[str, Any]
 
 
-def evaluate(path: str, model: Any, corpus: Corpus, manner: Manner) -> None:
+def evaluate(path: str, model: Any, content: Content | None, corpus: Corpus, manner: Manner) -> None:
     """Score a language model on the test part, or on all of a file that has no parts; of the text that the model was trained on,
     on the test part of that training.
 
@@ -32,7 +33,7 @@ def evaluate(path: str, model: Any, corpus: Corpus, manner: Manner) -> None:
     from erya.tasks import generate
 
     kind = getattr(model, "documents", "auto")
-    known = [again for data in trained_on(path) if (again := as_trained(corpus, data, kind)) is not None]
+    known = [again for data in trained_on(content) if (again := as_trained(corpus, data, kind)) is not None]
     same = known[0] if len({again.digest for again in known}) == 1 else None
     test = corpus.test or (same.test if same is not None else None)
     notes = [] if test or not known else [learned_note()]
@@ -71,13 +72,11 @@ def evaluate(path: str, model: Any, corpus: Corpus, manner: Manner) -> None:
     manner.next(f'erya explain {shown_path(path)} "…"', f"erya predict {shown_path(path)} --input …")
 
 
-def trained_on(path: str) -> list[dict[str, Any]]:
-    """What the training of a model file said of its data; of a mixture, those of its models. Foreign files say nothing."""
-    from erya import artefact, catalog
-
-    if catalog.foreign_task(path):
+def trained_on(content: Content | None) -> list[dict[str, Any]]:
+    """What the training of a model file said of its data; of a mixture, those of its models. Foreign files (None) say nothing."""
+    if content is None:
         return []
-    training = artefact.load(path).training
+    training = content.training
     return [data for data in (training.get("data"), *(training.get("inside") or [])) if data]
 
 
