@@ -53,15 +53,19 @@ def check_corpus(source: str, corpus: Corpus, manner: Manner) -> None:
         document = {"schema": "erya.check/1", "kind": "corpus", "data": data, **facts, "problems": problems}
         output.write_document(document)
         return
-    output.write(output.styled(quoted(source), "bold") + f"  {corpus_line(corpus)}")
-    tell_notes(corpus.reading, manner)
-    for line in output.label_column(_lines(facts)):
-        output.write(line)
-    output.write()
-    for line in problem_lines(problems):
-        output.write(line)
+    tell(source, corpus, _lines(facts), problems, manner)
     name = shown_path(source)
     manner.next(f"erya train vectors/word2vec {name} -o v.erya", f"erya compare {name} vectors")
+
+
+def tell(
+    source: str, corpus: Corpus, lines: list[tuple[str, str]], problems: list[dict[str, Any]], manner: Manner
+) -> None:
+    """What there is, and what speaks against it; of running text, whatever it is for."""
+    output.write(output.styled(quoted(source), "bold") + f"  {corpus_line(corpus)}")
+    tell_notes(corpus.reading, manner)
+    for line in [*output.label_column(lines), "", *problem_lines(problems)]:
+        output.write(line)
 
 
 def _lines(facts: dict[str, Any]) -> list[tuple[str, str]]:

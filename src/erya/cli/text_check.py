@@ -6,9 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from erya.cli import output
-from erya.cli.check import problem_lines
-from erya.cli.reading import corpus_facts, corpus_line, shown_path, tell_notes
-from erya.errors import quoted
+from erya.cli.corpus_check import tell
+from erya.cli.reading import corpus_facts, shown_path
 from erya.language import say
 
 if TYPE_CHECKING:
@@ -34,13 +33,7 @@ def check_text(source: str, corpus: Corpus, manner: Manner) -> None:
         document = {"schema": "erya.check/1", "kind": "text", "data": corpus_facts(corpus), **facts}
         output.write_document({**document, "problems": problems})
         return
-    output.write(output.styled(quoted(source), "bold") + f"  {corpus_line(corpus)}")
-    tell_notes(corpus.reading, manner)
-    for line in output.label_column(_lines(facts)):
-        output.write(line)
-    output.write()
-    for line in problem_lines(problems):
-        output.write(line)
+    tell(source, corpus, _lines(facts), problems, manner)
     name = shown_path(source)
     manner.next(f"erya train generate/ngram {name} -o m.erya", f"erya compare {name} generate")
 
