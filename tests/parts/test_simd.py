@@ -8,7 +8,10 @@ import pytest
 from erya.kernel_cache import kernel
 from erya.parts.simd import (
     LANES,
+    between,
     fma,
+    larger,
+    largest,
     load,
     minus,
     over,
@@ -16,10 +19,12 @@ from erya.parts.simd import (
     plus,
     prefetch,
     spread,
+    spread_from,
     store,
     times,
     total,
     totals,
+    turn,
     within,
 )
 
@@ -58,6 +63,31 @@ def _arithmetic(x, out):
 @kernel
 def _spread(value, out):
     store(out, 0, 0, spread(np.float32(value)))
+
+
+@kernel
+def _spread_from(x, row, column, out):
+    store(out, 0, 0, spread_from(x, row, column))
+
+
+@kernel
+def _between(x, first, last, out):
+    store(out, 0, 0, between(load(x, 0, 0), first, last, load(x, 1, 0)))
+
+
+@kernel
+def _larger(x, out):
+    store(out, 0, 0, larger(load(x, 0, 0), load(x, 1, 0)))
+
+
+@kernel
+def _largest(x):
+    return largest(load(x, 0, 0))
+
+
+@kernel
+def _turn(x, out):
+    turn(x, 1, 3, out, 2, 5)
 
 
 @kernel
@@ -129,6 +159,41 @@ def test_spread(value):
     out = np.zeros((1, LANES), dtype=Single)
     _spread(value, out)
     assert (out == Single(value)).all()
+
+
+def test_spread_from():
+    x, out = rows(3), np.zeros((1, LANES), dtype=Single)
+    for row, column in ((0, 0), (2, 7), (1, 2 * LANES - 1)):
+        _spread_from(x, row, column, out)
+        assert (out == x[row, column]).all()
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 15), (3, 3), (5, 4), (-20, 2), (12, 99), (-5, -1), (16, 40)])
+def test_between(first, last):
+    x, out = rows(2), np.zeros((1, LANES), dtype=Single)
+    _between(x, first, last, out)
+    lanes = np.arange(LANES)
+    inside = (lanes >= first) & (lanes <= last)
+    assert np.array_equal(out[0], np.where(inside, x[0, :LANES], x[1, :LANES]))
+
+
+def test_larger_and_largest():
+    x, out = rows(2), np.zeros((1, LANES), dtype=Single)
+    _larger(x, out)
+    assert np.array_equal(out[0], np.maximum(x[0, :LANES], x[1, :LANES]))
+    for place in range(LANES):
+        whole = -np.arange(1, LANES + 1, dtype=Single)[None]
+        whole[0, place] = 3
+        assert _largest(whole) == 3
+
+
+def test_turn():
+    x = np.random.default_rng(6).normal(size=(20, 40)).astype(Single)
+    out = np.zeros((30, 25), dtype=Single)
+    _turn(x, out)
+    assert np.array_equal(out[2 : 2 + LANES, 5 : 5 + LANES], x[1 : 1 + LANES, 3 : 3 + LANES].T)
+    out[2 : 2 + LANES, 5 : 5 + LANES] = 0
+    assert not out.any()
 
 
 def test_within():

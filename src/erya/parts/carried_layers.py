@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from erya.parts.products import Multiplier, product
+from erya.parts.products import Multiplier, over_rows, product
 from erya.parts.recurrent_layers import Cell, through
 
 Tensors = tuple[torch.Tensor, ...]
@@ -131,12 +131,12 @@ class Carried(torch.autograd.Function):
             d_projected = d_sums.new_zeros(len(inputs), into.shape[1]).index_add_(0, places.flatten(), d_projected)
         d_inputs = product(d_projected, into.T).view(inputs.shape) if ctx.needs_input_grad[1] else None
         others = (None,) * (2 + ctx.cell.states)
-        d_into = product(inputs.flatten(0, -2).T, d_projected)
+        d_into = over_rows(inputs.flatten(0, -2), d_projected)
         before = torch.cat([begin[None], hidden[:-1]])  # (T, B, H): what W' was multiplied with
         if any(ctx.anew):
             before *= keep[:, 0]
         # W' stands in every step: one product of all its inputs and derivatives, instead of a sum of T
-        d_recurrent = product(before.flatten(0, 1).T, torch.cat(d_said[::-1], dim=1)[0])[None]
+        d_recurrent = over_rows(before.flatten(0, 1), torch.cat(d_said[::-1], dim=1)[0])[None]
         return None, d_inputs, None, d_into, d_recurrent, d_projected.sum(0), *others
 
 

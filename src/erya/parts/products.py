@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import torch
 
+from erya.parts.turned import turned
+
 LEAST = 4  # rows from which oneDNN is worth its call
 LARGE = 1 << 18  # numbers in a matrix from which it is worth it when rows are few
 WORTH_LAYING_OUT = 1 << 18  # numbers in a matrix that is laid out for oneDNN once
@@ -24,7 +26,7 @@ def product(left: torch.Tensor, right: torch.Tensor, bias: torch.Tensor | None =
         right: (K, N).
         bias: (N,); None: none.
     """
-    if _KERNEL is not None and _fast(left) and len(left) >= LEAST:
+    if _KERNEL is not None and _fast(left) and len(left) >= LEAST and left.shape[1]:
         found: torch.Tensor = _KERNEL(left, right.T, bias, "none", [], "")
         return found
     return left @ right if bias is None else torch.addmm(bias, left, right)
@@ -35,6 +37,13 @@ def products(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     if len(left) == 1 and right.numel() >= LARGE:
         return product(left[0], right[0])[None]
     return torch.bmm(left, right)
+
+
+def over_rows(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """leftᵀ right, (K, N) of (M, K) and (M, N), contiguous, without a gradient of its own: that of weights, by what came in and out."""
+    if left.shape[1] > right.shape[1]:  # a wide result is found faster than a tall one
+        return turned(product(turned(right), left))
+    return product(turned(left), right)
 
 
 class Multiplier:

@@ -97,15 +97,59 @@ def store(typing: Any, array: Any, row: Any, column: Any, values: Any) -> Any:
 
 
 @_instruction
+def turn(typing: Any, source: Any, row: Any, column: Any, into: Any, line: Any, place: Any) -> Any:
+    """``into[line + j, place + i] = source[row + i, column + j]`` for i, j < LANES.
+
+    Halves of rows are exchanged between rows that are half as far apart each time: log₂ LANES rounds.
+    """
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, row, column, into, line, place = arguments
+        at = [builder.add(row, row.type(number)) for number in range(LANES)]
+        places = [_place(context, builder, signature.args[0], source, one, column) for one in at]
+        rows = [builder.load(builder.bitcast(one, _VECTOR.as_pointer()), align=4, typ=_VECTOR) for one in places]
+        distance = LANES // 2
+        while distance:
+            low = [lane if not lane & distance else LANES + lane - distance for lane in range(LANES)]
+            high = [lane + distance if not lane & distance else LANES + lane for lane in range(LANES)]
+            for number in (number for number in range(LANES) if not number & distance):
+                pair = rows[number], rows[number + distance]
+                rows[number] = _shuffled(builder, *pair, low)
+                rows[number + distance] = _shuffled(builder, *pair, high)
+            distance //= 2
+        for number, values in enumerate(rows):
+            goal = _place(context, builder, signature.args[3], into, builder.add(line, line.type(number)), place)
+            builder.store(values, builder.bitcast(goal, _VECTOR.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.void(source, types.intp, types.intp, into, types.intp, types.intp), generate
+
+
+@_instruction
 def spread(typing: Any, value: Any) -> Any:
     """16 times the same number."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        one = builder.insert_element(ir.Constant(_VECTOR, ir.Undefined), arguments[0], ir.IntType(32)(0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-        return builder.shuffle_vector(one, ir.Constant(_VECTOR, ir.Undefined), zeros)
+        return _spread(builder, arguments[0])
 
     return lanes(types.float32), generate
+
+
+def _spread(builder: Any, number: Any) -> Any:
+    nothing = ir.Constant(ir.VectorType(number.type, LANES), ir.Undefined)
+    one = builder.insert_element(nothing, number, ir.IntType(32)(0))
+    return _shuffled(builder, one, one, [0] * LANES)
+
+
+@_instruction
+def spread_from(typing: Any, array: Any, row: Any, column: Any) -> Any:
+    """16 times ``array[row, column]``, which must be there: unlike an index, the place is not looked at."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = builder.load(_place(context, builder, signature.args[0], *arguments))
+        return _spread(builder, number)
+
+    return lanes(array, types.intp, types.intp), generate
 
 
 @_instruction
@@ -173,6 +217,21 @@ def within(typing: Any, values: Any, low: Any, high: Any) -> Any:
 
 
 @_instruction
+def between(typing: Any, values: Any, first: Any, last: Any, otherwise: Any) -> Any:
+    """``values`` in the lanes ``first`` … ``last``, ``otherwise`` in the others; either may lie outside of 0 … 15."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        values, first, last, otherwise = arguments
+        number = ir.IntType(64)
+        places = ir.Constant(ir.VectorType(number, LANES), list(range(LANES)))
+        above = builder.icmp_signed(">=", places, _spread(builder, first))
+        below = builder.icmp_signed("<=", places, _spread(builder, last))
+        return builder.select(builder.and_(above, below), values, otherwise)
+
+    return lanes(lanes, types.int64, types.int64, lanes), generate
+
+
+@_instruction
 def larger(typing: Any, left: Any, right: Any) -> Any:
     """The larger of two, lane by lane; ``right`` where one is NaN."""
 
@@ -232,6 +291,33 @@ def total(typing: Any, values: Any) -> Any:
         return builder.extract_element(vector, ir.IntType(32)(0))
 
     return types.float32(lanes), generate
+
+
+@_instruction
+def largest(typing: Any, values: Any) -> Any:
+    """The largest of the 16; where there is a NaN, which one it is stays open."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        vector, taken = arguments[0], LANES
+        while taken > 1:
+            taken //= 2
+            turned = _shuffled(builder, vector, vector, [(lane + taken) % LANES for lane in range(LANES)])
+            vector = builder.select(builder.fcmp_ordered(">", vector, turned), vector, turned)
+        return builder.extract_element(vector, ir.IntType(32)(0))
+
+    return types.float32(lanes), generate
+
+
+@_instruction
+def raised(typing: Any, rounding: Any) -> Any:
+    """2ⁿ of n that stand in the last digits of ``rounding``, n + 1.5 · 2²³: in −126 … 127."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        whole = ir.VectorType(ir.IntType(32), LANES)
+        exponents = builder.shl(builder.bitcast(arguments[0], whole), ir.Constant(whole, [23] * LANES))
+        return builder.bitcast(builder.add(exponents, ir.Constant(whole, [127 << 23] * LANES)), _VECTOR)
+
+    return lanes(lanes), generate
 
 
 def _asking(builder: Any, place: Any, to_write: bool) -> None:

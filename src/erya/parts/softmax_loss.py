@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from erya.parts.products import product
+from erya.parts.products import over_rows, product
+from erya.parts.turned import turned
 
 BLOCK = 1 << 20  # logits that are worked on at once: as many as lie near the processor
 CHUNK = 16 * BLOCK  # logits in memory at once
@@ -32,7 +33,7 @@ class SoftmaxLoss(torch.autograd.Function):
         """Of h (M, H), U (V, H), a (V,) and M targets."""
         learning = any(ctx.needs_input_grad)
         d_states, d_bias = torch.empty_like(states), torch.zeros_like(bias)
-        turned: torch.Tensor | None = None  # d Uᵀ (H, V): a wide result is found faster than a tall one
+        d_across: torch.Tensor | None = None  # d Uᵀ (H, V): a wide result is found faster than a tall one
         loss = states.new_zeros(())
         for chunk in _blocks(len(states), len(table), CHUNK):
             inside, into = states[chunk], targets[chunk]
@@ -49,18 +50,17 @@ class SoftmaxLoss(torch.autograd.Function):
                     d_states[chunk][rows] = product(shares, table)
                     d_bias += shares.sum(dim=0)
             if kept is not None:
-                more = product(inside.T, kept)
-                turned = more if turned is None else turned.add_(more)
-        ctx.save_for_backward(d_states, table.new_zeros(table.T.shape) if turned is None else turned, d_bias)
+                more = over_rows(inside, kept)
+                d_across = more if d_across is None else d_across.add_(more)
+        ctx.save_for_backward(d_states, table.new_zeros(table.T.shape) if d_across is None else d_across, d_bias)
         return loss
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """What was found on the way forward, times the loss's own gradient."""
         (d_loss,) = gradients
-        d_states, turned, d_bias = ctx.saved_tensors
-        d_table = torch.mul(turned.T, d_loss, out=turned.new_empty(turned.T.shape))
-        return d_states * d_loss, d_table, d_bias * d_loss, None
+        d_states, d_across, d_bias = ctx.saved_tensors
+        return d_states * d_loss, turned(d_across).mul_(d_loss), d_bias * d_loss, None
 
 
 def softmax_loss(states: torch.Tensor, table: torch.Tensor, bias: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from erya.models.gpt.sublayers import LONGEST, Attended, Bent
+from erya.models.gpt.sublayers import LONGEST, Attended, Bent, Sight
 from erya.parts.attention import MultiHeadAttention
 from erya.parts.dropout import dropout
 from erya.parts.softmax_loss import softmax_loss
@@ -122,22 +122,18 @@ class DecoderLayer(nn.Module):
         bent = functional.gelu(states @ self.widen + self.widen_bias, approximate="tanh")
         return bent @ self.narrow + self.narrow_bias
 
-    def learned(
-        self, states: torch.Tensor, hidden: torch.Tensor, tokens: int, generator: torch.Generator | None
-    ) -> torch.Tensor:
+    def learned(self, states: torch.Tensor, sight: Sight, generator: torch.Generator | None) -> torch.Tensor:
         """As ``forward``, (M, D) → (M, D), by ``sublayers.py``, which is faster where a gradient is wanted.
 
         Args:
             states: x of all rows, one below the other.
-            hidden: (T, T) or (B, 1, T, T), −∞ where ``forward`` does not allow to look, else 0.
-            tokens: T.
+            sight: who looks at whom.
             generator: of dropout; None: no dropout.
         """
         before, norm, part = self.norm_attention, self.norm_inner, self.attention
         weights = (part.query, part.query_bias, part.key_value, part.key_value_bias, part.output, part.output_bias)
-        sizes = (tokens, part.heads, before.epsilon)
         states = Attended.apply(  # type: ignore[no-untyped-call]
-            states, hidden, self._mask(states, generator), sizes, before.gain, before.shift, *weights
+            states, self._mask(states, generator), before.epsilon, sight, before.gain, before.shift, *weights
         )
         inner = (self.widen, self.widen_bias, self.narrow, self.narrow_bias)
         found: torch.Tensor = Bent.apply(  # type: ignore[no-untyped-call]
@@ -237,12 +233,10 @@ class GPT(nn.Module):
         states = dropout(self.entered(inputs, places), self.form.dropout, generator)
         here = inputs.device.type == "cpu" and not torch.is_autocast_enabled("cpu")  # what ``sublayers.py`` is made for
         if here and torch.is_grad_enabled() and tokens <= LONGEST:
-            if allowed is None:
-                allowed = torch.ones(tokens, tokens, dtype=torch.bool).tril()
-            hidden = states.new_zeros(()).where(allowed, -torch.inf)
             shape, states = states.shape, states.flatten(0, 1)
+            sight = Sight(tokens, self.form.heads, (torch.arange(tokens) - places).expand(inputs.shape).flatten())
             for layer in self.steps():
-                states = layer.learned(states, hidden, tokens, generator)
+                states = layer.learned(states, sight, generator)
             states = states.view(shape)
         else:
             for layer in self.steps():

@@ -7,22 +7,38 @@ needed are overwritten, and each half is one step for torch to remember instead 
     inner       x + mask ∘ (gelu(N(x) W₁ + b₁) W₂ + b₂)
 
 The weights of the attention are kept for the way back, (B, A, T, T): of a few dozen units that is faster than making them again, of
-thousands it is too much memory.
+thousands it is too much memory. Of float32, heads of whole registers are looked through by ``attention_kernels.py``.
 
 Shapes: B rows, T units, M = B · T, D width, A heads, K width of a head, I inner width. ``d_…`` is the derivative of the loss by ….
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
+from erya.models.gpt import attention_kernels
 from erya.models.gpt.gelu import bend
-from erya.parts.products import product
+from erya.parts.products import in_one_pass, over_rows, product
+from erya.parts.simd import LANES, padded
 
 LONGEST = 256  # units of a row
 Gradients = tuple[torch.Tensor | None, ...]
+
+
+class Sight(NamedTuple):
+    """Who looks at whom.
+
+    Attributes:
+        tokens: T.
+        heads: A.
+        begins: (M,) the first unit of its row that a unit sees; the last one is itself.
+    """
+
+    tokens: int
+    heads: int
+    begins: torch.Tensor
 
 
 class Attended(torch.autograd.Function):
@@ -32,9 +48,9 @@ class Attended(torch.autograd.Function):
     def forward(
         ctx: Any,
         states: torch.Tensor,
-        hidden: torch.Tensor,
         mask: torch.Tensor | None,
-        sizes: tuple[int, int, float],
+        epsilon: float,
+        sight: Sight,
         gain: torch.Tensor,
         shift: torch.Tensor,
         query: torch.Tensor,
@@ -47,59 +63,39 @@ class Attended(torch.autograd.Function):
         """(M, D) of x (M, D).
 
         Args:
-            hidden: what is added to the scores, (T, T) or (B, 1, T, T): 0, or −∞ where nobody may look.
             mask: (M, D) of dropout; None: none.
-            sizes: T, A, ε.
+            epsilon: ε.
+            sight: who looks at whom.
         """
-        tokens, heads, epsilon = sizes
         normed, mean, spread = torch.native_layer_norm(states, gain.shape, gain, shift, epsilon)
         into = torch.cat([query, key_value], dim=1)  # (D, 3 · A · K)
-        parts = _apart(product(normed, into, torch.cat([query_bias, key_value_bias])), tokens, heads, 3)
-        queries, keys, values = parts  # (B · A, T, K)
-        scale = queries.shape[-1] ** -0.5
-        if hidden.dim() == 2:
-            scores = torch.baddbmm(hidden, queries, keys.transpose(1, 2), alpha=scale)
-        else:
-            scores = torch.bmm(queries, keys.transpose(1, 2)).mul_(scale)
-            scores.view(-1, heads, tokens, tokens).add_(hidden)
-        weights = torch.softmax(scores, dim=-1)
-        context = _together(torch.bmm(weights, values)[None], heads)  # (M, A · K)
+        sums = product(normed, into, torch.cat([query_bias, key_value_bias]))
+        context, weights = _look(sums, sight)
         found = product(context, output, output_bias)
         if mask is not None:
             found.mul_(mask)
-        kept = (normed, mean, spread, parts, weights, context)
-        ctx.save_for_backward(states, mask, gain, shift, into, output, *kept)
-        ctx.heads = heads
+        ctx.save_for_backward(states, mask, gain, shift, into, output, normed, mean, spread, sums, weights, context)
+        ctx.sight = sight
         return found.add_(states)
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> Gradients:
         """From the output to x."""
         (d_after,) = gradients
-        states, mask, gain, shift, into, output, normed, mean, spread, parts, weights, context = ctx.saved_tensors
-        queries, keys, values = parts
+        states, mask, gain, shift, into, output, normed, mean, spread, sums, weights, context = ctx.saved_tensors
+        width = context.shape[1]
         d_found = d_after if mask is None else d_after * mask
-        tokens, heads, width = queries.shape[1], ctx.heads, context.shape[1]
-        (d_context,) = _apart(product(d_found, output.T), tokens, heads, 1)
-        d_weights = torch.bmm(d_context, values.transpose(1, 2))
-        # of a softmax: p (d − Σ p d)
-        d_scores = torch._softmax_backward_data(d_weights, weights, -1, weights.dtype).mul_(queries.shape[-1] ** -0.5)
-        d_parts = torch.empty_like(parts)
-        torch.bmm(d_scores, keys, out=d_parts[0])
-        torch.bmm(d_scores.transpose(1, 2), queries, out=d_parts[1])
-        torch.bmm(weights.transpose(1, 2), d_context, out=d_parts[2])
-        d_sums = _together(d_parts, heads)  # (M, 3 · A · K)
-        d_normed = product(d_sums, into.T)
+        d_sums = _look_back(sums, ctx.sight, weights, product(d_found, output.T))  # (M, 3 · A · K)
         d_states, d_gain, d_shift = torch.ops.aten.native_layer_norm_backward(
-            d_normed, states, gain.shape, mean, spread, gain, shift, [True, True, True]
+            product(d_sums, into.T), states, gain.shape, mean, spread, gain, shift, [True, True, True]
         )
         sizes = [width, 2 * width]
         by_query, by_key_value = zip(
-            torch.split_with_sizes(_over_rows(normed, d_sums), sizes, 1),
+            torch.split_with_sizes(over_rows(normed, d_sums), sizes, 1),
             torch.split_with_sizes(d_sums.sum(0), sizes),
             strict=True,
         )
-        by_output = _over_rows(context, d_found), d_found.sum(0)
+        by_output = over_rows(context, d_found), d_found.sum(0)
         return d_states.add_(d_after), None, None, None, d_gain, d_shift, *by_query, *by_key_value, *by_output
 
 
@@ -144,16 +140,57 @@ class Bent(torch.autograd.Function):
         d_states, d_gain, d_shift = torch.ops.aten.native_layer_norm_backward(
             product(d_bent, widen.T), states, gain.shape, mean, spread, gain, shift, [True, True, True]
         )
-        by_widen = _over_rows(normed, d_bent), d_bent.sum(0)
-        by_narrow = _over_rows(bent, d_found), d_found.sum(0)
+        by_widen = over_rows(normed, d_bent), d_bent.sum(0)
+        by_narrow = over_rows(bent, d_found), d_found.sum(0)
         return d_states.add_(d_after), None, None, d_gain, d_shift, *by_widen, *by_narrow
 
 
-def _over_rows(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """leftᵀ right, (K, N) of (M, K) and (M, N): a wide result is found faster than a tall one."""
-    if left.shape[1] > right.shape[1]:
-        return product(right.T, left).T.contiguous()
-    return product(left.T, right)
+def _look(sums: torch.Tensor, sight: Sight) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the heads find, (M, A · K), and how much each unit looks at each, of queries, keys and values (M, 3 · A · K)."""
+    tokens, heads, begins = sight
+    width = sums.shape[1] // 3 // heads
+    if _of_registers(sums, width):
+        weights = sums.new_empty(len(sums) * heads, padded(tokens))
+        context = sums.new_empty(len(sums), heads * width)
+        across = sums.new_zeros(width, padded(tokens))
+        attention_kernels.look(
+            sums.numpy(), begins.numpy(), tokens, heads, weights.numpy(), context.numpy(), across.numpy()
+        )
+        return context, weights
+    queries, keys, values = _apart(sums, tokens, heads, 3)  # (B · A, T, K)
+    scores = torch.bmm(queries, keys.transpose(1, 2)).mul_(width**-0.5)
+    places = torch.arange(tokens)
+    seen = (begins.view(-1, tokens, 1) <= places) & (places <= places[:, None])  # (B, T, T)
+    scores.view(-1, heads, tokens, tokens).masked_fill_(~seen[:, None], -torch.inf)
+    weights = torch.softmax(scores, dim=-1)
+    return _together(torch.bmm(weights, values)[None], heads), weights
+
+
+def _look_back(sums: torch.Tensor, sight: Sight, weights: torch.Tensor, d_context: torch.Tensor) -> torch.Tensor:
+    """The way back of ``_look``: the derivative by ``sums``."""
+    tokens, heads, begins = sight
+    width = sums.shape[1] // 3 // heads
+    if _of_registers(sums, width):
+        d_sums = torch.empty_like(sums)
+        across = sums.new_zeros(width, padded(tokens))
+        d_scores = sums.new_empty(tokens, padded(tokens))
+        attention_kernels.look_back(
+            sums.numpy(), begins.numpy(), tokens, heads, weights.numpy(), d_context.numpy(),
+            d_sums.numpy(), across.numpy(), d_scores.numpy(),
+        )  # fmt: skip
+        return d_sums
+    queries, keys, values = _apart(sums, tokens, heads, 3)
+    (d_found,) = _apart(d_context, tokens, heads, 1)
+    # of a softmax: p (d − Σ p d)
+    d_weights = torch.bmm(d_found, values.transpose(1, 2))
+    d_products = torch._softmax_backward_data(d_weights, weights, -1, weights.dtype).mul_(width**-0.5)
+    by_query, by_key = torch.bmm(d_products, keys), torch.bmm(d_products.transpose(1, 2), queries)
+    return _together(torch.stack([by_query, by_key, torch.bmm(weights.transpose(1, 2), d_found)]), heads)
+
+
+def _of_registers(sums: torch.Tensor, width: int) -> bool:
+    """Whether the kernels may look."""
+    return in_one_pass(sums) and width % LANES == 0
 
 
 def _apart(vectors: torch.Tensor, tokens: int, heads: int, parts: int) -> torch.Tensor:

@@ -7,8 +7,10 @@ import torch
 from torch.nn import functional
 
 from erya.models.gpt import network as network_module
+from erya.models.gpt import sublayers
 from erya.models.gpt.gelu import bend
 from erya.models.gpt.network import GPT, Form
+from erya.parts.simd import LANES
 
 V, D, A, INNER, B, T = 11, 12, 3, 20, 3, 7
 
@@ -64,6 +66,32 @@ def test_single_numbers_too(network, monkeypatch):
     torch.testing.assert_close(states, written, atol=1e-4, rtol=1e-4)
     for found, wanted in zip(gradients, expected, strict=True):
         torch.testing.assert_close(found, wanted, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("tokens", "width"), [(1, 16), (7, 32), (21, 48), (64, 32), (70, 16)])
+def test_the_kernels_look_as_torch_does(tokens, width, monkeypatch):
+    """Whole registers and the rest of one, a document's border anywhere, every row's last unit as every first."""
+    rows, heads = 3, 2
+    generator = torch.Generator().manual_seed(tokens)
+    sums = torch.randn(rows * tokens, 3 * heads * width, generator=generator) * 2
+    resets = torch.rand(rows, tokens, generator=generator) < 0.1
+    begins = torch.where(resets, torch.arange(tokens), 0).cummax(dim=1).values.flatten()
+    sight = sublayers.Sight(tokens, heads, begins)
+    d_context = torch.randn(rows * tokens, heads * width, generator=generator)
+    context, weights = sublayers._look(sums, sight)
+    found = sublayers._look_back(sums, sight, weights, d_context)
+    monkeypatch.setattr(sublayers, "_of_registers", lambda sums, width: False)
+    expected, shares = sublayers._look(sums.double(), sight)
+    torch.testing.assert_close(context, expected.float(), atol=2e-5, rtol=2e-5)
+    wanted = sublayers._look_back(sums.double(), sight, shares, d_context.double())
+    torch.testing.assert_close(found, wanted.float(), atol=2e-4, rtol=1e-4)
+
+
+def test_a_kernel_hides_no_nan():
+    sums = torch.zeros(8, 3 * LANES)
+    sums[5, 3] = torch.nan
+    context, _ = sublayers._look(sums, sublayers.Sight(8, 1, torch.zeros(8, dtype=torch.long)))
+    assert context[5].isnan().all()
 
 
 def test_the_bend_and_its_slope():
