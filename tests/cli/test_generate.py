@@ -373,3 +373,31 @@ def test_what_is_impossible_is_said_so(files):
     assert "impossible units" in found.out
     assert "∞" in found.out
     assert max(map(len, found.out.splitlines())) < 120
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("evaluate", "m.erya", "toy.txt", "--strict"), "--strict"),
+        (("evaluate", "m.erya", "toy.txt", "--method", "add"), "--method"),
+        (("evaluate", "m.erya", "toy.txt", "--restrict", "10"), "--restrict"),
+        (("compare", "toy.txt", "generate", "--similarity", "pairs.tsv"), "--similarity"),
+        (("predict", "m.erya", "--input", "the", "--beams", "3", "--temperature", "1"), "--temperature"),
+        (("predict", "m.erya", "--input", "the", "--beams", "3", "--seed", "1"), "--seed"),
+        (("predict", "m.erya", "--input", "the", "--form", "5，5。", "--length", "9"), "--length"),
+        (("mix", "m.erya", "m.erya", "--on", "toy.txt", "--label", "x", "-o", "b.erya"), "--label"),
+    ],
+)
+def test_no_option_is_silently_ignored(files, arguments, named):
+    refused = files(*arguments)
+    assert refused.code == 2
+    assert named in refused.err
+    assert has_han(files(*arguments, lang="zh").err)
+
+
+def test_the_command_to_train_has_the_options_of_the_comparison(files):
+    found = files("compare", "toy.txt", MODEL, "--set", "order=2", "--seeds", "1", "--seed", "7", "-o", "r.html")
+    (line,) = [line for line in found.err.splitlines() if "erya train" in line]
+    assert "--set order=2" in line
+    assert "--seed 7" in line
+    assert "--seeds" not in line

@@ -222,6 +222,13 @@ def test_a_rate_that_is_too_high_is_told():
     assert caught.value.exit == 6
 
 
+@each_room
+def test_a_rate_that_is_too_high_is_told_where_nothing_overflows(room):
+    with pytest.raises(DivergedError) as caught:
+        model(room, **SMALL, learning_rate=9e5).fit(TEXTS)
+    assert "90000" in str(caught.value.help)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -14,12 +14,22 @@ from erya.cli.config import settings_in
 from erya.cli.flat import flat
 from erya.cli.frame import add
 from erya.cli.live import Watcher
-from erya.cli.options import Columns, Fitting, Manner, Parts, argument, complete_data, option, training_panel
+from erya.cli.options import (
+    Columns,
+    Fitting,
+    Manner,
+    Parts,
+    argument,
+    complete_data,
+    option,
+    refuse_unused,
+    training_panel,
+)
 from erya.cli.reading import any_line, how_to_read, shown_path, tell_notes
 from erya.cli.settings import shared_settings
 from erya.cli.targets import PAGE, check_output, write_rejects
 from erya.cli.values import seconds, whole
-from erya.errors import ResourceError, UsageError, nearest
+from erya.errors import ResourceError, UsageError, nearest, typed
 from erya.language import say
 
 if TYPE_CHECKING:
@@ -27,6 +37,7 @@ if TYPE_CHECKING:
 
 REPORT = "report.html"
 AS_ELSEWHERE = ("threads",)  # options of this machine: answers are the same with others
+OWN = ("--task", "--similarity", "--seeds", "--budget")  # options of a comparison, not of a training
 MARKS = (b'content="Erya"', b'class="report"')  # in every report of ours
 
 
@@ -130,6 +141,7 @@ def compare(
 
     chosen_task = task or leaderboard.task_of(models or [])
     tasks.find(chosen_task)
+    refuse_unused(chosen_task, {"--similarity": (similarity, ("vectors",))})
     fitting.use_machine()
     repeats, budget_seconds = whole("--seeds", seeds, default=1, least=1), seconds("--budget", budget)
     settings = _settings(catalog.ids(chosen_task), fitting)
@@ -156,7 +168,7 @@ def compare(
             settings=settings,
             watch=watcher.watch,
         )
-    own = {"--task": task, "--similarity": similarity, "--seeds": seeds, "--budget": budget}
+    own = dict(zip(OWN, (task, similarity, seeds, budget), strict=True))
     board.document["options"] = _given(own, columns, parts, fitting)
     if manner.json:
         if path is not None:
@@ -258,7 +270,8 @@ def _show_next(board: Board, data: str, manner: Manner) -> None:
     best = board.document["advice"]["recommended"] or (board.rows[0]["model"] if board.rows else None)
     ids = {row["model"] for row in board.rows if row["kind"] == "id"}
     name, words = shown_path(data), board.document["task"] == "vectors"
-    train = f"erya train {best} {name} -o {'v' if words else 'm'}.erya" if best in ids else ""
     task = board.document["task"]
+    shared = [" ".join([flag, *map(typed, values)]) for flag, *values in board.document["options"] if flag not in OWN]
+    train = " ".join([f"erya train {best} {name}", *shared, f"-o {'v' if words else 'm'}.erya"]) if best in ids else ""
     check = f"erya check {name}" + (f" --task {task}" if task != "classify" else "")
     manner.next(train, f"erya about {best}" if best in ids else "", check)

@@ -13,7 +13,7 @@ import typer
 from erya.cli import output
 from erya.cli.flat import flat
 from erya.cli.frame import add
-from erya.cli.options import Columns, Manner, argument, complete_data, option
+from erya.cli.options import Columns, Manner, argument, complete_data, option, refuse_unused
 from erya.cli.reading import data_facts, data_line, how_to_read, opened, shown_path, tell_notes
 from erya.cli.targets import PAGE, check_output
 from erya.cli.train import score_name
@@ -118,6 +118,14 @@ def evaluate(
 ) -> None:
     """Score a trained model."""
     loaded, content = opened(model)
+    refuse_unused(
+        loaded.task(),
+        {
+            "--strict": (strict, ("classify", "tag")),
+            "--method": (method, ("vectors",)),
+            "--restrict": (restrict, ("vectors",)),
+        },
+    )
     if page is not None:
         _check_page(page, loaded, [model, *(data or [])])
     if loaded.task() == "vectors":

@@ -10,7 +10,7 @@ import typer
 from erya.cli import output
 from erya.cli.flat import flat
 from erya.cli.frame import add
-from erya.cli.options import Columns, Manner, argument, option
+from erya.cli.options import Manner, Texts, argument, option
 from erya.cli.reading import how_to_read, opened, shown_path
 from erya.cli.targets import MODEL_FILE, check_output
 from erya.cli.values import number
@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
 
 
 def mix(
-    columns: Columns,
+    columns: Texts,
     manner: Manner,
     models: Annotated[list[str], argument("m.erya", "trained language models", "训练好的语言模型")],
     out: Annotated[str, option("-o --output", "FILE", "the new model (.erya)", "新的模型文件（.erya）")],

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -344,3 +344,20 @@ class Manner:
         """What to try now; for people only."""
         if not self.json:
             self.talk(output.next_commands([command for command in commands if command]))
+
+
+def refuse_unused(task: str, given: Mapping[str, tuple[object, tuple[str, ...]]]) -> None:
+    """Raises UsageError for an option of other tasks: to say nothing would look as if it had been followed.
+
+    Args:
+        task: of the model.
+        given: by flag what was given, None, False or nothing at all where it was not, and the tasks it is for.
+    """
+    for flag, (value, tasks) in given.items():
+        if value and task not in tasks:
+            names = say(" and ", "、").join(tasks)
+            raise UsageError(
+                "other-task",
+                say(f"{flag} is for {names}; this is {task}", f"{flag} 只用于 {names}；这里是 {task}"),
+                help=say(f"leave out {flag}", f"去掉 {flag}"),
+            )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from erya.cli import output
-from erya.cli.options import Columns, Manner, Parts
+from erya.cli.options import Manner, Parts, Texts
 from erya.errors import typed
 from erya.language import say
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from erya.text.dataset import Dataset, Reading
 
 
-def how_to_read(source: str, task: str, columns: Columns, parts: Parts | None) -> dict[str, Any]:
+def how_to_read(source: str, task: str, columns: Texts, parts: Parts | None) -> dict[str, Any]:
     """The description of a reading that a run folder keeps: ``{"source", "read": {…}, "split": {…} or None}``."""
     read: dict[str, Any] = {"task": task, "bad_rows": columns.bad_rows_policy()}
     names = ("text", "text2", "label", "weight", "tokens", "tags", "label_separator", "encoding", "format")
     for name in names:
-        if getattr(columns, name) is not None:
+        if getattr(columns, name, None) is not None:
             read[name] = getattr(columns, name)
     if columns.no_header:
         read["header"] = False

@@ -96,7 +96,26 @@ class Writing:
         for name in ("stop", "form"):
             if getattr(self, name) is not None:
                 found[name] = getattr(self, name)
+        self._check_together(found)
         return found
+
+    @staticmethod
+    def _check_together(found: dict[str, Any]) -> None:
+        """Raises UsageError where one option would silence another."""
+        drawing = [name for name in ("temperature", "top_k", "top_p", "seed") if name in found]
+        if found.get("beams", 1) > 1 and drawing:
+            idle = " ".join("--" + name.replace("_", "-") for name in drawing)
+            raise UsageError(
+                "two-options",
+                say(f"--beams draws nothing; {idle} says how to draw", f"--beams 不抽取；{idle} 却是说怎样抽取的"),
+                help=say(f"leave out one of them: --beams, or {idle}", f"二者去其一：--beams，或 {idle}"),
+            )
+        if "form" in found and "length" in found:
+            raise UsageError(
+                "two-options",
+                say("--form says how long the text is, as does --length", "--form 已定长短，--length 又定一次"),
+                help=say("leave out --length", "去掉 --length"),
+            )
 
     def refuse(self, model: str, task: str) -> None:
         """Raises UsageError where a model that writes nothing was told how to write."""

@@ -6,6 +6,7 @@ A room's class inherits this one, keeps an explicit keyword ``__init__`` (the se
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from erya.errors import DivergedError
 from erya.language import say
 from erya.parts import decoding
 from erya.parts.falling_rate import SCHEDULES
@@ -28,6 +30,7 @@ SAMPLINGS = ("sequential", "random")
 OPTIMIZERS = ("adam", "sgd", "momentum", "averaged_sgd")
 FEWEST = 1000  # units: of a shorter stream nothing is held out
 FEWEST_DOCUMENTS = 20  # of fewer the end of the stream is held out
+LOST = 2.0  # times the loss of who knows nothing: a training that ends above has learned nothing that anybody wants
 SHARE = 0.05  # that is held out for early stopping
 
 
@@ -147,7 +150,24 @@ class NetworkLanguageModel(LanguageModel):
             network = self._network(len(self.vocabulary_), torch.Generator().manual_seed(self.seed))
             network.begin_with(self.vocabulary_.counts)
             self.curve_ = learn(network, batches, listened, plan, report)
+        self._check_learned()
         self.network_ = network
+
+    def _check_learned(self) -> None:
+        """Raises DivergedError where the best epoch was far worse than to know nothing at all: finite, but lost."""
+        knowing_nothing = math.log(len(self.vocabulary_))
+        lowest = min((row.get("validation_loss", row["loss"]) for row in self.curve_), default=0.0)
+        if lowest > LOST * knowing_nothing:
+            rate = float(self.learning_rate)
+            raise DivergedError(
+                "diverged",
+                say(
+                    f"the loss stayed at {lowest:,.1f} nats a unit or more (learning_rate={rate:g}); who knows nothing has "
+                    f"{knowing_nothing:.1f}",
+                    f"损失始终不低于每单元 {lowest:,.1f} 奈特（learning_rate={rate:g}）；一无所知时也只有 {knowing_nothing:.1f}",
+                ),
+                help=f"--set learning_rate={rate / 10:g}",
+            )
 
     def _parted(
         self, stream: Stream, validation: Stream | None, report: Report
