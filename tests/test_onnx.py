@@ -71,6 +71,8 @@ ROOMS = [
     ("transformer_classifier", {"norm": "post", "positions": "learned", "pooling": "max", "activation": "relu"}),
     ("transformer_classifier", {"positions": "none", "pooling": "cls", "heads": 3}),
     ("transformer_classifier", {"positions": "learned", "pooling": "cls", "layers": 3}),
+    ("gpt", {}),
+    ("gpt", {"layers": 3, "heads": 3, "dim": 12, "inner_width": 20, "context": 9}),
 ]
 LONG = ["a.b.c. " * 90, '. . what? "Yes!" he said... ok', ".", "soup " * 512, "soup " * 511, "tasty " * 513]
 

@@ -13,7 +13,7 @@ from erya.errors import quoted
 MOST_BYTES = (1 << 31) - 1  # protobuf's own limit
 MOST_WHOLE = 1 << 20  # a whole number among the constants: sizes, axes and ids, never more
 _OPERATORS = """Add And Cast Concat Conv CumSum Div Equal Erf Expand Flatten Gather GatherElements GRU Identity LayerNormalization
-    Less LessOrEqual Log LSTM MatMul Max MaxPool Mod Mul Neg Not Pad Range ReduceL2 ReduceMax ReduceMean ReduceSum Relu Reshape
+    Less LessOrEqual Log LSTM MatMul Max Min MaxPool Mod Mul Neg Not Pad Range ReduceL2 ReduceMax ReduceMean ReduceSum Relu Reshape
     ReverseSequence RNN ScatterElements ScatterND Shape Sigmoid Slice Softmax Softplus Squeeze Sub Tanh TfIdfVectorizer
     Transpose Unsqueeze Where"""
 LONGEST = 100  # words or characters of an n-gram

@@ -139,6 +139,11 @@ class Graph:
         product = self.add("MatMul", values, self.constant(name, weights))
         return self.add("Add", product, self.constant(f"{name}_bias", bias))
 
+    def normed(self, states: str, name: str, gain: NDArray[Any], shift: NDArray[Any], epsilon: float = 1e-5) -> str:
+        """γ (x − mean) / √(variance + ε) + β of the last axis; ``name`` is what gain γ and shift β are called."""
+        own = self.constant(f"{name}.gain", gain), self.constant(f"{name}.shift", shift)
+        return self.add("LayerNormalization", states, *own, axis=-1, epsilon=epsilon)
+
     # ---- the file ---------------------------------------------------------------------------------------------
 
     def model(self, logits: str, classes: int, several: bool, metadata: dict[str, str]) -> bytes:

@@ -28,6 +28,7 @@ from erya.text.vocabulary import PADDING, UNKNOWN, Vocabulary
 if TYPE_CHECKING:
     from erya.models.gpt import fine_tuning
     from erya.parts.network_state import Learned
+    from erya.parts.onnx_graph import Graph
     from erya.trace import Trace
 
 SIZES = {"dim": 128, "layers": 4, "heads": 4, "inner_width": 0, "context": 128}  # where nobody says others; 0: 4 · D
@@ -277,6 +278,13 @@ class GPTClassifier(NetworkClassifier):
             self.pretrained = model
         twin.pretrained = model
         return twin
+
+    def onnx_logits(self, graph: Graph) -> str:
+        """Adds the network to an ONNX graph; the name of its logits."""
+        from erya.models.gpt import onnx_graph
+        from erya.parts.onnx_graph import weights_of
+
+        return onnx_graph.logits(graph, weights_of(self.network_), self.network_.decoder.form)
 
     def trace(self, x: Any) -> Trace:
         """The way of one text: who looks at whom in each head, and what the last unit looks at, whose state decides."""

@@ -237,3 +237,21 @@ def test_a_state_that_makes_no_sense(tuned, change):
     state.data["decoder"] |= change
     with pytest.raises((ValueError, TypeError)):
         GPTClassifier.restore(tuned.plain_params(), state)
+
+
+@pytest.mark.parametrize("begun", ["a file", "a folder of Hugging Face"])
+@pytest.mark.filterwarnings("ignore::erya.parts.long_texts.LongTextWarning")
+def test_as_onnx_it_cuts_and_answers_as_here(language, tmp_path, begun):
+    """Units of what it began as, its windows, a pair's delimiter; several labels have a sigmoid each."""
+    onnx_classifier = pytest.importorskip("erya.onnx_classifier")
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    pairs = [("the soup is tasty", "yes"), ("bad soup", "no"), ("", ""), ("tasty", "")] * 3
+    y = [("a", "b"), ("b",), (), ("a",)] * 3
+    source = str(language) if begun == "a file" else str(GOLDEN)
+    model = GPTClassifier(pretrained=source, **SMALL).fit(pairs, y)
+    onnx_classifier.write(tmp_path / "m.onnx", model)
+    opened = catalog.load(tmp_path / "m.onnx")
+    asked = [*pairs, ("never-seen 汤\n\n", "  x"), ("soup " * 70, "tasty")]
+    np.testing.assert_allclose(opened.predict_proba(asked), model.predict_proba(asked), atol=1e-5, rtol=0)
+    assert opened.predict(asked).tolist() == model.predict(asked).tolist()

@@ -68,8 +68,7 @@ def _entered(graph: Graph, weights: Weights, positions: str) -> tuple[str, str]:
 
 
 def _norm(graph: Graph, states: str, name: str, weights: Weights) -> str:
-    gain, shift = (graph.constant(f"{name}.{kind}", weights[f"{name}.{kind}"]) for kind in ("gain", "shift"))
-    return graph.add("LayerNormalization", states, gain, shift, axis=-1, epsilon=1e-5)
+    return graph.normed(states, name, weights[f"{name}.gain"], weights[f"{name}.shift"])
 
 
 def _inner(graph: Graph, states: str, name: str, weights: Weights, activation: str) -> str:
