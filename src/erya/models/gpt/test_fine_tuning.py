@@ -243,9 +243,10 @@ def test_a_state_that_makes_no_sense(tuned, change):
 @pytest.mark.filterwarnings("ignore::erya.parts.long_texts.LongTextWarning")
 def test_as_onnx_it_cuts_and_answers_as_here(language, tmp_path, begun):
     """Units of what it began as, its windows, a pair's delimiter; several labels have a sigmoid each."""
-    onnx_classifier = pytest.importorskip("erya.onnx_classifier")
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
+    from erya import onnx_classifier
+
     pairs = [("the soup is tasty", "yes"), ("bad soup", "no"), ("", ""), ("tasty", "")] * 3
     y = [("a", "b"), ("b",), (), ("a",)] * 3
     source = str(language) if begun == "a file" else str(GOLDEN)
