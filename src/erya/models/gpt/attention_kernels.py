@@ -226,7 +226,7 @@ def look_back(
 
 @inlined
 def reach(begins: NDArray[np.int64], place: int, t: int, count: int) -> tuple[int, int]:
-    """From where to where units t … t + count − 1 have scores, in whole registers; a unit does not see less far than the one before it."""
+    """From where to where units t … t + count − 1 have scores, in whole registers; none sees further back than the one before it."""
     return begins[place] // LANES * LANES, -(-(t + count) // LANES) * LANES
 
 
