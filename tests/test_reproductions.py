@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import inspect
 import json
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -135,6 +136,16 @@ def test_readmes_are_filled_between_their_markers(monkeypatch):
 
 def test_the_readmes_say_what_the_results_say():
     assert cards.stale(write=False) == [], "run: python -m reproductions.cards"
+
+
+def test_both_languages_show_the_same_tables():
+    marker = re.compile(r"<!-- (?:reproduced|measured):begin name=\w+ -->")
+    pairs = [(page, page.with_suffix(".zh.md")) for page in cards.ROOT.rglob("*.md") if ".venv" not in page.parts]
+    pairs = [(english, chinese) for english, chinese in pairs if chinese.exists()]
+    assert len(pairs) > 30
+    for english, chinese in pairs:
+        tables = [marker.findall(page.read_text(encoding="utf-8")) for page in (english, chinese)]
+        assert tables[0] == tables[1], english
 
 
 def test_no_data_is_said(tmp_path, monkeypatch, capsys):
