@@ -355,9 +355,11 @@ def refuse_unused(task: str, given: Mapping[str, tuple[object, tuple[str, ...]]]
     """
     for flag, (value, tasks) in given.items():
         if value and task not in tasks:
-            names = say(" and ", "、").join(tasks)
             raise UsageError(
                 "other-task",
-                say(f"{flag} is for {names}; this is {task}", f"{flag} 只用于 {names}；这里是 {task}"),
+                say(
+                    f"{flag} is for {' and '.join(tasks)}; this is {task}",
+                    f"{flag} 只用于 {'、'.join(tasks)}；这里是 {task}",
+                ),
                 help=say(f"leave out {flag}", f"去掉 {flag}"),
             )
