@@ -82,7 +82,12 @@ class Writing:
     ] = None
 
     def given(self) -> dict[str, Any]:
-        """Those that were asked for, as ``LanguageModel.write`` takes them."""
+        """Those that were asked for, as ``LanguageModel.write`` takes them. Raises UsageError where one would silence another."""
+        found = self._read()
+        self._check_together(found)
+        return found
+
+    def _read(self) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name in ("length", "top_k", "beams", "seed"):
             value = getattr(self, name)
@@ -96,7 +101,6 @@ class Writing:
         for name in ("stop", "form"):
             if getattr(self, name) is not None:
                 found[name] = getattr(self, name)
-        self._check_together(found)
         return found
 
     @staticmethod
@@ -119,7 +123,7 @@ class Writing:
 
     def refuse(self, model: str, task: str) -> None:
         """Raises UsageError where a model that writes nothing was told how to write."""
-        given = [f"--{name.replace('_', '-')}" for name in self.given()]
+        given = [f"--{name.replace('_', '-')}" for name in self._read()]
         if given:
             raise UsageError(
                 "other-task",

@@ -41,6 +41,8 @@ def products(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 
 def over_rows(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """leftᵀ right, (K, N) of (M, K) and (M, N), contiguous, without a gradient of its own: that of weights, by what came in and out."""
+    if _KERNEL is None or not _fast(left):  # a BLAS reads a matrix turned over as it lies
+        return left.T @ right
     if left.shape[1] > right.shape[1]:  # a wide result is found faster than a tall one
         return turned(product(turned(right), left))
     return product(turned(left), right)
